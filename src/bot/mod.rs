@@ -1,0 +1,1 @@
+//! What runs beside the core: inbox, worker, outbox, reconcile.

@@ -1,0 +1,254 @@
+//! Where a record lives: a table and the parts of its key, and the change that writes it.
+//!
+//! The journal shows keys as `{"table":"request","key":[17]}`; the store turns them into bytes,
+//! table first and numbers big-endian, so that a walk over a table goes in order. A table's byte
+//! and name are never re-used for something else.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ids::{
+    CredentialNumber, IdentityNumber, IssueNumber, Mac, RepositoryId, RequestNumber, Slug,
+    ThreadKey, UserId,
+};
+
+/// One kind of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Table {
+    /// The board's own state, by repository id.
+    Board,
+    /// The derived row that a check of a token reads, by MAC.
+    Check,
+    /// The counters of R, c and identity numbers; one row.
+    Counters,
+    /// Credentials by number.
+    Credential,
+    /// Grants by the number of their request.
+    Grant,
+    /// Identities by number.
+    Identity,
+    /// Accepted, undecided events by the number of the line that accepted them.
+    Inbox,
+    /// What the whole installation knows about itself; one row.
+    Installation,
+    /// Open requests of a board that name one slug.
+    Naming,
+    /// Decided, undone effects by line number and position.
+    Outbox,
+    /// The effective policy; one row.
+    Policy,
+    /// Requests by number.
+    Request,
+    /// Open requests of one requester on one board.
+    Requester,
+    /// What was first seen of a comment or an issue body.
+    Seen,
+    /// Who a slug belongs to.
+    Slug,
+    /// Threads by repository and issue.
+    Thread,
+}
+
+impl Table {
+    /// Every table.
+    pub const ALL: [Self; 16] = [
+        Self::Board,
+        Self::Check,
+        Self::Counters,
+        Self::Credential,
+        Self::Grant,
+        Self::Identity,
+        Self::Inbox,
+        Self::Installation,
+        Self::Naming,
+        Self::Outbox,
+        Self::Policy,
+        Self::Request,
+        Self::Requester,
+        Self::Seen,
+        Self::Slug,
+        Self::Thread,
+    ];
+
+    /// The first byte of every key of this table.
+    pub fn byte(self) -> u8 {
+        match self {
+            Self::Board => b'b',
+            Self::Check => b'k',
+            Self::Counters => b'n',
+            Self::Credential => b'c',
+            Self::Grant => b'g',
+            Self::Identity => b'i',
+            Self::Inbox => b'q',
+            Self::Installation => b'w',
+            Self::Naming => b'y',
+            Self::Outbox => b'o',
+            Self::Policy => b'p',
+            Self::Request => b'r',
+            Self::Requester => b'u',
+            Self::Seen => b'f',
+            Self::Slug => b's',
+            Self::Thread => b't',
+        }
+    }
+}
+
+/// One part of a key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Part {
+    /// A number; ordered as a number.
+    Number(i64),
+    /// A text without a zero byte.
+    Text(String),
+}
+
+/// The address of one record.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Key {
+    /// Which kind of record.
+    pub table: Table,
+    /// Which of them.
+    #[serde(rename = "key")]
+    pub parts: Vec<Part>,
+}
+
+/// What a once-event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A comment, by its id.
+    Comment(i64),
+    /// The body of an issue, by its number.
+    Issue(i64),
+}
+
+impl Key {
+    fn new(table: Table, parts: impl IntoIterator<Item = Part>) -> Self {
+        Self {
+            table,
+            parts: parts.into_iter().collect(),
+        }
+    }
+
+    /// The board of a repository.
+    pub fn board(repository: RepositoryId) -> Self {
+        Self::new(Table::Board, [Part::Number(repository.0)])
+    }
+
+    /// The row that a check of a token reads.
+    pub fn check(mac: &Mac) -> Self {
+        Self::new(Table::Check, [Part::Text(mac.as_str().to_owned())])
+    }
+
+    /// The counters.
+    pub fn counters() -> Self {
+        Self::new(Table::Counters, [])
+    }
+
+    /// A credential.
+    pub fn credential(number: CredentialNumber) -> Self {
+        Self::new(Table::Credential, [count(number.0)])
+    }
+
+    /// The grant of a request.
+    pub fn grant(number: RequestNumber) -> Self {
+        Self::new(Table::Grant, [count(number.0)])
+    }
+
+    /// An identity.
+    pub fn identity(number: IdentityNumber) -> Self {
+        Self::new(Table::Identity, [count(number.0)])
+    }
+
+    /// An accepted event, by the number of the line that accepted it.
+    pub fn inbox(line: u64) -> Self {
+        Self::new(Table::Inbox, [count(line)])
+    }
+
+    /// The installation.
+    pub fn installation() -> Self {
+        Self::new(Table::Installation, [])
+    }
+
+    /// The open requests of a board that name a slug.
+    pub fn naming(repository: RepositoryId, slug: &Slug) -> Self {
+        Self::new(
+            Table::Naming,
+            [
+                Part::Number(repository.0),
+                Part::Text(slug.as_str().to_owned()),
+            ],
+        )
+    }
+
+    /// An effect, by the number of the line that decided it and its place in that decision.
+    pub fn outbox(line: u64, place: u32) -> Self {
+        Self::new(Table::Outbox, [count(line), Part::Number(i64::from(place))])
+    }
+
+    /// The policy.
+    pub fn policy() -> Self {
+        Self::new(Table::Policy, [])
+    }
+
+    /// A request.
+    pub fn request(number: RequestNumber) -> Self {
+        Self::new(Table::Request, [count(number.0)])
+    }
+
+    /// The open requests of a requester on a board.
+    pub fn requester(repository: RepositoryId, user: UserId) -> Self {
+        Self::new(
+            Table::Requester,
+            [Part::Number(repository.0), Part::Number(user.0)],
+        )
+    }
+
+    /// What was first seen of a comment or an issue's body.
+    pub fn seen(repository: RepositoryId, subject: Subject) -> Self {
+        let (kind, id) = match subject {
+            Subject::Comment(id) => ("comment", id),
+            Subject::Issue(id) => ("issue", id),
+        };
+        Self::new(
+            Table::Seen,
+            [
+                Part::Number(repository.0),
+                Part::Text(kind.to_owned()),
+                Part::Number(id),
+            ],
+        )
+    }
+
+    /// Who a slug belongs to.
+    pub fn slug(slug: &Slug) -> Self {
+        Self::new(Table::Slug, [Part::Text(slug.as_str().to_owned())])
+    }
+
+    /// A thread.
+    pub fn thread(thread: ThreadKey) -> Self {
+        let ThreadKey { repository, issue } = thread;
+        let IssueNumber(issue) = issue;
+        Self::new(
+            Table::Thread,
+            [Part::Number(repository.0), Part::Number(issue)],
+        )
+    }
+}
+
+/// Own counters start at one and cannot reach 2⁶³ in the life of a disk.
+fn count(number: u64) -> Part {
+    Part::Number(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// One record written whole, or removed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Where.
+    #[serde(flatten)]
+    pub key: Key,
+    /// The record, with its version; `null` removes it.
+    pub value: Option<Value>,
+}

@@ -1,0 +1,225 @@
+//! Policy: the effective configuration of boards, gates, owners and clients, without any secret.
+//!
+//! It is journaled whole whenever it changes, and every line of the journal names its hash, so that
+//! anybody can later say under which rules a decision was made. A policy only ever shuts gates; no
+//! change of it opens one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::{Hash, IssueNumber, RepositoryId, UserId};
+
+/// The rules in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// SHA-256 of the installation's first public signing key, hex.
+    pub installation: String,
+    /// The forge's base URL, without a final slash.
+    pub forge: String,
+    /// Where agents and webhooks reach the bot, without a final slash.
+    pub public_url: String,
+    /// The bot's own account on the forge.
+    pub bot: UserId,
+    /// What every token begins with, before its first `_`.
+    pub token_prefix: String,
+    /// Seconds within which a sealed credential must be used first.
+    pub activation: u64,
+    /// Seconds that a rotated credential lives on.
+    pub grace: u64,
+    /// Seconds from the last approval after which an identity ends.
+    pub identity_ttl: u64,
+    /// Seconds after which an open request ends.
+    pub request_ttl: u64,
+    /// Seconds after which the identities of a closed thread are revoked.
+    pub closed_revoke: u64,
+    /// The boards by repository id.
+    pub boards: BTreeMap<RepositoryId, Board>,
+    /// The resource servers by name.
+    pub clients: BTreeMap<String, Client>,
+    /// The operators by name.
+    pub operators: BTreeMap<String, Operator>,
+}
+
+impl Policy {
+    /// SHA-256 of the policy's JSON, whose maps and sets are sorted.
+    pub fn hash(&self) -> Hash {
+        Hash::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// The board of a repository.
+    pub fn board(&self, repository: RepositoryId) -> Option<&Board> {
+        self.boards.get(&repository)
+    }
+}
+
+/// One repository that may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Board {
+    /// The path of its hook.
+    pub name: String,
+    /// `owner/name`, as the operator expects it.
+    pub repository: String,
+    /// The id that counts.
+    pub repository_id: RepositoryId,
+    /// What the tokens of this board are for; the audience shown to resource servers.
+    pub workspace: String,
+    /// Every scope that may be asked for here.
+    pub scopes: BTreeSet<String>,
+    /// What inside the workspace may be named; `None`: anything.
+    pub resources: Option<BTreeSet<String>>,
+    /// The modes that may be named; `None`: anything.
+    pub modes: Option<BTreeSet<String>>,
+    /// Who may ask.
+    pub requesters: Requesters,
+    /// Accounts that agents use: they may ask and can never approve.
+    pub machine_accounts: BTreeSet<UserId>,
+    /// What is known of single requesters.
+    pub known_requesters: BTreeMap<UserId, KnownRequester>,
+    /// Open requests that one requester may have.
+    pub max_open_requests: u32,
+    /// Where the bot speaks when a thread refuses it.
+    pub control_issue: Option<IssueNumber>,
+    /// No reminders then.
+    pub quiet_hours: Option<String>,
+    /// Whether `list` may name identities in a thread.
+    pub list_in_thread: bool,
+    /// Seconds without a successful read of the board after which every check is refused.
+    pub max_silence: Option<u64>,
+    /// Who may approve and narrow, by numeric id.
+    pub owners: BTreeMap<UserId, Owner>,
+    /// The gates by environment.
+    pub gates: BTreeMap<String, Gate>,
+    /// Whose judgements are shown, by numeric id.
+    pub judges: BTreeMap<UserId, Judge>,
+}
+
+impl Board {
+    /// The owner with this id, if it is one.
+    pub fn owner(&self, user: UserId) -> Option<&Owner> {
+        self.owners.get(&user)
+    }
+
+    /// True if this account may ask for identities here.
+    pub fn may_ask(&self, user: UserId) -> bool {
+        user.is_somebody()
+            && match self.requesters {
+                Requesters::Anyone => true,
+                Requesters::Listed => {
+                    self.machine_accounts.contains(&user)
+                        || self.owners.contains_key(&user)
+                        || self.known_requesters.contains_key(&user)
+                }
+            }
+    }
+
+    /// The environment that a request without one means: the only gate, else `dev`.
+    pub fn default_environment(&self) -> &str {
+        match self.gates.keys().next() {
+            Some(only) if self.gates.len() == 1 => only,
+            _ => "dev",
+        }
+    }
+}
+
+/// Who may ask on a board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Requesters {
+    /// Machine accounts, owners and listed requesters.
+    Listed,
+    /// Every account of the forge.
+    Anyone,
+}
+
+/// What is known of a requester.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownRequester {
+    /// Recipients that the operator vouches for.
+    pub recipients: BTreeSet<String>,
+    /// Keys with which it signs its requests, as OpenSSH public keys.
+    pub signing_keys: BTreeSet<String>,
+}
+
+/// A person who may approve and narrow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The login that the operator expects; a changed one holds widening.
+    pub login: String,
+    /// False for an owner who left: may not approve, still narrows nothing.
+    pub may_approve: bool,
+    /// The most that this owner may hand on; `None`: no such limit.
+    pub ceiling: Option<BTreeSet<String>>,
+    /// Keys for the factor `signature`, as OpenSSH public keys.
+    pub signing_keys: BTreeSet<String>,
+    /// Whether a secret for the factor `code` is configured.
+    pub has_code: bool,
+}
+
+/// The rules of one environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// What may be asked for in this environment.
+    pub scopes: BTreeSet<String>,
+    /// The longest life of a credential, seconds.
+    pub max_ttl: u64,
+    /// How many distinct owners must approve.
+    pub quorum: u32,
+    /// What an approval must bring.
+    pub factors: BTreeSet<Factor>,
+    /// Whether who asks may approve.
+    pub self_approval: bool,
+    /// Whether a holder may swap its token without an owner.
+    pub holder_rotation: bool,
+    /// Whether signatures may open it while the forge is away.
+    pub offline: bool,
+    /// Whether a fresh judgement must not object.
+    pub judge_required: bool,
+    /// Seconds between summary and approval.
+    pub cooling_off: Option<u64>,
+    /// When it may open, such as `Mon-Fri 08:00-18:00 Europe/Warsaw`.
+    pub open_hours: Option<String>,
+}
+
+/// What an approval must bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    /// An owner's comment.
+    Comment,
+    /// A one-time code.
+    Code,
+    /// A signature by a pinned key.
+    Signature,
+}
+
+/// An account whose judgements are advice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judge {
+    /// Its login.
+    pub login: String,
+    /// Recommendations that shut a gate with `judge = "required"`.
+    pub shut_on: BTreeSet<String>,
+}
+
+/// A resource server that may ask whether a token is alive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// The boards whose tokens it may see.
+    pub boards: BTreeSet<RepositoryId>,
+    /// The environments whose tokens it may see; `None`: that of the only gate of its boards.
+    pub environments: Option<BTreeSet<String>>,
+}
+
+/// A person with an operator token.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// Who asks, when this operator asks.
+    pub forge_id: Option<UserId>,
+    /// The user of the host who may speak as this operator over the socket.
+    pub uid: Option<u32>,
+    /// The boards that it may touch.
+    pub boards: BTreeSet<RepositoryId>,
+    /// `read`, `narrow`, `request`.
+    pub rights: BTreeSet<String>,
+}

@@ -1,0 +1,3 @@
+//! The `ownergate` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! A small stateful Forgejo in process, for the demo and the tests.
