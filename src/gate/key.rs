@@ -38,6 +38,8 @@ pub enum Table {
     Outbox,
     /// The effective policy; one row.
     Policy,
+    /// What is sealed to one recipient, and whether its key is burnt.
+    Recipient,
     /// Requests by number.
     Request,
     /// Open requests of one requester on one board.
@@ -52,7 +54,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Board,
         Self::Check,
         Self::Counters,
@@ -64,6 +66,7 @@ impl Table {
         Self::Naming,
         Self::Outbox,
         Self::Policy,
+        Self::Recipient,
         Self::Request,
         Self::Requester,
         Self::Seen,
@@ -85,6 +88,7 @@ impl Table {
             Self::Naming => b'y',
             Self::Outbox => b'o',
             Self::Policy => b'p',
+            Self::Recipient => b'a',
             Self::Request => b'r',
             Self::Requester => b'u',
             Self::Seen => b'f',
@@ -191,6 +195,11 @@ impl Key {
     /// The policy.
     pub fn policy() -> Self {
         Self::new(Table::Policy, [])
+    }
+
+    /// What is sealed to a recipient.
+    pub fn recipient(recipient: &str) -> Self {
+        Self::new(Table::Recipient, [Part::Text(recipient.to_owned())])
     }
 
     /// A request.

@@ -1,0 +1,45 @@
+//! An approval: one owner's yes to one digest, and the evidence for it.
+//!
+//! It is counted only after everything that it rests on was read again (`verdict.rs`), and it is
+//! looked at anew each time the gate is asked: an approval that was edited, deleted, or given under
+//! another gate counts no longer.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CommentId, Hash, UserId};
+use super::policy::{Board, Gate};
+
+/// A counted yes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The owner.
+    pub approver: UserId,
+    /// The comment that said it.
+    pub comment: CommentId,
+    /// SHA-256 of that comment as it was read.
+    pub body: Hash,
+    /// What the owner restated.
+    pub scopes: BTreeSet<String>,
+    /// The life that the owner restated, seconds.
+    pub ttl: u64,
+    /// When the forge says it was written.
+    pub created_at: Timestamp,
+    /// When it was counted.
+    pub counted_at: Timestamp,
+    /// The rules that it was given under; others void it.
+    pub gate: Hash,
+}
+
+/// The hash of everything about a gate that an approval relies on: the gate itself, who owns the
+/// board, and who is a machine account there.
+pub fn gate_hash(board: &Board, gate: &Gate) -> Hash {
+    let relied_on = serde_json::json!({
+        "gate": gate,
+        "owners": board.owners.iter().collect::<Vec<_>>(),
+        "machine_accounts": board.machine_accounts,
+    });
+    Hash::of(relied_on.to_string().as_bytes())
+}

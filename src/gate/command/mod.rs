@@ -1,0 +1,205 @@
+//! The grammar of comments: text in, a command or a fault out.
+//!
+//! Widening is strict: the whole comment is one plain line (a request may carry one fenced `toml`
+//! block), nothing precedes it and only trailing white space is cut. Narrowing and reading are
+//! lenient: a first line that starts with `/gate VERB` in any case acts, whatever follows. Anything
+//! else that holds a command-like line does nothing and has a reason. Nothing here knows who wrote.
+
+mod fault;
+mod form;
+mod strict;
+mod trap;
+
+use super::code::Code;
+use super::ids::RequestNumber;
+
+pub use fault::Fault;
+pub use form::{Form, MAX_REQUEST_BYTES, Name};
+
+use std::collections::BTreeSet;
+
+/// What a text is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// No command and nothing like one.
+    Nothing,
+    /// A command.
+    Command(Command),
+    /// Something like a command that is not one, and why.
+    Fault(Fault),
+}
+
+/// A command as it stands in the text; slugs and numbers are not looked up yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Asks for a credential.
+    Request(Box<Form>),
+    /// An owner's yes.
+    Approve(Restated),
+    /// An owner's no.
+    Deny(Words),
+    /// The requester takes a request back.
+    Withdraw(Words),
+    /// Ends a credential or an identity.
+    Revoke(Words),
+    /// Shows an identity.
+    Inspect(Words),
+    /// Shows what there is.
+    List,
+    /// Shows how to write commands.
+    Help(Words),
+}
+
+/// What an approval says in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restated {
+    /// The request that is meant.
+    pub request: RequestNumber,
+    /// The code of its digest.
+    pub code: Code,
+    /// What the owner grants.
+    pub scopes: BTreeSet<String>,
+    /// For how long, seconds.
+    pub ttl: u64,
+}
+
+/// The rest of a lenient command: words of the first line, and everything as a reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(String);
+
+impl Words {
+    /// The first word, if there is one.
+    pub fn first(&self) -> Option<&str> {
+        self.0.split_whitespace().next()
+    }
+
+    /// Everything after the first `count` words, further lines included.
+    pub fn after(&self, count: usize) -> Words {
+        let mut rest = self.0.trim_start();
+        for _ in 0..count {
+            rest = rest
+                .find(char::is_whitespace)
+                .map_or("", |end| rest[end..].trim_start());
+        }
+        Words(rest.trim_end().to_owned())
+    }
+
+    /// The text, trimmed.
+    pub fn text(&self) -> &str {
+        self.0.trim()
+    }
+}
+
+/// Every verb there is, in the order in which `help` shows them.
+pub const VERBS: [&str; 8] = [
+    "request", "approve", "deny", "withdraw", "revoke", "inspect", "list", "help",
+];
+
+impl Command {
+    /// The verb's word.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Request(_) => "request",
+            Self::Approve(_) => "approve",
+            Self::Deny(_) => "deny",
+            Self::Withdraw(_) => "withdraw",
+            Self::Revoke(_) => "revoke",
+            Self::Inspect(_) => "inspect",
+            Self::List => "list",
+            Self::Help(_) => "help",
+        }
+    }
+
+    /// True for commands that only ever take something away: they overtake what waits.
+    pub fn narrows(&self) -> bool {
+        match self {
+            Self::Deny(_) | Self::Withdraw(_) | Self::Revoke(_) => true,
+            Self::Request(_) | Self::Approve(_) | Self::Inspect(_) | Self::List | Self::Help(_) => {
+                false
+            }
+        }
+    }
+}
+
+/// Reads a comment.
+pub fn read(body: &str) -> Reading {
+    let body = body.replace("\r\n", "\n");
+    match first_line(&body) {
+        Some((verb, rest)) => command(&body, &verb, rest),
+        None => trap::look(&body),
+    }
+}
+
+/// Reads the body of a new issue: a request in it, and no other command, is one. An issue form of
+/// this project leaves no heading; anything before `/gate request` makes it an ordinary text.
+pub fn read_issue(body: &str) -> Reading {
+    match read(body) {
+        Reading::Command(Command::Request(form)) => Reading::Command(Command::Request(form)),
+        Reading::Command(other) => Reading::Fault(Fault::OnlyRequestsInIssues(other.verb())),
+        other => other,
+    }
+}
+
+/// The verb, lower-cased, and all that follows it, if the first line starts with `/gate` and a
+/// word, parted by any white space.
+fn first_line(body: &str) -> Option<(String, &str)> {
+    let head = body.get(..5)?;
+    if !head.eq_ignore_ascii_case("/gate") {
+        return None;
+    }
+    let rest = &body[5..];
+    let line = rest.split('\n').next().unwrap_or("");
+    if !line.is_empty() && !line.starts_with(char::is_whitespace) {
+        return None;
+    }
+    let word = line.trim_start().split(char::is_whitespace).next()?;
+    let start = line.len() - line.trim_start().len();
+    Some((word.to_lowercase(), &rest[start + word.len()..]))
+}
+
+/// One comment whose first line starts with `/gate`.
+fn command(body: &str, verb: &str, rest: &str) -> Reading {
+    let words = Words(rest.to_owned());
+    let command = match verb {
+        "deny" => Command::Deny(words),
+        "withdraw" => Command::Withdraw(words),
+        "revoke" => Command::Revoke(words),
+        "inspect" => Command::Inspect(words),
+        "list" => Command::List,
+        "help" => Command::Help(words),
+        "request" | "approve" => return strict::read(body, verb),
+        "" => return Reading::Fault(Fault::NoVerb),
+        _ => return Reading::Fault(Fault::UnknownVerb(nearest(verb))),
+    };
+    Reading::Command(command)
+}
+
+/// The verb with the fewest letters to change, if it is a likely slip.
+fn nearest(word: &str) -> Option<&'static str> {
+    VERBS
+        .into_iter()
+        .map(|verb| (distance(word, verb), verb))
+        .min()
+        .filter(|(distance, verb)| *distance <= verb.len() / 2)
+        .map(|(_, verb)| verb)
+}
+
+/// Letters to insert, remove or replace to make one word the other (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right: Vec<char> = right.chars().collect();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.chars().take(40).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in right.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(row[j + 1] + 1);
+        }
+    }
+    row[right.len()]
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

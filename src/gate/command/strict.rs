@@ -1,0 +1,231 @@
+//! Widening commands, read strictly: what is on the screen is exactly what is meant.
+//!
+//! One ASCII line that starts with `/gate ` and a verb in lower case, words parted by one blank. A
+//! request may carry one fenced `toml` block. Nothing else may be in the comment.
+
+use std::collections::BTreeMap;
+
+use super::super::code::Code;
+use super::super::ids::RequestNumber;
+use super::super::time::parse_span;
+use super::form::{self, MAX_REQUEST_BYTES};
+use super::{Command, Fault, Reading, Restated, trap};
+
+/// Reads a comment whose first line starts with `/gate request` or `/gate approve` in some form.
+pub(super) fn read(body: &str, verb: &str) -> Reading {
+    let body = body.trim_end_matches([' ', '\t', '\n', '\r']);
+    let verb = if verb == "request" {
+        "request"
+    } else {
+        "approve"
+    };
+    let parsed = match verb {
+        "request" => request(body),
+        _ => approve(body),
+    };
+    match parsed {
+        Ok(command) => Reading::Command(command),
+        Err(fault) => Reading::Fault(fault),
+    }
+}
+
+fn approve(body: &str) -> Result<Command, Fault> {
+    let (line, more) = body.split_once('\n').unwrap_or((body, ""));
+    let line = line.trim_end_matches([' ', '\t', '\r']);
+    plain(line, "approve")?;
+    if !more.trim().is_empty() {
+        return Err(Fault::NotAlone {
+            verb: "approve",
+            copy: Some(line.to_owned()),
+        });
+    }
+    approval(line).map(Command::Approve)
+}
+
+/// Reads the words of one plain approve line.
+fn approval(line: &str) -> Result<Restated, Fault> {
+    let missing = |what| Fault::Missing {
+        verb: "approve",
+        what,
+    };
+    let mut words = line.split(' ').skip(2);
+    let request = words.next().ok_or(missing("R17"))?;
+    let request = RequestNumber::parse(request).ok_or(Fault::BadValue {
+        key: "request",
+        must: "a request's number such as `R17`, right after `approve`".to_owned(),
+    })?;
+    let code = words.next().ok_or(missing("the code"))?;
+    let code = Code::parse(code).ok_or(Fault::BadValue {
+        key: "code",
+        must: "the code from the bot's summary, such as `7Q4K-9MZT-0XHV`".to_owned(),
+    })?;
+    let mut pairs = pairs(words, &["scopes", "ttl", "otp"])?;
+    let scopes = pairs.remove("scopes").ok_or(missing("scopes=…"))?;
+    let ttl = pairs.remove("ttl").ok_or(missing("ttl=…"))?;
+    Ok(Restated {
+        request,
+        code,
+        scopes: form::scopes(&scopes)?,
+        ttl: parse_span(&ttl).ok_or_else(form::bad_ttl)?,
+    })
+}
+
+fn request(body: &str) -> Result<Command, Fault> {
+    if body.len() > MAX_REQUEST_BYTES {
+        return Err(Fault::TooLong);
+    }
+    let (line, more) = body.split_once('\n').unwrap_or((body, ""));
+    let line = line.trim_end_matches([' ', '\t', '\r']);
+    plain(line, "request")?;
+    let keys = line
+        .strip_prefix("/gate request")
+        .unwrap_or("")
+        .trim_start();
+    let more = more.trim_matches('\n');
+    let form = match (keys.is_empty(), more.trim().is_empty()) {
+        (true, true) => {
+            return Err(Fault::Missing {
+                verb: "request",
+                what: "identity=… scopes=… ttl=… recipient=age1…, or a fenced `toml` block with them",
+            });
+        }
+        (false, true) => form::from_words(&quoted_words(keys)?)?,
+        (true, false) => form::from_block(more)?,
+        (false, false) => {
+            return Err(Fault::NotAlone {
+                verb: "request",
+                copy: Some(line.to_owned()),
+            });
+        }
+    };
+    Ok(Command::Request(Box::new(form)))
+}
+
+/// Checks that a line is `/gate VERB`, plain ASCII, with single blanks outside of quotes.
+fn plain(line: &str, verb: &'static str) -> Result<(), Fault> {
+    let copy = || trap::copyable(line);
+    let odd = line
+        .chars()
+        .enumerate()
+        .find(|(_, character)| !matches!(character, ' '..='~'));
+    if let Some((place, character)) = odd {
+        return Err(Fault::Character {
+            character,
+            line: 1,
+            column: place + 1,
+            copy: copy(),
+        });
+    }
+    let head = format!("/gate {verb}");
+    let written = line.get(..head.len()).unwrap_or(line);
+    if written != head {
+        if written.eq_ignore_ascii_case(&head) {
+            return Err(Fault::Capital {
+                written: written.to_owned(),
+                copy: copy(),
+            });
+        }
+        // The first line was found to be `/gate`, white space and the verb: it is the white space.
+        return Err(Fault::TwoBlanks {
+            column: 7,
+            copy: copy(),
+        });
+    }
+    match two_blanks(line) {
+        Some(column) => Err(Fault::TwoBlanks {
+            column,
+            copy: copy(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The place of the second of two blanks outside of quotes.
+fn two_blanks(line: &str) -> Option<usize> {
+    let mut quoted = false;
+    let mut before = ' ';
+    for (place, character) in line.chars().enumerate() {
+        if character == '"' && before != '\\' {
+            quoted = !quoted;
+        }
+        if !quoted && character == ' ' && before == ' ' && place > 0 {
+            return Some(place + 1);
+        }
+        before = character;
+    }
+    None
+}
+
+/// Splits `key=value` words; each key once, each known.
+fn pairs<'a>(
+    words: impl Iterator<Item = &'a str>,
+    known: &[&'static str],
+) -> Result<BTreeMap<String, String>, Fault> {
+    let mut pairs = BTreeMap::new();
+    for word in words {
+        let (key, value) = word.split_once('=').ok_or_else(|| Fault::UnknownKey {
+            key: word.to_owned(),
+            nearest: None,
+        })?;
+        if !known.contains(&key) {
+            return Err(form::unknown_key(key, known));
+        }
+        if pairs.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(Fault::Twice(key.to_owned()));
+        }
+    }
+    Ok(pairs)
+}
+
+/// Splits a line into `key=value` words; a value may be quoted, with `\"` and `\\` inside.
+fn quoted_words(line: &str) -> Result<Vec<(String, String)>, Fault> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let (key, after) = rest.split_once('=').ok_or_else(|| Fault::UnknownKey {
+            key: rest.split(' ').next().unwrap_or("").to_owned(),
+            nearest: None,
+        })?;
+        if let Some((stray, _)) = key.split_once(' ') {
+            return Err(Fault::UnknownKey {
+                key: stray.to_owned(),
+                nearest: None,
+            });
+        }
+        let (value, after) = match after.strip_prefix('"') {
+            Some(quoted) => unquote(quoted, key)?,
+            None => {
+                let end = after.find(' ').unwrap_or(after.len());
+                (after[..end].to_owned(), &after[end..])
+            }
+        };
+        words.push((key.to_owned(), value));
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    Ok(words)
+}
+
+/// Reads up to the closing quote; what follows it must be a blank or the end.
+fn unquote<'a>(quoted: &'a str, key: &str) -> Result<(String, &'a str), Fault> {
+    let mut value = String::new();
+    let mut characters = quoted.char_indices();
+    while let Some((place, character)) = characters.next() {
+        match character {
+            '"' => {
+                let rest = &quoted[place + 1..];
+                if rest.is_empty() || rest.starts_with(' ') {
+                    return Ok((value, rest));
+                }
+                break;
+            }
+            '\\' => match characters.next() {
+                Some((_, escaped @ ('"' | '\\'))) => value.push(escaped),
+                _ => break,
+            },
+            other => value.push(other),
+        }
+    }
+    Err(Fault::BadBlock(format!(
+        "the quoted value of `{key}` does not end in a quote before the next word"
+    )))
+}

@@ -1,0 +1,219 @@
+//! A credential: the record of one token, and the row that a check of that token reads.
+//!
+//! `pending → active → grace → revoked`; expiry is computed at use. A credential is made from an
+//! open grant and from nothing else (`grant.rs`); the token itself is never here, only its MAC.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::identity::{Ending, Identity, IdentityStatus};
+use super::ids::{
+    CredentialNumber, IdentityNumber, Mac, RepositoryId, RequestNumber, Slug, ThreadKey, UserId,
+};
+use super::policy::Policy;
+
+/// The record of one credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// Never used twice.
+    pub number: CredentialNumber,
+    /// Whose it is.
+    pub identity: IdentityNumber,
+    /// What it is: a token of ours; other kinds may come.
+    pub kind: CredentialKind,
+    /// How it is looked up.
+    pub mac: Mac,
+    /// Which pepper the MAC was made with.
+    pub pepper_id: String,
+    /// A name that its requester gave it.
+    pub label: Option<String>,
+    /// What was granted.
+    pub scopes: BTreeSet<String>,
+    /// What inside the workspace it is for; `None`: not limited.
+    pub resources: Option<BTreeSet<String>>,
+    /// How it may be used; `None`: not limited.
+    pub modes: Option<BTreeSet<String>>,
+    /// The request that it was granted for.
+    pub request: RequestNumber,
+    /// Who approved it.
+    pub approvers: BTreeSet<UserId>,
+    /// The first credential of its line of successors.
+    pub family: CredentialNumber,
+    /// 1 for the first of its family.
+    pub generation: u32,
+    /// Whose successor it is.
+    pub predecessor: Option<CredentialNumber>,
+    /// The recipient that its token was sealed to.
+    pub recipient: String,
+    /// When the gate opened; its life runs from here.
+    pub issued_at: Timestamp,
+    /// When it ends, whatever happens.
+    pub expires_at: Timestamp,
+    /// How it stands.
+    pub status: CredentialStatus,
+}
+
+/// What a credential is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// An opaque token, verified by introspection.
+    Token,
+}
+
+/// How a credential stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialStatus {
+    /// Issued and not used yet; ends at that time if it is not used by then.
+    Pending(Timestamp),
+    /// In use since that time.
+    Active(Timestamp),
+    /// Its successor is in use; it ends at that time.
+    Grace(Timestamp),
+    /// Final.
+    Revoked(Ending),
+}
+
+impl Credential {
+    /// True while it can still work or come to work.
+    pub fn is_living(&self, now: Timestamp) -> bool {
+        let status = match &self.status {
+            CredentialStatus::Pending(until) | CredentialStatus::Grace(until) => now < *until,
+            CredentialStatus::Active(_) => true,
+            CredentialStatus::Revoked(_) => false,
+        };
+        status && now < self.expires_at
+    }
+
+    /// The word for its status at that time.
+    pub fn word(&self, now: Timestamp) -> &'static str {
+        match &self.status {
+            CredentialStatus::Revoked(_) => "revoked",
+            _ if !self.is_living(now) => "expired",
+            CredentialStatus::Pending(_) => "pending",
+            CredentialStatus::Active(_) => "active",
+            CredentialStatus::Grace(_) => "grace",
+        }
+    }
+
+    /// The row that a check of its token reads, derived anew whenever it or its identity changes.
+    pub fn check(&self, identity: &Identity) -> Check {
+        Check {
+            credential: self.number,
+            identity: self.identity,
+            slug: identity.slug.clone(),
+            board: identity.board(),
+            thread: identity.thread,
+            environment: identity.environment.clone(),
+            requester: identity.requester,
+            owner: identity.owner,
+            approvers: self.approvers.clone(),
+            scopes: self
+                .scopes
+                .intersection(&identity.scopes)
+                .cloned()
+                .collect(),
+            resources: self.resources.clone(),
+            modes: self.modes.clone(),
+            issued_at: self.issued_at,
+            expires_at: self.expires_at.min(identity.expires_at),
+            status: self.status.clone(),
+            identity_active: matches!(identity.status, IdentityStatus::Active),
+        }
+    }
+}
+
+/// Everything that a check of a token needs, in one row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Which credential.
+    pub credential: CredentialNumber,
+    /// Which identity.
+    pub identity: IdentityNumber,
+    /// Its slug.
+    pub slug: Slug,
+    /// The board.
+    pub board: RepositoryId,
+    /// The identity's thread.
+    pub thread: ThreadKey,
+    /// The gate that it came through.
+    pub environment: String,
+    /// Who asked for the identity.
+    pub requester: UserId,
+    /// Its first approver.
+    pub owner: UserId,
+    /// Who approved this credential.
+    pub approvers: BTreeSet<UserId>,
+    /// Grant ∩ identity.
+    pub scopes: BTreeSet<String>,
+    /// What inside the workspace it is for.
+    pub resources: Option<BTreeSet<String>>,
+    /// How it may be used.
+    pub modes: Option<BTreeSet<String>>,
+    /// When the gate opened.
+    pub issued_at: Timestamp,
+    /// The earlier end of credential and identity.
+    pub expires_at: Timestamp,
+    /// How the credential stands.
+    pub status: CredentialStatus,
+    /// Whether the identity is active.
+    pub identity_active: bool,
+}
+
+/// What a live credential may do right now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    /// The row that it was read from.
+    pub check: Check,
+    /// The row's scopes ∩ what gate and approvers may hand on now.
+    pub scopes: BTreeSet<String>,
+    /// The board's workspace.
+    pub workspace: String,
+    /// True if this use is its first and has to be journaled before it is answered.
+    pub first_use: bool,
+}
+
+impl Check {
+    /// Judges a credential at one moment under the policy in force; `None` is inactive, whatever
+    /// the cause: nobody outside is told which.
+    ///
+    /// What it may do is its grant ∩ the identity ∩ the gate's scopes and every approver's ceiling
+    /// *in force now*, so that cutting a policy narrows every live credential at the next check.
+    pub fn live(&self, policy: &Policy, now: Timestamp) -> Option<Live> {
+        let board = policy.board(self.board)?;
+        let gate = board.gates.get(&self.environment)?;
+        let first_use = match &self.status {
+            CredentialStatus::Pending(until) if now < *until => true,
+            CredentialStatus::Active(_) => false,
+            CredentialStatus::Grace(until) if now < *until => false,
+            CredentialStatus::Pending(_)
+            | CredentialStatus::Grace(_)
+            | CredentialStatus::Revoked(_) => return None,
+        };
+        if !self.identity_active || now >= self.expires_at {
+            return None;
+        }
+        let mut scopes: BTreeSet<String> = self
+            .scopes
+            .iter()
+            .filter(|scope| gate.scopes.contains(*scope) && board.scopes.contains(*scope))
+            .cloned()
+            .collect();
+        for approver in &self.approvers {
+            // An approver who is gone from the config hands nothing on any more.
+            let owner = board.owner(*approver)?;
+            if let Some(ceiling) = &owner.ceiling {
+                scopes.retain(|scope| ceiling.contains(scope));
+            }
+        }
+        (!scopes.is_empty()).then(|| Live {
+            check: self.clone(),
+            scopes,
+            workspace: board.workspace.clone(),
+            first_use,
+        })
+    }
+}

@@ -1,0 +1,405 @@
+//! An owner's yes: is it counted, is the gate open, and then the credential.
+//!
+//! Before anything is counted, everything that it rests on is read again: the comment, the text that
+//! asked, every approval that was counted before, the bot's summary, the issue, the repository by
+//! its id. Grant, credential and sealed file are one line of the journal.
+
+use serde_json::json;
+
+use super::super::approval::{Approval, gate_hash};
+use super::super::audit::Entry;
+use super::super::command::Restated;
+use super::super::effect::Reaction;
+use super::super::evidence::{FoundComment, Need, ReadComment, ReadIssue, ReadRepository};
+use super::super::identity::Identity;
+use super::super::ids::CommentId;
+use super::super::key::{Key, Subject};
+use super::super::policy::Gate;
+use super::super::reply::{self, reasons};
+use super::super::request::{Request, RequestStatus};
+use super::super::thread::{BoardState, Hold, RecipientState, SlugOwner};
+use super::super::time::after;
+use super::super::verdict::{
+    Case, Opened, Reason, SourceRead, Verdict, could_approve, count, judge, source_stands,
+};
+use super::comment::{Said, explain};
+use super::{Draft, ask, issue, lifecycle};
+
+/// How long an approval with the right code waits for the summary's post to be recorded, seconds.
+const SUMMARY_WAIT: u64 = 60;
+
+/// Decides an approval.
+pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated) {
+    let (Some(comment), Some(found)) = (said.comment(), said.found) else {
+        return;
+    };
+    let request = draft
+        .get::<Request>(&Key::request(restated.request))
+        .filter(|request| request.thread.repository == said.thread.repository);
+    let Some(mut request) = request else {
+        let text = format!("There is no request {} on this board.", restated.request);
+        return refuse(draft, said, &text, None, "unknown_request");
+    };
+    if let Some(reason) = at_once(draft, said, &request) {
+        return not_counted(draft, said, &request, &[reason]);
+    }
+    if request.summary.is_none() && restated.code == request.code() {
+        let until = after(said.accepted.at, SUMMARY_WAIT);
+        if draft.now() < until {
+            return draft.wait_until(until);
+        }
+    }
+    let Some(evidence) = gather(draft, said, &request) else {
+        return;
+    };
+    forget_stale(draft, said, &mut request);
+    if let Some(why) = broken(draft, &request, &evidence) {
+        lifecycle::void(draft, request.number, &why);
+        draft.outcome("approve", "void");
+        draft.react(said.thread, Some(comment), Reaction::No);
+        let text = format!("**{} is void**: {why}. Ask anew.", request.number);
+        return draft.tell(request.thread, &text, Some(request.number));
+    }
+    let identity = ask::newest_identity(draft, &request.effect.identity);
+    let living = identity.clone().filter(Identity::is_living);
+    let judged = count(&Case {
+        now: draft.now(),
+        policy: &draft.given.policy,
+        board: said.board,
+        request: &request,
+        identity: living.as_ref(),
+        restated,
+        comment,
+        found,
+        seen: &said.seen,
+        unverified_sender: said.accepted.unverified_sender,
+        road: said.accepted.road,
+        source: evidence.source,
+        summary: evidence.summary,
+        issue: evidence.issue,
+        repository: evidence.repository,
+    });
+    draft.put(Key::request(request.number), &request);
+    note_login(draft, said, found);
+    match judged {
+        Err(reasons) => not_counted(draft, said, &request, &reasons),
+        Ok(()) => counted(draft, said, restated, request, identity.as_ref(), found),
+    }
+}
+
+/// What was read again for an approval.
+struct Evidence<'a> {
+    source: SourceRead<'a>,
+    summary: &'a ReadComment,
+    issue: &'a ReadIssue,
+    repository: &'a ReadRepository,
+}
+
+/// Reasons that need no further reading: nobody's approval should cost the forge six calls.
+fn at_once(draft: &Draft<'_>, said: &Said<'_>, request: &Request) -> Option<Reason> {
+    let machine = said.board.machine_accounts.contains(&said.author);
+    if machine {
+        Some(Reason::Machine)
+    } else if !said.by_owner() {
+        Some(Reason::NotAnOwner)
+    } else if request.thread != said.thread {
+        Some(Reason::OtherThread(request.thread))
+    } else if !request.is_open(draft.now()) {
+        Some(Reason::NotOpen(request.word(draft.now())))
+    } else {
+        None
+    }
+}
+
+/// Everything that the approval rests on, or `None` after having asked for what is missing.
+fn gather<'a>(draft: &mut Draft<'_>, said: &Said<'a>, request: &Request) -> Option<Evidence<'a>> {
+    static NO_SUMMARY: ReadComment = ReadComment::Gone;
+    let reads = said.reads;
+    let comment = |draft: &mut Draft<'_>, id: CommentId| {
+        let read = reads.comments.get(&id);
+        if read.is_none() {
+            draft.need(Need::Comment(id));
+        }
+        read
+    };
+    let issue = reads.issues.get(&request.thread.issue);
+    if issue.is_none() {
+        draft.need(Need::Issue(request.thread.issue));
+    }
+    if reads.repository.is_none() {
+        draft.need(Need::Repository);
+    }
+    let source = match request.source.subject {
+        Subject::Comment(id) => comment(draft, CommentId(id)).map(SourceRead::Comment),
+        Subject::Issue(_) => issue.map(SourceRead::Issue),
+    };
+    let summary = match &request.summary {
+        Some(summary) => comment(draft, summary.comment),
+        None => Some(&NO_SUMMARY),
+    };
+    for approval in &request.approvals {
+        comment(draft, approval.comment);
+    }
+    Some(Evidence {
+        source: source?,
+        summary: summary?,
+        issue: issue?,
+        repository: reads.repository.as_ref()?,
+    })
+}
+
+/// An approval that was edited or deleted since, or given under other rules, counts no longer.
+fn forget_stale(draft: &mut Draft<'_>, said: &Said<'_>, request: &mut Request) {
+    let gate = said
+        .board
+        .gates
+        .get(&request.effect.environment)
+        .map(|gate| gate_hash(said.board, gate));
+    let (kept, dropped): (Vec<Approval>, Vec<Approval>) =
+        request.approvals.drain(..).partition(|approval| {
+            let stands = match said.reads.comments.get(&approval.comment) {
+                Some(ReadComment::Found(found)) => {
+                    found.author == Some(approval.approver) && found.body == approval.body
+                }
+                Some(_) | None => false,
+            };
+            stands && gate.as_ref() == Some(&approval.gate)
+        });
+    request.approvals = kept;
+    for approval in dropped {
+        draft.entry(
+            Entry::new(
+                "approval_dropped",
+                super::super::actor::Actor::User(approval.approver),
+                "the approval was edited, deleted or given under other rules",
+            )
+            .in_thread(request.thread)
+            .about_request(request.number)
+            .with_facts(json!({ "comment": approval.comment })),
+        );
+        let name = said.board.owner(approval.approver).map_or_else(
+            || approval.approver.to_string(),
+            |owner| owner.login.clone(),
+        );
+        let text = format!(
+            "{}: the approval by {} counts no longer; it was edited, deleted or given under other rules.",
+            request.number,
+            reply::escape::login(&name)
+        );
+        draft.tell(request.thread, &text, Some(request.number));
+    }
+}
+
+/// What voids the request itself, whoever approves.
+fn broken(draft: &Draft<'_>, request: &Request, evidence: &Evidence<'_>) -> Option<String> {
+    let policy = &draft.given.policy;
+    if !source_stands(request, evidence.source) {
+        return Some("the text that asked was edited or deleted".to_owned());
+    }
+    if let Some(summary) = &request.summary {
+        let stands = matches!(evidence.summary, ReadComment::Found(found)
+            if found.author == Some(policy.bot) && found.body == summary.body);
+        if !stands {
+            return Some("my summary was edited or deleted by somebody else".to_owned());
+        }
+    }
+    if request.recompute(policy) != request.digest {
+        return Some("what it stands on has changed since it was asked".to_owned());
+    }
+    None
+}
+
+/// A changed login of an owner holds widening on the board until the config says the same.
+fn note_login(draft: &mut Draft<'_>, said: &Said<'_>, found: &FoundComment) {
+    let Some(owner) = said.board.owner(said.author) else {
+        return;
+    };
+    let key = Key::board(said.thread.repository);
+    let mut board: BoardState = draft.get_or_default(&key);
+    let name = format!("login:{}", said.author);
+    let changed = if owner.login == found.login {
+        board.holds.remove(&name).is_some()
+    } else {
+        let since = draft.now();
+        let hold = Hold {
+            found: format!(
+                "owner {} is called {} now, not {}",
+                said.author, found.login, owner.login
+            ),
+            since,
+        };
+        board.holds.insert(name, hold).is_none()
+    };
+    if changed {
+        draft.put(key, &board);
+    }
+}
+
+fn refuse(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    text: &str,
+    copy: Option<&str>,
+    code: &'static str,
+) {
+    draft.outcome("approve", code);
+    explain(draft, said, text, copy, code);
+}
+
+/// Says why it is not counted, every reason; with the right line where only the line was wrong.
+fn not_counted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, denied: &[Reason]) {
+    let Some(first) = denied.first() else {
+        return;
+    };
+    let line_was_wrong = denied.iter().all(|reason| {
+        matches!(
+            reason,
+            Reason::WrongCode | Reason::WiderScopes(_) | Reason::WiderTtl(_)
+        )
+    });
+    let copy = line_was_wrong.then(|| reply::approve_line(request));
+    draft.entry(
+        Entry::new(
+            "approval_not_counted",
+            said.actor(),
+            denied
+                .iter()
+                .map(reasons::code)
+                .collect::<Vec<_>>()
+                .join(" "),
+        )
+        .in_thread(said.thread)
+        .about_request(request.number)
+        .with_facts(json!({ "comment": said.comment() })),
+    );
+    let text = format!(
+        "Not counted for {}: {}",
+        request.number,
+        lower(&ask::all(denied, said))
+    );
+    refuse(draft, said, &text, copy.as_deref(), reasons::code(first));
+}
+
+fn lower(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_lowercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+/// It counts: note it, and judge the gate.
+fn counted(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    restated: &Restated,
+    mut request: Request,
+    identity: Option<&Identity>,
+    found: &FoundComment,
+) {
+    let Some(gate) = said.board.gates.get(&request.effect.environment) else {
+        let reason = Reason::NoGate(request.effect.environment.clone());
+        return not_counted(draft, said, &request, &[reason]);
+    };
+    let approval = Approval {
+        approver: said.author,
+        comment: CommentId(said.comment().map_or(0, |id| id.0)),
+        body: found.body.clone(),
+        scopes: restated.scopes.clone(),
+        ttl: restated.ttl,
+        created_at: found.created_at,
+        counted_at: draft.now(),
+        gate: gate_hash(said.board, gate),
+    };
+    draft.entry(
+        Entry::new("approval_counted", said.actor(), "approves")
+            .in_thread(said.thread)
+            .about_request(request.number)
+            .with_facts(json!({ "approval": approval, "seen_at": said.seen.at })),
+    );
+    request.approvals.push(approval);
+    draft.put(Key::request(request.number), &request);
+    match verdict(draft, said, gate, &request, identity) {
+        Verdict::Open(opening) => issue::decide(draft, said, *opening, identity),
+        Verdict::Shut(denied) => shut(draft, said, &mut request, gate, identity, &denied),
+    }
+}
+
+fn verdict(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    gate: &Gate,
+    request: &Request,
+    identity: Option<&Identity>,
+) -> Verdict {
+    let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
+    let slug: Option<SlugOwner> = draft.get(&Key::slug(&request.effect.identity));
+    let recipient: RecipientState =
+        draft.get_or_default(&Key::recipient(&request.effect.recipient));
+    judge(&Opened {
+        now: draft.now(),
+        policy: &draft.given.policy,
+        policy_hash: &draft.given.policy_hash,
+        board: said.board,
+        state: &state,
+        gate,
+        request,
+        slug: slug.as_ref(),
+        identity,
+        burnt: recipient.burnt.is_some(),
+        low_space: draft.given.low_space,
+        clock: draft.given.clock.as_deref(),
+    })
+}
+
+/// Counted, and the gate is shut: more owners are needed, or nothing is left, or something else.
+fn shut(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    request: &mut Request,
+    gate: &Gate,
+    identity: Option<&Identity>,
+    denied: &[Reason],
+) {
+    let number = request.number;
+    if denied.contains(&Reason::NothingLeft) {
+        let text = "nothing is left that these owners may hand on";
+        lifecycle::end(draft, request, RequestStatus::Void(text.to_owned()));
+        let text = format!("**{number} is refused**: {text}.");
+        draft.outcome("approve", "nothing_left");
+        draft.react(said.thread, said.comment(), Reaction::No);
+        draft.explain(said.thread, &text, None, "nothing_left", Some(number));
+        return;
+    }
+    if let [Reason::MoreOwners { counted, needed }] = denied {
+        let names = |users: &mut dyn Iterator<Item = super::super::ids::UserId>| -> String {
+            users
+                .filter_map(|user| said.board.owner(user))
+                .map(|owner| reply::escape::login(&owner.login))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let bot = draft.given.policy.bot;
+        let missing = names(&mut could_approve(said.board, request, identity, bot));
+        let text = format!(
+            "{number}: counted {} ({} of {needed}); still to come from {missing}.",
+            names(&mut counted.iter().copied()),
+            counted.len()
+        );
+        draft.outcome("approve", "counted");
+        draft.react(said.thread, said.comment(), Reaction::Yes);
+        return draft.tell(said.thread, &text, Some(number));
+    }
+    // What shuts the gate may pass, but a yes from before opens nothing then: it is not kept, and the
+    // owner says it again.
+    request
+        .approvals
+        .retain(|approval| approval.approver != said.author);
+    draft.put(Key::request(number), request);
+    let others: Vec<Reason> = denied
+        .iter()
+        .filter(|reason| gate.quorum > 1 || !matches!(reason, Reason::MoreOwners { .. }))
+        .cloned()
+        .collect();
+    not_counted(draft, said, request, &others);
+}

@@ -1,0 +1,340 @@
+//! An accepted text is decided: what it is now on the forge, who wrote it, and which verb it is.
+//!
+//! Only the re-read comment says who wrote it and what it says. A text that is not what was
+//! delivered, has no author, or stands elsewhere does nothing.
+
+use serde_json::json;
+
+use super::super::actor::Actor;
+use super::super::audit::Entry;
+use super::super::command::{Command, Reading};
+use super::super::effect::Reaction;
+use super::super::event::{Accepted, Look, Road, Spoken, What};
+use super::super::evidence::{FRESH, FoundComment, Need, ReadComment, ReadIssue, Reads};
+use super::super::ids::{CommentId, Hash, IssueNumber, ThreadKey, UserId};
+use super::super::key::{Key, Subject};
+use super::super::policy::Board;
+use super::super::reply::{self, reasons};
+use super::super::thread::{Seen, Thread};
+use super::super::time::{after, seconds_between};
+use super::super::verdict::Reason;
+use super::{Draft, approve, ask, lifecycle, look, refuse, revoke, show};
+
+/// How long a caught-up approval waits for its delivery, in seconds.
+const CAUGHT_UP: u64 = 10;
+
+/// A text whose author and content were read again, and where it stands.
+#[derive(Debug)]
+pub(super) struct Said<'a> {
+    /// The board.
+    pub board: &'a Board,
+    /// What was accepted.
+    pub accepted: &'a Accepted,
+    /// What was read.
+    pub reads: &'a Reads,
+    /// The thread.
+    pub thread: ThreadKey,
+    /// A comment, or the issue's own body.
+    pub subject: Subject,
+    /// Who wrote it.
+    pub author: UserId,
+    /// The author's login now.
+    pub login: &'a str,
+    /// SHA-256 of the text.
+    pub body: &'a Hash,
+    /// The comment as it was read; `None` for an issue's body.
+    pub found: Option<&'a FoundComment>,
+    /// What was first seen of it.
+    pub seen: Seen,
+}
+
+impl Said<'_> {
+    /// The comment's id; `None` for an issue's body.
+    pub(super) fn comment(&self) -> Option<CommentId> {
+        match self.subject {
+            Subject::Comment(id) => Some(CommentId(id)),
+            Subject::Issue(_) => None,
+        }
+    }
+
+    /// True if its author is an owner of this board.
+    pub(super) fn by_owner(&self) -> bool {
+        self.board.owner(self.author).is_some()
+    }
+
+    /// Who did it, for the audit.
+    pub(super) fn actor(&self) -> Actor {
+        Actor::User(self.author)
+    }
+}
+
+/// Decides an accepted event with what was read for it.
+pub(super) fn waiting(draft: &mut Draft<'_>, line: u64, reads: &Reads) {
+    draft.use_reserve();
+    let Some(accepted) = draft.get::<Accepted>(&Key::inbox(line)) else {
+        return;
+    };
+    draft.cause("decided", json!({ "accepted": line }));
+    draft.remove(Key::inbox(line));
+    let Some(board) = draft.board(accepted.thread()) else {
+        return;
+    };
+    let stale = Reads::default();
+    let fresh = reads
+        .at
+        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
+    let reads = if fresh { reads } else { &stale };
+    match &accepted.what {
+        What::Comment(spoken) => comment(draft, board, &accepted, spoken, reads),
+        What::Opened(spoken) => opened(draft, board, &accepted, spoken, reads),
+        What::Look(look) => look::decide(draft, board, &accepted, look, reads),
+    }
+}
+
+/// What a waiting text is about.
+pub(super) fn subject(what: &What) -> Option<(Subject, &Hash)> {
+    match what {
+        What::Comment(spoken) => Some((Subject::Comment(spoken.id), &spoken.body)),
+        What::Opened(spoken) => Some((Subject::Issue(spoken.id), &spoken.body)),
+        What::Look(_) => None,
+    }
+}
+
+/// What was first seen of a text, without this delivery's waiting.
+fn seen_of(draft: &mut Draft<'_>, accepted: &Accepted) -> Seen {
+    let Some((subject, body)) = subject(&accepted.what) else {
+        return Seen::new(Hash::of(b""), accepted.at);
+    };
+    let key = Key::seen(accepted.repository, subject);
+    let mut seen = draft
+        .get::<Seen>(&key)
+        .unwrap_or_else(|| Seen::new(body.clone(), accepted.at));
+    seen.pending.remove(body.as_str());
+    draft.put(key, &seen);
+    seen
+}
+
+fn comment(
+    draft: &mut Draft<'_>,
+    board: &Board,
+    accepted: &Accepted,
+    spoken: &Spoken,
+    reads: &Reads,
+) {
+    let id = CommentId(spoken.id);
+    let seen = seen_of(draft, accepted);
+    if seen.used {
+        return draft.outcome("comment", "known");
+    }
+    let Some(read) = reads.comments.get(&id) else {
+        return draft.need(Need::Comment(id));
+    };
+    let found = match read {
+        ReadComment::Found(found) => found,
+        ReadComment::Gone => return draft.outcome("comment", "gone"),
+        ReadComment::NotPlain => return draft.outcome("comment", "not_plain"),
+        ReadComment::TooLarge => return draft.outcome("comment", "too_large"),
+    };
+    let Some(author) = found.author.filter(|author| author.is_somebody()) else {
+        return nobody(draft, board, accepted, spoken);
+    };
+    if found.issue != accepted.issue {
+        return draft.outcome("comment", "elsewhere");
+    }
+    let said = Said {
+        board,
+        accepted,
+        reads,
+        thread: accepted.thread(),
+        subject: Subject::Comment(spoken.id),
+        author,
+        login: &found.login,
+        body: &spoken.body,
+        found: Some(found),
+        seen,
+    };
+    said_again(draft, said, &found.body, spoken.reading());
+}
+
+fn opened(
+    draft: &mut Draft<'_>,
+    board: &Board,
+    accepted: &Accepted,
+    spoken: &Spoken,
+    reads: &Reads,
+) {
+    let seen = seen_of(draft, accepted);
+    if seen.used {
+        return draft.outcome("issue", "known");
+    }
+    let Some(read) = reads.issues.get(&IssueNumber(spoken.id)) else {
+        return draft.need(Need::Issue(IssueNumber(spoken.id)));
+    };
+    let ReadIssue::Found(found) = read else {
+        return draft.outcome("issue", "gone");
+    };
+    let Some(author) = found.author.filter(|author| author.is_somebody()) else {
+        return nobody(draft, board, accepted, spoken);
+    };
+    let Some(body) = &found.body else {
+        return draft.outcome("issue", "too_large");
+    };
+    let said = Said {
+        board,
+        accepted,
+        reads,
+        thread: accepted.thread(),
+        subject: Subject::Issue(spoken.id),
+        author,
+        login: &found.login,
+        body: &spoken.body,
+        found: None,
+        seen,
+    };
+    said_again(draft, said, body, spoken.reading_as_issue());
+}
+
+/// The author is gone or unknown: not counted, said, closed.
+fn nobody(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: &Spoken) {
+    draft.entry(
+        Entry::new(
+            "author_unknown",
+            Actor::Bot,
+            "the forge does not say who wrote this text any more",
+        )
+        .in_thread(accepted.thread())
+        .with_facts(json!({ "id": spoken.id })),
+    );
+    draft.outcome("comment", "nobody");
+    let by_owner = spoken
+        .unverified_author
+        .is_some_and(|author| board.owner(author).is_some());
+    if by_owner {
+        draft.explain(
+            accepted.thread(),
+            "A command here was not counted: the forge does not say any more who wrote it.",
+            None,
+            "author_unknown",
+            None,
+        );
+    }
+}
+
+/// The text as it is now, by the author that the forge names now.
+fn said_again(draft: &mut Draft<'_>, mut said: Said<'_>, now: &Hash, reading: Reading) {
+    let key = Key::seen(said.accepted.repository, said.subject);
+    if !may_be_answered(draft, &said) {
+        return draft.outcome("comment", "stranger");
+    }
+    if now != said.body {
+        said.seen.sight(now);
+        draft.put(key, &said.seen);
+        draft.outcome("comment", "changed");
+        draft.explain(
+            said.thread,
+            "A command here was changed before I could read it again; it did nothing. Post it as a new comment.",
+            None,
+            "edited",
+            None,
+        );
+        return;
+    }
+    if said.accepted.road == Road::CatchUp
+        && matches!(reading, Reading::Command(Command::Approve(_)))
+    {
+        return caught_up(draft, &mut said);
+    }
+    said.seen.used = true;
+    draft.put(key, &said.seen);
+    match reading {
+        Reading::Nothing => draft.outcome("comment", "nothing"),
+        Reading::Fault(fault) => {
+            draft.outcome("fault", fault.code());
+            let (text, copy) = reply::faults::sentence(&fault);
+            explain(draft, &said, &text, copy.as_deref(), fault.code());
+        }
+        Reading::Command(command) => obey(draft, &said, command),
+    }
+}
+
+fn obey(draft: &mut Draft<'_>, said: &Said<'_>, command: Command) {
+    draft.outcome(command.verb(), "done");
+    match command {
+        Command::Request(form) => ask::decide(draft, said, &form),
+        Command::Approve(restated) => approve::decide(draft, said, &restated),
+        Command::Deny(words) => refuse::deny(draft, said, &words),
+        Command::Withdraw(words) => refuse::withdraw(draft, said, &words),
+        Command::Revoke(words) => revoke::decide(draft, said, &words),
+        Command::Inspect(words) => show::inspect(draft, said, &words),
+        Command::List => show::list(draft, said),
+        Command::Help(words) => show::help(draft, said, &words),
+    }
+}
+
+/// A caught-up approval is not consumed: its delivery may still come and counts then. Ten seconds
+/// after it was read, whoever gave it is told to repeat it.
+fn caught_up(draft: &mut Draft<'_>, said: &mut Said<'_>) {
+    let until = after(said.accepted.at, CAUGHT_UP);
+    if draft.now() < until {
+        return draft.wait_until(until);
+    }
+    draft.outcome("approve", "caught_up");
+    said.seen.told = true;
+    draft.put(
+        Key::seen(said.accepted.repository, said.subject),
+        &said.seen,
+    );
+    if said.by_owner() {
+        let text = format!(
+            "{}: {}.",
+            reply::escape::mention(said.login),
+            reasons::sentence(&Reason::CaughtUp, said.board)
+        );
+        explain(draft, said, &text, None, reasons::code(&Reason::CaughtUp));
+    }
+}
+
+/// Owners, whoever may ask, and whoever asked for something that lives in this thread.
+fn may_be_answered(draft: &Draft<'_>, said: &Said<'_>) -> bool {
+    if said.by_owner() || said.board.may_ask(said.author) {
+        return true;
+    }
+    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
+    lifecycle::requesters_of(draft, &thread).contains(&said.author)
+}
+
+/// Explains a fault or a refusal, with a reaction on the text.
+pub(super) fn explain(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    text: &str,
+    copy: Option<&str>,
+    code: &str,
+) {
+    draft.react(said.thread, said.comment(), Reaction::No);
+    draft.explain(said.thread, text, copy, code, None);
+}
+
+/// Gives up an accepted text without having decided it: it is as if it had not come.
+pub(super) fn forget(draft: &mut Draft<'_>, accepted: &Accepted) {
+    seen_of(draft, accepted);
+}
+
+/// A pointer to the edited-comment case, which is a look and not a text.
+pub(super) fn edited_command(draft: &mut Draft<'_>, thread: ThreadKey, look: &Look) {
+    if matches!(
+        look,
+        Look::Edited {
+            like_command: true,
+            ..
+        }
+    ) {
+        draft.explain(
+            thread,
+            "An edited comment never becomes a command. Post the line as a new comment.",
+            None,
+            "edited",
+            None,
+        );
+    }
+}

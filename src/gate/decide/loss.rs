@@ -1,0 +1,75 @@
+//! Acknowledged lines are missing and an operator accepted that: it is journaled, the counters jump
+//! so that no number is used twice, and every identity is paused before anything is verified.
+//!
+//! The pausing goes on in parts, so that no line is huge; it goes on after a restart, too.
+
+use serde_json::json;
+
+use super::super::actor::Actor;
+use super::super::audit::Entry;
+use super::super::identity::Identity;
+use super::super::ids::IdentityNumber;
+use super::super::key::Key;
+use super::super::thread::{Counters, Installation, Loss};
+use super::{Answer, Draft, lifecycle};
+
+/// How far the counters jump.
+const JUMP: u64 = 1_000;
+/// Identities paused by one line.
+const PART: u64 = 50;
+
+/// Journals the acceptance.
+pub(super) fn begin(draft: &mut Draft<'_>, journal: u64, records: u64) {
+    draft.use_reserve();
+    draft.cause("loss", json!({ "journal": journal, "records": records }));
+    let mut counters: Counters = draft.get_or_default(&Key::counters());
+    counters.request += JUMP;
+    counters.credential += JUMP;
+    counters.identity += JUMP;
+    draft.put(Key::counters(), &counters);
+    let installation = Installation {
+        loss: Some(Loss {
+            journal,
+            records,
+            paused_to: IdentityNumber(0),
+            done: false,
+        }),
+    };
+    draft.put(Key::installation(), &installation);
+    draft.entry(
+        Entry::new(
+            "loss_accepted",
+            Actor::Operator("host".to_owned()),
+            format!("the journal ends at {journal}, the records had reached {records}: every identity is paused"),
+        )
+        .with_facts(json!({ "journal": journal, "records": records })),
+    );
+    draft.answer(Answer::More);
+}
+
+/// Pauses the next part of the identities.
+pub(super) fn go_on(draft: &mut Draft<'_>) {
+    draft.use_reserve();
+    draft.outcome("loss", "done");
+    let mut installation: Installation = draft.get_or_default(&Key::installation());
+    let Some(loss) = installation.loss.as_mut().filter(|loss| !loss.done) else {
+        return;
+    };
+    draft.cause("loss_goes_on", json!({ "from": loss.paused_to }));
+    let counters: Counters = draft.get_or_default(&Key::counters());
+    let first = loss.paused_to.0 + 1;
+    let last = (loss.paused_to.0 + PART).min(counters.identity);
+    for number in first..=last {
+        if let Some(mut identity) = draft.get::<Identity>(&Key::identity(IdentityNumber(number))) {
+            let why = "lines of the journal are missing";
+            lifecycle::pause(draft, &mut identity, &Actor::Bot, why);
+        }
+    }
+    loss.paused_to = IdentityNumber(last);
+    loss.done = last >= counters.identity;
+    let more = !loss.done;
+    draft.put(Key::installation(), &installation);
+    if more {
+        draft.answer(Answer::More);
+    }
+}

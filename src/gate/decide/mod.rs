@@ -1,0 +1,151 @@
+//! `decide`: one event and the world in, a decision out. Pure and total: a refusal is a decision.
+//!
+//! One file per kind of event. A decision that reaches for a record that was not loaded, or would
+//! count something that was not read, is thrown away and says what it needs; it is then made again
+//! from the start, so nothing is ever decided on half of the facts.
+
+mod abandoned;
+mod approve;
+mod arrived;
+mod ask;
+mod comment;
+mod draft;
+mod issue;
+mod lifecycle;
+mod look;
+mod loss;
+mod outbox;
+mod policy;
+mod refuse;
+mod revoke;
+mod show;
+mod used;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::audit::Entry;
+use super::credential::Live;
+use super::effect::Effect;
+use super::event::Event;
+use super::evidence::Needs;
+use super::ids::{Hash, Seq};
+use super::key::{Change, Key};
+use super::policy::Policy;
+use super::world::World;
+
+pub use draft::{Draft, decide_with};
+
+/// What a decision is given beside the event and the world; attached on the writer's thread.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// The time of the line.
+    pub now: Timestamp,
+    /// The number that the line will have.
+    pub seq: Seq,
+    /// The rules in force.
+    pub policy: Arc<Policy>,
+    /// Their hash.
+    pub policy_hash: Hash,
+    /// True below the reserve of the disk.
+    pub low_space: bool,
+    /// Why the clock cannot be trusted, if so.
+    pub clock: Option<String>,
+}
+
+/// What comes of an event.
+#[derive(Debug)]
+pub enum Step {
+    /// These records have to be loaded first.
+    Load(BTreeSet<Key>),
+    /// These things have to be read first.
+    Gather(Needs),
+    /// It is too early; not before this time.
+    Wait(Timestamp),
+    /// It is decided.
+    Decided(Box<Decision>),
+    /// A record is there that this program cannot read: nothing may be decided on it.
+    Unreadable(BTreeSet<Key>),
+}
+
+/// Records to write, what happened in people's words, and work for the outside.
+#[derive(Debug)]
+pub struct Decision {
+    /// The event and its evidence, for the journal.
+    pub cause: Value,
+    /// The records, whole.
+    pub changes: Vec<Change>,
+    /// What happened.
+    pub entries: Vec<Entry>,
+    /// What to do outside.
+    pub effects: Vec<Effect>,
+    /// True if it may be journaled when the disk is nearly full.
+    pub under_reserve: bool,
+    /// What whoever fed the event is told.
+    pub answer: Answer,
+}
+
+/// What whoever fed an event is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It was taken.
+    Taken(Taken),
+    /// It was decided; the verb, if it was a command, and a word for the outcome.
+    Decided {
+        /// The command's verb, else the kind of event.
+        verb: &'static str,
+        /// A word for the outcome, from a closed list: it becomes a metric's label.
+        outcome: &'static str,
+    },
+    /// The token is alive.
+    Live(Box<Live>),
+    /// It is not, whatever the cause.
+    Inactive,
+    /// More of the same is to be done.
+    More,
+}
+
+/// What became of an arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It waits in the inbox under this line.
+    Waits {
+        /// The line.
+        line: u64,
+        /// True if it overtakes what waits in its thread.
+        urgent: bool,
+    },
+    /// It is known, or nothing has to be done.
+    Nothing,
+    /// Whoever spoke may not ask here: no answer, only a count.
+    Stranger,
+}
+
+/// Decides.
+pub fn decide(world: World, event: &Event, given: &Given) -> Step {
+    let mut draft = Draft::new(world, given);
+    match event {
+        Event::Arrived(arrival) => arrived::decide(&mut draft, arrival),
+        Event::Waiting { line, reads } => comment::waiting(&mut draft, *line, reads),
+        Event::Abandoned {
+            line,
+            why,
+            quarantined,
+        } => abandoned::decide(&mut draft, *line, why, *quarantined),
+        Event::Done(done) => outbox::done(&mut draft, done),
+        Event::Refused { effect, why } => outbox::refused(&mut draft, *effect, why),
+        Event::Used { macs, client } => used::decide(&mut draft, macs, client.as_deref()),
+        Event::Policy(policy) => policy::decide(&mut draft, policy),
+        Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),
+        Event::LossGoesOn => loss::go_on(&mut draft),
+        Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),
+    }
+    draft.finish()
+}
+
+#[cfg(test)]
+#[path = "tests/mod.rs"]
+mod tests;

@@ -1,0 +1,136 @@
+//! What became of an effect: a post was made, or the forge refuses it for good.
+//!
+//! Nothing widens in a thread that refuses the bot's posts: a summary that cannot be shown voids its
+//! request, a credential that cannot be delivered is revoked, and the control issue is told.
+
+use serde_json::json;
+
+use super::super::actor::Actor;
+use super::super::audit::Entry;
+use super::super::credential::Credential;
+use super::super::effect::{Effect, Post, Role};
+use super::super::event::EffectDone;
+use super::super::identity::Identity;
+use super::super::ids::{CommentId, Hash, ThreadKey};
+use super::super::key::{Key, Subject};
+use super::super::reply;
+use super::super::request::{Request, Summary};
+use super::super::thread::Seen;
+use super::{Draft, lifecycle};
+
+/// An effect was done.
+pub(super) fn done(draft: &mut Draft<'_>, done: &EffectDone) {
+    draft.use_reserve();
+    let key = Key::outbox(done.effect.0, done.effect.1);
+    let Some(effect) = draft.get::<Effect>(&key) else {
+        return;
+    };
+    draft.remove(key);
+    draft.cause(
+        "done",
+        json!({ "effect": done.effect, "comment": done.comment, "body": done.body }),
+    );
+    draft.outcome("effect", "done");
+    if let (Effect::Post(post), Some(comment), Some(body)) = (effect, done.comment, &done.body) {
+        posted(draft, &post, comment, body);
+    }
+}
+
+fn posted(draft: &mut Draft<'_>, post: &Post, comment: CommentId, body: &Hash) {
+    let key = Key::seen(post.thread.repository, Subject::Comment(comment.0));
+    let mut seen = draft
+        .get::<Seen>(&key)
+        .unwrap_or_else(|| Seen::new(body.clone(), draft.now()));
+    seen.own = true;
+    draft.put(key, &seen);
+    if let (Role::Summary(number), false) = (post.role, post.elsewhere)
+        && let Some(mut request) = draft.get::<Request>(&Key::request(number))
+    {
+        request.summary = Some(Summary {
+            comment,
+            body: body.clone(),
+        });
+        draft.put(Key::request(number), &request);
+    }
+}
+
+/// The forge refuses an effect for good.
+pub(super) fn refused(draft: &mut Draft<'_>, effect: (u64, u32), why: &str) {
+    draft.use_reserve();
+    let key = Key::outbox(effect.0, effect.1);
+    let Some(record) = draft.get::<Effect>(&key) else {
+        return;
+    };
+    draft.remove(key);
+    draft.cause("refused", json!({ "effect": effect, "why": why }));
+    draft.outcome("effect", "refused");
+    let Effect::Post(post) = record else {
+        return;
+    };
+    draft.entry(
+        Entry::new("post_refused", Actor::Bot, why)
+            .in_thread(post.thread)
+            .with_facts(json!({ "role": post.role, "effect": effect })),
+    );
+    if post.elsewhere {
+        return;
+    }
+    let issue = post.thread.issue;
+    match post.role {
+        Role::Summary(number) => {
+            lifecycle::void(draft, number, "the forge refuses my comments in its thread");
+            let text = format!("{number} in {issue} is void: the forge refuses my comments there.");
+            control(draft, post.thread, &text);
+        }
+        Role::Credential(number) => {
+            let credential = draft.get::<Credential>(&Key::credential(number));
+            let identity = credential
+                .as_ref()
+                .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity)));
+            if let (Some(mut identity), Some(mut credential)) = (identity, credential) {
+                let why = "it could not be delivered: the forge refuses my comments in its thread";
+                lifecycle::revoke_credential(
+                    draft,
+                    &mut identity,
+                    &mut credential,
+                    &Actor::Bot,
+                    why,
+                );
+                let text = format!(
+                    "**{number} of `{}` in {issue} is revoked**: {why}.",
+                    identity.slug
+                );
+                control(draft, post.thread, &text);
+            }
+        }
+        Role::Answer => {
+            // The visible part only: a machine block belongs to the thread that it speaks of.
+            let shown = post.body.split("\n\n<!--").next().unwrap_or("");
+            let text = format!(
+                "In {issue} the forge refuses my comments. There I would have said:\n\n{shown}"
+            );
+            control(draft, post.thread, &text);
+        }
+    }
+}
+
+/// Tells the control issue, if there is one and it is not the thread that refuses.
+fn control(draft: &mut Draft<'_>, thread: ThreadKey, text: &str) {
+    let issue = draft
+        .board(thread)
+        .and_then(|board| board.control_issue)
+        .filter(|issue| *issue != thread.issue);
+    let Some(issue) = issue else {
+        return;
+    };
+    let body = reply::notice(text, None, draft.given.seq);
+    draft.effect(Effect::Post(Post {
+        thread: ThreadKey {
+            repository: thread.repository,
+            issue,
+        },
+        role: Role::Answer,
+        body,
+        elsewhere: true,
+    }));
+}

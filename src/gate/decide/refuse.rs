@@ -1,0 +1,150 @@
+//! An owner's no, and the requester's taking back: both end a request at once.
+//!
+//! Lenient in form: without a number, the thread's only open request is meant. Neither needs more
+//! than its own re-read.
+
+use super::super::audit::Entry;
+use super::super::command::Words;
+use super::super::effect::Reaction;
+use super::super::ids::RequestNumber;
+use super::super::key::Key;
+use super::super::reply::escape::{foreign, login};
+use super::super::request::{Request, RequestStatus};
+use super::comment::{Said, explain};
+use super::{Draft, lifecycle};
+
+/// An owner denies a request of the board, from any of its threads.
+pub(super) fn deny(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    if !said.by_owner() {
+        return refuse(
+            draft,
+            said,
+            "deny",
+            "Only an owner of this board can deny; whoever asked can `/gate withdraw`.",
+            "not_an_owner",
+        );
+    }
+    let Some((mut request, reason)) = meant(draft, said, "deny", words) else {
+        return;
+    };
+    finish(
+        draft,
+        said,
+        &mut request,
+        RequestStatus::Denied(said.author),
+        &reason,
+    );
+}
+
+/// Whoever asked takes a request back, in its own thread.
+pub(super) fn withdraw(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    let Some((mut request, reason)) = meant(draft, said, "withdraw", words) else {
+        return;
+    };
+    if request.asker() != Some(said.author) || request.thread != said.thread {
+        let text = format!(
+            "Only whoever asked for {} can take it back, in its own thread; an owner can `/gate deny` it.",
+            request.number
+        );
+        return refuse(draft, said, "withdraw", &text, "not_yours");
+    }
+    finish(draft, said, &mut request, RequestStatus::Withdrawn, &reason);
+}
+
+fn refuse(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    verb: &'static str,
+    text: &str,
+    code: &'static str,
+) {
+    draft.outcome(verb, code);
+    explain(draft, said, text, None, code);
+}
+
+/// The open request that is meant, and the reason; says what is wrong if there is none.
+fn meant(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    verb: &'static str,
+    words: &Words,
+) -> Option<(Request, String)> {
+    let numbered = words.first().and_then(RequestNumber::parse);
+    let request = match numbered {
+        Some(number) => draft
+            .get::<Request>(&Key::request(number))
+            .filter(|request| request.thread.repository == said.thread.repository),
+        None => {
+            let mut open = lifecycle::open_in(draft, said.thread);
+            if open.len() == 1 { open.pop() } else { None }
+        }
+    };
+    let reason = words
+        .after(usize::from(numbered.is_some()))
+        .text()
+        .to_owned();
+    match (request, numbered) {
+        (Some(request), _) if request.is_open(draft.now()) => Some((request, reason)),
+        (Some(request), _) => {
+            let text = format!(
+                "{} is not open: {}. To take back what it issued: `/gate revoke {}`.",
+                request.number,
+                request.word(draft.now()),
+                request.effect.identity
+            );
+            refuse(draft, said, verb, &text, "not_open");
+            None
+        }
+        (None, Some(number)) => {
+            let text = format!("There is no request {number} on this board.");
+            refuse(draft, said, verb, &text, "unknown_request");
+            None
+        }
+        (None, None) => {
+            let open = lifecycle::open_in(draft, said.thread);
+            let text = if open.is_empty() {
+                "No request is open in this thread.".to_owned()
+            } else {
+                let numbers: Vec<String> = open
+                    .iter()
+                    .map(|request| request.number.to_string())
+                    .collect();
+                format!("Name the request that is meant: {}.", numbers.join(" or "))
+            };
+            refuse(draft, said, verb, &text, "unknown_request");
+            None
+        }
+    }
+}
+
+fn finish(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    request: &mut Request,
+    status: RequestStatus,
+    reason: &str,
+) {
+    let number = request.number;
+    let (code, verb, did) = match &status {
+        RequestStatus::Withdrawn => ("request_withdrawn", "withdraw", "withdrawn"),
+        RequestStatus::Denied(_)
+        | RequestStatus::Open
+        | RequestStatus::Approved
+        | RequestStatus::Void(_) => ("request_denied", "deny", "denied"),
+    };
+    lifecycle::end(draft, request, status);
+    draft.entry(
+        Entry::new(code, said.actor(), reason)
+            .in_thread(request.thread)
+            .about_request(number),
+    );
+    let because = if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", foreign(reason, 200))
+    };
+    let text = format!("**{number} {did} by {}**{because}", login(said.login));
+    draft.outcome(verb, "done");
+    draft.react(said.thread, said.comment(), Reaction::Yes);
+    draft.tell(request.thread, &text, Some(number));
+}

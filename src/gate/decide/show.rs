@@ -1,0 +1,98 @@
+//! Reading commands: what there is, within the board and its threads. They change nothing but the
+//! count of answers, and show nothing secret.
+
+use super::super::command::Words;
+use super::super::credential::Credential;
+use super::super::effect::{Reaction, Role};
+use super::super::identity::Identity;
+use super::super::ids::Slug;
+use super::super::key::Key;
+use super::super::reply;
+use super::super::request::Request;
+use super::super::thread::{ANSWERS_PER_HOUR, BoardState, SlugOwner, Thread};
+use super::comment::{Said, explain};
+use super::{Draft, lifecycle};
+
+/// Shows an identity in its own thread; owners in any thread of the board.
+pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    let named = words
+        .first()
+        .and_then(|word| Slug::parse(&word.to_ascii_lowercase()));
+    let identity = match named {
+        Some(slug) => draft
+            .get::<SlugOwner>(&Key::slug(&slug))
+            .filter(|owner| owner.repository == said.thread.repository)
+            .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity))),
+        None => {
+            let mut living = lifecycle::living_in(draft, said.thread);
+            if living.len() == 1 {
+                living.pop()
+            } else {
+                None
+            }
+        }
+    };
+    let identity = identity.filter(|identity| said.by_owner() || identity.thread == said.thread);
+    let Some(identity) = identity else {
+        draft.outcome("inspect", "unknown_identity");
+        let text = "There is no such identity in this thread.";
+        return explain(draft, said, text, None, "unknown_identity");
+    };
+    let credentials: Vec<Credential> = identity
+        .credentials
+        .iter()
+        .rev()
+        .take(10)
+        .filter_map(|number| draft.get(&Key::credential(*number)))
+        .collect();
+    let open: Vec<Request> = lifecycle::open_in(draft, identity.thread)
+        .into_iter()
+        .filter(|request| request.effect.identity == identity.slug)
+        .collect();
+    let seq = draft.given.seq;
+    let body = reply::inspection(&identity, &credentials, &open, said.board, draft.now(), seq);
+    answer(draft, said, body);
+}
+
+/// Shows open requests and counts of identities, to owners.
+pub(super) fn list(draft: &mut Draft<'_>, said: &Said<'_>) {
+    if !said.by_owner() {
+        draft.outcome("list", "not_an_owner");
+        let text = "Only an owner of this board can list what there is; `/gate inspect SLUG` shows one identity of this thread.";
+        return explain(draft, said, text, None, "not_an_owner");
+    }
+    let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
+    let open: Vec<Request> = state
+        .requests
+        .iter()
+        .take(200)
+        .filter_map(|number| draft.get::<Request>(&Key::request(*number)))
+        .filter(|request| request.is_open(draft.now()))
+        .collect();
+    let body = reply::list(&state, &open, said.board, draft.given.seq);
+    answer(draft, said, body);
+}
+
+/// Shows how commands are written.
+pub(super) fn help(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    let body = reply::help(words.first(), said.board, draft.given.seq);
+    answer(draft, said, body);
+}
+
+/// Answers to reading count as explanations do.
+fn answer(draft: &mut Draft<'_>, said: &Said<'_>, body: String) {
+    let key = Key::thread(said.thread);
+    let mut thread: Thread = draft.get_or_default(&key);
+    let hour = draft.now().as_second() / 3_600;
+    if thread.hour != hour {
+        thread.hour = hour;
+        thread.answers = 0;
+    }
+    if thread.answers >= ANSWERS_PER_HOUR {
+        return draft.outcome("read", "limited");
+    }
+    thread.answers += 1;
+    draft.put(key, &thread);
+    draft.react(said.thread, said.comment(), Reaction::Eyes);
+    draft.post(said.thread, Role::Answer, body);
+}

@@ -1,0 +1,227 @@
+//! Events: every fact that is fed to the core, and the form in which accepted ones wait.
+//!
+//! Text in an event was screened before the event existed: whatever had the form of a token is
+//! replaced, and what is left of it are MACs, which are used at once and never kept.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::command::{self, Command, Fault, MAX_REQUEST_BYTES, Reading};
+use super::evidence::Reads;
+use super::ids::{CommentId, Hash, IssueNumber, Mac, RepositoryId, ThreadKey, UserId};
+use super::policy::Policy;
+
+/// One fact.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A delivery or a caught-up text came in.
+    Arrived(Box<Arrival>),
+    /// An accepted event is to be decided with what was read for it.
+    Waiting {
+        /// The line that accepted it.
+        line: u64,
+        /// What was read.
+        reads: Box<Reads>,
+    },
+    /// An accepted event cannot be decided and is given up.
+    Abandoned {
+        /// The line that accepted it.
+        line: u64,
+        /// Why, in people's words.
+        why: String,
+        /// True if deciding it failed inside the program: it is never tried again.
+        quarantined: bool,
+    },
+    /// An effect was done.
+    Done(EffectDone),
+    /// An effect was refused by the forge for good.
+    Refused {
+        /// The line and place of the effect.
+        effect: (u64, u32),
+        /// What the forge said.
+        why: String,
+    },
+    /// A token was shown.
+    Used {
+        /// Its MACs: under the current pepper, then the previous one.
+        macs: Vec<Mac>,
+        /// The resource server that asked; `None`: its holder activated it.
+        client: Option<String>,
+    },
+    /// The configuration in force is this one.
+    Policy(Box<Policy>),
+    /// Acknowledged lines are missing and an operator accepted that.
+    Loss {
+        /// The journal's last number.
+        journal: u64,
+        /// What the records had reached.
+        records: u64,
+    },
+    /// The next part of what an accepted loss demands.
+    LossGoesOn,
+    /// A thread with live identities could not be read for ten minutes while the forge answered.
+    Unreadable {
+        /// Which thread.
+        thread: ThreadKey,
+        /// What went wrong.
+        why: String,
+    },
+}
+
+/// An effect was done.
+#[derive(Clone, Debug)]
+pub struct EffectDone {
+    /// The line and place of the effect.
+    pub effect: (u64, u32),
+    /// The comment that it became, if it was a post.
+    pub comment: Option<CommentId>,
+    /// SHA-256 of the text as it was sent.
+    pub body: Option<Hash>,
+}
+
+/// By which road a text came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Road {
+    /// A signed delivery.
+    Hook,
+    /// Read from the forge by reconciliation.
+    CatchUp,
+}
+
+/// Something came in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// What it is.
+    pub accepted: Accepted,
+    /// Tokens and age keys that stood in its text.
+    pub leaks: Vec<Leak>,
+}
+
+/// A secret that stood in a text.
+#[derive(Clone, Debug)]
+pub enum Leak {
+    /// A token, by its possible MACs.
+    Token(Vec<Mac>),
+    /// A secret age key, by its recipient.
+    AgeKey(String),
+}
+
+/// An event as it waits in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// By which road.
+    pub road: Road,
+    /// The board's repository.
+    pub repository: RepositoryId,
+    /// The issue.
+    pub issue: IssueNumber,
+    /// Who did it, by the delivery; unknown for what was caught up.
+    pub unverified_sender: Option<UserId>,
+    /// When it was received.
+    pub at: Timestamp,
+    /// What it is about.
+    pub what: What,
+    /// True if it only narrows and its author by the delivery may do that: it overtakes.
+    pub urgent: bool,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// A comment was written.
+    Comment(Spoken),
+    /// An issue was opened; its body may ask.
+    Opened(Spoken),
+    /// Look at something again.
+    Look(Look),
+}
+
+/// A text and who is said to have written it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spoken {
+    /// The comment's id, or the issue's number.
+    pub id: i64,
+    /// Its author by the delivery.
+    pub unverified_author: Option<UserId>,
+    /// The screened text, cut to what a command can need.
+    pub text: String,
+    /// True if the text was cut.
+    pub cut: bool,
+    /// SHA-256 of the whole text as delivered.
+    pub body: Hash,
+}
+
+/// What to look at again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// A comment was edited.
+    Edited {
+        /// Which comment.
+        comment: CommentId,
+        /// SHA-256 of its new text as delivered.
+        body: Hash,
+        /// Whether its new text reads like a command.
+        like_command: bool,
+    },
+    /// A comment was deleted.
+    Deleted(CommentId),
+    /// A comment of the bot's id without a valid marker.
+    Stray(CommentId),
+    /// The issue's title or body was edited.
+    IssueEdited,
+    /// The issue was closed, reopened or found gone.
+    Issue,
+}
+
+impl Spoken {
+    /// Makes one from a screened text, keeping no more of it than a command can need.
+    pub fn new(id: i64, author: Option<UserId>, text: &str, body: Hash) -> Self {
+        let most = MAX_REQUEST_BYTES + 1;
+        let cut = text.len() > most;
+        let end = if cut {
+            text.floor_char_boundary(most)
+        } else {
+            text.len()
+        };
+        Self {
+            id,
+            unverified_author: author,
+            text: text[..end].to_owned(),
+            cut,
+            body,
+        }
+    }
+
+    /// Reads the text as a comment. A cut text can still narrow; it is never a widening command,
+    /// since what was cut off could have voided it.
+    pub fn reading(&self) -> Reading {
+        self.whole(command::read(&self.text))
+    }
+
+    /// Reads the text as the body of a new issue.
+    pub fn reading_as_issue(&self) -> Reading {
+        self.whole(command::read_issue(&self.text))
+    }
+
+    fn whole(&self, reading: Reading) -> Reading {
+        match reading {
+            Reading::Command(Command::Request(_) | Command::Approve(_)) if self.cut => {
+                Reading::Fault(Fault::TooLong)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Accepted {
+    /// The thread that it belongs to.
+    pub fn thread(&self) -> ThreadKey {
+        ThreadKey {
+            repository: self.repository,
+            issue: self.issue,
+        }
+    }
+}

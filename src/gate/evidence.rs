@@ -1,0 +1,135 @@
+//! Evidence: what was read again on the forge before something is decided.
+//!
+//! A webhook is only a hint of what to read. Nothing here is taken from a delivery; a thing that
+//! was not read is not in `Reads`, and the decision asks for it by name (`Need`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CommentId, Hash, IssueNumber, Mac, RequestNumber, Slug, UserId};
+
+/// How long what was read may be used, in seconds.
+pub const FRESH: i64 = 10;
+
+/// What was read for one decision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// When reading began; `None`: nothing was read.
+    pub at: Option<Timestamp>,
+    /// Comments of the board by id.
+    pub comments: BTreeMap<CommentId, ReadComment>,
+    /// Issues of the board by number.
+    pub issues: BTreeMap<IssueNumber, ReadIssue>,
+    /// The board's repository.
+    pub repository: Option<ReadRepository>,
+    /// A credential minted in case the event completes a grant.
+    pub candidate: Option<Candidate>,
+}
+
+/// A comment as the forge shows it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadComment {
+    /// It is there.
+    Found(FoundComment),
+    /// 404.
+    Gone,
+    /// 204: not an ordinary comment.
+    NotPlain,
+    /// Its text is over the cap.
+    TooLarge,
+}
+
+/// A comment that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundComment {
+    /// Its author; `None` where the forge says null. Ghost is -1.
+    pub author: Option<UserId>,
+    /// The author's login now; display and comparison with the configured one only.
+    pub login: String,
+    /// The issue it stands in.
+    pub issue: IssueNumber,
+    /// SHA-256 of its text as stored.
+    pub body: Hash,
+    /// When the forge says it was written.
+    pub created_at: Timestamp,
+    /// When the forge says it was last changed; a hint, not proof.
+    pub updated_at: Timestamp,
+    /// Whether it carries a marker of this bot's that fits it.
+    pub marked: bool,
+}
+
+/// An issue as the forge shows it now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadIssue {
+    /// It is there.
+    Found(FoundIssue),
+    /// 404.
+    Gone,
+}
+
+/// An issue that is there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundIssue {
+    /// Whether it is open.
+    pub open: bool,
+    /// Its author; `None` where the forge says null.
+    pub author: Option<UserId>,
+    /// The author's login now; display only.
+    pub login: String,
+    /// SHA-256 of its body, `None` if that is over 64 KiB.
+    pub body: Option<Hash>,
+}
+
+/// The board's repository as the forge shows it now, read by its id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadRepository {
+    /// It is there under this name.
+    Named(String),
+    /// 404.
+    Gone,
+}
+
+/// A credential minted and sealed before it is known whether the gate opens. Dropped if not used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The request that it was minted for.
+    pub request: RequestNumber,
+    /// The identity that is part of the token.
+    pub slug: Slug,
+    /// Who can open the sealed file.
+    pub recipient: String,
+    /// How the token is looked up.
+    pub mac: Mac,
+    /// Which pepper the MAC was made with.
+    pub pepper_id: String,
+    /// The armored age file.
+    pub sealed: String,
+}
+
+/// Something that has to be read before a decision can be made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// A comment.
+    Comment(CommentId),
+    /// An issue.
+    Issue(IssueNumber),
+    /// The repository, by its id.
+    Repository,
+    /// A candidate credential.
+    Candidate {
+        /// For this request.
+        request: RequestNumber,
+        /// Part of the token.
+        slug: Slug,
+        /// Who can open it.
+        recipient: String,
+    },
+}
+
+/// What a decision still needs.
+pub type Needs = BTreeSet<Need>;

@@ -1,0 +1,158 @@
+//! The grant: what permits exactly one credential, and the only way to one.
+//!
+//! A `Grant` is made from an open verdict and consumed when it becomes a credential; both steps take
+//! their input by value, and neither type can be built in another way. What is kept of a grant is a
+//! `GrantRecord`, which permits nothing.
+//!
+//! ```compile_fail,E0451
+//! // A grant has no public constructor.
+//! let grant = ownergate::gate::grant::Grant { opening: todo!() };
+//! ```
+//!
+//! ```compile_fail,E0451
+//! // An opening cannot be made up either: only the gate's rules return one.
+//! let opening = ownergate::gate::verdict::Opening { request: todo!() };
+//! ```
+//!
+//! ```compile_fail,E0382
+//! // A grant is used up by the credential that it becomes.
+//! fn twice(grant: ownergate::gate::grant::Grant, one: ownergate::gate::grant::Terms, two: ownergate::gate::grant::Terms) {
+//!     let _ = grant.issue(one);
+//!     let _ = grant.issue(two);
+//! }
+//! ```
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::credential::{Credential, CredentialKind, CredentialStatus};
+use super::evidence::Candidate;
+use super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, UserId};
+use super::request::Request;
+use super::time::after;
+use super::verdict::Opening;
+
+/// Permission for one credential, on one digest.
+#[derive(Debug)]
+pub struct Grant {
+    opening: Opening,
+}
+
+/// What the writer adds to a grant to make it a credential.
+#[derive(Debug)]
+pub struct Terms {
+    /// The new credential's number.
+    pub number: CredentialNumber,
+    /// Whose it is.
+    pub identity: IdentityNumber,
+    /// The minted token's MAC and sealed file.
+    pub candidate: Candidate,
+    /// When the gate opened.
+    pub now: Timestamp,
+    /// When the identity ends.
+    pub identity_ends: Timestamp,
+    /// Seconds within which it must be used first.
+    pub activation: u64,
+}
+
+/// What is kept of a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantRecord {
+    /// The request that it was for.
+    pub request: RequestNumber,
+    /// The digest that was approved.
+    pub digest: Hash,
+    /// Who approved it.
+    pub approvers: BTreeSet<UserId>,
+    /// What was granted.
+    pub scopes: BTreeSet<String>,
+    /// Seconds of life.
+    pub ttl: u64,
+    /// The policy that it was granted under.
+    pub policy: Hash,
+    /// When.
+    pub at: Timestamp,
+    /// How it stands.
+    pub status: GrantStatus,
+}
+
+/// How a grant stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantStatus {
+    /// It permits a credential that is not made yet (a claim that is to come).
+    Open,
+    /// It became this credential.
+    Consumed(CredentialNumber),
+    /// It became nothing.
+    Void,
+}
+
+impl Grant {
+    /// An open verdict becomes a grant.
+    pub fn from_opening(opening: Opening) -> Self {
+        Self { opening }
+    }
+
+    /// What was granted.
+    pub fn scopes(&self) -> &BTreeSet<String> {
+        self.opening.scopes()
+    }
+
+    /// Who approved it.
+    pub fn approvers(&self) -> &BTreeSet<UserId> {
+        self.opening.approvers()
+    }
+
+    /// The request whose gate is open.
+    pub fn request(&self) -> &Request {
+        self.opening.request()
+    }
+
+    /// The grant becomes one credential. `None` if the candidate was minted for something else.
+    pub fn issue(self, terms: Terms) -> Option<(Credential, GrantRecord)> {
+        let request = self.opening.request();
+        let fits = terms.candidate.request == request.number
+            && terms.candidate.slug == request.effect.identity
+            && terms.candidate.recipient == request.effect.recipient;
+        if !fits {
+            return None;
+        }
+        let ttl = self.opening.ttl();
+        let expires_at = after(terms.now, ttl).min(terms.identity_ends);
+        let pending_until = after(terms.now, terms.activation).min(expires_at);
+        let credential = Credential {
+            number: terms.number,
+            identity: terms.identity,
+            kind: CredentialKind::Token,
+            mac: terms.candidate.mac,
+            pepper_id: terms.candidate.pepper_id,
+            label: request.label.clone(),
+            scopes: self.opening.scopes().clone(),
+            resources: request.effect.resources.clone(),
+            modes: request.effect.modes.clone(),
+            request: request.number,
+            approvers: self.opening.approvers().clone(),
+            family: terms.number,
+            generation: 1,
+            predecessor: request.effect.predecessor,
+            recipient: request.effect.recipient.clone(),
+            issued_at: terms.now,
+            expires_at,
+            status: CredentialStatus::Pending(pending_until),
+        };
+        let record = GrantRecord {
+            request: request.number,
+            digest: request.digest.clone(),
+            approvers: self.opening.approvers().clone(),
+            scopes: self.opening.scopes().clone(),
+            ttl,
+            policy: self.opening.policy().clone(),
+            at: terms.now,
+            status: GrantStatus::Consumed(terms.number),
+        };
+        Some((credential, record))
+    }
+}

@@ -1,0 +1,139 @@
+//! One sentence and one documented code for every reason why an approval is not counted or a gate
+//! stays shut.
+
+use super::super::policy::Board;
+use super::super::time::span;
+use super::super::verdict::Reason;
+use super::escape::{foreign, login};
+
+/// The documented code.
+pub fn code(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::NotAnOwner => "not_an_owner",
+        Reason::MayNotApprove => "may_not_approve",
+        Reason::Asked => "asked_for_it",
+        Reason::Machine => "machine_account",
+        Reason::OtherThread(_) => "other_thread",
+        Reason::CaughtUp => "not_delivered",
+        Reason::SentByAnother => "sent_by_another",
+        Reason::Edited => "edited",
+        Reason::TooOld => "older_than_summary",
+        Reason::NotInTime => "not_in_time",
+        Reason::NoSummary => "no_summary_yet",
+        Reason::WrongCode => "wrong_code",
+        Reason::WiderScopes(_) | Reason::WiderTtl(_) => "wider_than_asked",
+        Reason::Already => "already_counted",
+        Reason::NotOpen(_) => "not_open",
+        Reason::SourceChanged => "request_changed",
+        Reason::SummaryChanged => "summary_changed",
+        Reason::ThreadClosed => "thread_closed",
+        Reason::BodyTooLarge => "issue_too_large",
+        Reason::Renamed(_) => "repository_renamed",
+        Reason::LoginChanged { .. } => "login_changed",
+        Reason::Held(_) => "held",
+        Reason::NoGate(_) => "no_gate",
+        Reason::CannotCheck(_) => "cannot_check",
+        Reason::ScopesNotGranted(_) => "scopes_not_granted",
+        Reason::TtlOverLimit(_) => "ttl_over_limit",
+        Reason::TtlUnderLimit(_) => "ttl_under_limit",
+        Reason::NothingLeft => "nothing_left",
+        Reason::DigestDiffers => "content_changed",
+        Reason::SlugTaken => "slug_taken",
+        Reason::RecipientBurnt => "recipient_burnt",
+        Reason::Paused => "identity_paused",
+        Reason::TooFewOwners { .. } => "too_few_owners",
+        Reason::LivesElsewhere(_) => "lives_elsewhere",
+        Reason::OtherEnvironment(_) => "other_environment",
+        Reason::MoreOwners { .. } => "more_owners_needed",
+        Reason::LowSpace => "disk_nearly_full",
+        Reason::Clock(_) => "clock_not_trusted",
+        Reason::Silence => "nothing_allowed_it",
+    }
+}
+
+/// The sentence, without a final stop.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: one line a variant, and no wildcard"
+)]
+pub fn sentence(reason: &Reason, board: &Board) -> String {
+    match reason {
+        Reason::NotAnOwner => "only an owner of this board can approve".to_owned(),
+        Reason::MayNotApprove => "this owner may not approve any more".to_owned(),
+        Reason::Asked => "whoever asks or would get the credential cannot approve it; another owner must".to_owned(),
+        Reason::Machine => "a machine account can never approve".to_owned(),
+        Reason::OtherThread(thread) => {
+            format!("this request is decided in {}, not here", thread.issue)
+        }
+        Reason::CaughtUp => "the forge did not deliver this comment and I found it by reading back; post the same line again".to_owned(),
+        Reason::SentByAnother => "the delivery came from somebody else than the comment's author".to_owned(),
+        Reason::Edited => "this comment was edited, or its number was once seen with another text; post the line as a new comment".to_owned(),
+        Reason::TooOld => "this comment is older than my summary; post the line as a new comment".to_owned(),
+        Reason::NotInTime => "the forge's time of this comment is more than five minutes from when I got it; post the line as a new comment".to_owned(),
+        Reason::NoSummary => "my summary of this request was not posted yet; post the line again below it".to_owned(),
+        Reason::WrongCode => "the code is not this request's; copy the line from my summary".to_owned(),
+        Reason::WiderScopes(scopes) => {
+            format!("it names more than was asked: {}; an approval may narrow, never widen", codes(scopes))
+        }
+        Reason::WiderTtl(asked) => {
+            format!("its ttl is not within the {} that were asked; an approval may narrow, never widen", span(*asked))
+        }
+        Reason::Already => "this owner is counted already".to_owned(),
+        Reason::NotOpen(word) => format!("the request is not open: {word}"),
+        Reason::SourceChanged => "the text that asked was edited or deleted since; ask anew".to_owned(),
+        Reason::SummaryChanged => "my summary was edited or deleted by somebody else; ask anew".to_owned(),
+        Reason::ThreadClosed => "the issue is closed".to_owned(),
+        Reason::BodyTooLarge => "the issue's text is longer than 64 KiB; nothing widens in such a thread".to_owned(),
+        Reason::Renamed(name) => format!(
+            "the repository is at {} now and my config says {}; the operator has to set `repository`",
+            foreign(name, 100),
+            foreign(&board.repository, 100)
+        ),
+        Reason::LoginChanged { expected, found } => format!(
+            "an owner is called {} now and my config says {}; the operator has to set `login`",
+            login(found),
+            login(expected)
+        ),
+        Reason::Held(why) => format!("widening is held on this board: {}", foreign(why, 200)),
+        Reason::NoGate(environment) => {
+            format!("this board has no gate {}", foreign(environment, 40))
+        }
+        Reason::CannotCheck(what) => {
+            format!("this gate demands {what}, which this version cannot check: it stays shut")
+        }
+        Reason::ScopesNotGranted(scopes) => {
+            format!("this gate does not grant {}", codes(scopes))
+        }
+        Reason::TtlOverLimit(limit) => {
+            format!("the ttl is over this gate's limit of {}", span(*limit))
+        }
+        Reason::TtlUnderLimit(least) => format!("the ttl is shorter than {}", span(*least)),
+        Reason::NothingLeft => "nothing is left that these owners may hand on".to_owned(),
+        Reason::DigestDiffers => "what it stands on has changed since; ask anew".to_owned(),
+        Reason::SlugTaken => "that name belongs to somebody else; choose another".to_owned(),
+        Reason::RecipientBurnt => "the secret key of that recipient was seen in a text; make a new key".to_owned(),
+        Reason::Paused => "that identity is paused; nothing is issued to it".to_owned(),
+        Reason::TooFewOwners { could, needed } => format!(
+            "{needed} owners must approve and only {could} could: whoever asks is never counted"
+        ),
+        Reason::LivesElsewhere(thread) => {
+            format!("an identity of that name lives in {}; ask there", thread.issue)
+        }
+        Reason::OtherEnvironment(environment) => format!(
+            "that identity's environment is {} and never changes",
+            foreign(environment, 40)
+        ),
+        Reason::MoreOwners { counted, needed } => {
+            format!("{} of {needed} owners have approved", counted.len())
+        }
+        Reason::LowSpace => "the disk of the bot is nearly full: nothing widens until there is space".to_owned(),
+        Reason::Clock(why) => format!("the clock cannot be trusted: {}", foreign(why, 120)),
+        Reason::Silence => "no rule allowed it".to_owned(),
+    }
+}
+
+/// Names from the config or a checked request, as code.
+pub fn codes<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    names.join(" ")
+}

@@ -1,0 +1,196 @@
+//! A request: one ask with fixed canonical content and a digest, numbered R1, R2 … per installation.
+//!
+//! The digest covers everything that would come alive, so that an approval of it can be for nothing
+//! else. It is SHA-256 over the RFC 8785 (JCS) form of the canonical object and is recomputed
+//! whenever something is decided; a difference voids the request.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::actor::Actor;
+use super::approval::Approval;
+use super::code::Code;
+use super::ids::{CommentId, CredentialNumber, Hash, RequestNumber, Slug, ThreadKey, UserId};
+use super::key::Subject;
+use super::policy::Policy;
+
+/// The record of one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Never used twice.
+    pub number: RequestNumber,
+    /// Where it was asked and must be approved.
+    pub thread: ThreadKey,
+    /// What is asked for.
+    pub action: Action,
+    /// Who asked.
+    pub requester: Actor,
+    /// The asker's login when it asked; display only.
+    pub asker_login: String,
+    /// The text that asked.
+    pub source: Source,
+    /// Everything that would come alive.
+    pub effect: Wanted,
+    /// A longer name for a new identity.
+    pub display_name: Option<String>,
+    /// A name for the credential.
+    pub label: Option<String>,
+    /// Why, in the requester's words; foreign text.
+    pub reason: Option<String>,
+    /// SHA-256 of the canonical form.
+    pub digest: Hash,
+    /// When it was taken.
+    pub asked_at: Timestamp,
+    /// When it ends unless it is decided.
+    pub ends_at: Timestamp,
+    /// How it stands.
+    pub status: RequestStatus,
+    /// The bot's comment that shows it, once it is posted.
+    pub summary: Option<Summary>,
+    /// The approvals counted so far.
+    pub approvals: Vec<Approval>,
+}
+
+/// What a request asks for. More will come; each has its own canonical word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A new credential, for a new identity or one that exists.
+    Issue,
+}
+
+/// The text that asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// A comment or the issue's own body.
+    pub subject: Subject,
+    /// Who wrote it.
+    pub author: UserId,
+    /// SHA-256 of the text as it was taken.
+    pub body: Hash,
+}
+
+/// The bot's comment that shows a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Its id: an approval's must be higher.
+    pub comment: CommentId,
+    /// SHA-256 of what the bot sent; another text there is tampering.
+    pub body: Hash,
+}
+
+/// Everything that would come alive if the request is approved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The identity's name.
+    pub identity: Slug,
+    /// What it may do.
+    pub scopes: BTreeSet<String>,
+    /// What inside the workspace it is for; `None`: not limited.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resources: Option<BTreeSet<String>>,
+    /// How it may run; `None`: not limited.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub modes: Option<BTreeSet<String>>,
+    /// The gate.
+    pub environment: String,
+    /// Seconds of life, from the approval.
+    pub ttl: u64,
+    /// The age recipient that the token is sealed to.
+    pub recipient: String,
+    /// Whose successor the credential would be.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub predecessor: Option<CredentialNumber>,
+}
+
+/// How a request stands. Ending by time is computed at use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RequestStatus {
+    /// Waiting for owners.
+    Open,
+    /// The gate opened.
+    Approved,
+    /// An owner said no.
+    Denied(UserId),
+    /// Whoever asked took it back.
+    Withdrawn,
+    /// Something that it stood on changed; the reason in people's words.
+    Void(String),
+}
+
+impl Request {
+    /// True while owners can still decide it.
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.status == RequestStatus::Open && now < self.ends_at
+    }
+
+    /// The word for its status at that time.
+    pub fn word(&self, now: Timestamp) -> &'static str {
+        match &self.status {
+            RequestStatus::Open if now >= self.ends_at => "ended",
+            RequestStatus::Open => "open",
+            RequestStatus::Approved => "approved",
+            RequestStatus::Denied(_) => "denied",
+            RequestStatus::Withdrawn => "withdrawn",
+            RequestStatus::Void(_) => "void",
+        }
+    }
+
+    /// The user who asked, if it was one.
+    pub fn asker(&self) -> Option<UserId> {
+        match self.requester {
+            Actor::User(user) => Some(user),
+            Actor::Operator(_)
+            | Actor::Holder(_)
+            | Actor::Client(_)
+            | Actor::Clock
+            | Actor::Bot => None,
+        }
+    }
+
+    /// The short form of the digest that owners restate.
+    pub fn code(&self) -> Code {
+        Code::of(&self.digest)
+    }
+
+    /// The digest under the policy in force; differs from the stored one if anything moved.
+    pub fn recompute(&self, policy: &Policy) -> Hash {
+        digest(
+            policy,
+            self.number,
+            self.thread,
+            self.action,
+            &self.requester,
+            &self.effect,
+        )
+    }
+}
+
+/// SHA-256 over the RFC 8785 form of what a request asks for.
+pub fn digest(
+    policy: &Policy,
+    number: RequestNumber,
+    thread: ThreadKey,
+    action: Action,
+    requester: &Actor,
+    effect: &Wanted,
+) -> Hash {
+    let canonical = json!({
+        "v": 1,
+        "action": action,
+        "installation": policy.installation,
+        "forge": policy.forge,
+        "repository_id": thread.repository,
+        "thread": thread.issue,
+        "request": number.to_string(),
+        "requester": requester,
+        "effect": effect,
+    });
+    let bytes = serde_json_canonicalizer::to_vec(&canonical)
+        .expect("a value made of texts and whole numbers has a canonical form");
+    Hash::of(&bytes)
+}

@@ -1,0 +1,356 @@
+//! The gate: rules that must all hold, and a verdict that names every reason why it is shut.
+//!
+//! Each rule is one function that allows, denies with a reason, or has nothing to say. Deny wins,
+//! and silence denies: a gate that no rule allowed is shut. Two sets of rules: those that one
+//! owner's comment must satisfy to be counted, and those that open the gate for what was counted.
+
+mod counting;
+pub(super) use counting::source_stands;
+mod opening;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::command::Restated;
+use super::event::Road;
+use super::evidence::{FoundComment, ReadComment, ReadIssue, ReadRepository};
+use super::identity::Identity;
+use super::ids::{CommentId, Hash, ThreadKey, UserId};
+use super::policy::{Board, Factor, Gate, Policy};
+use super::request::Request;
+use super::thread::{BoardState, Seen, SlugOwner};
+
+/// What one rule says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// It speaks for opening.
+    Allow,
+    /// It shuts, and why.
+    Deny(Reason),
+    /// It has nothing to say.
+    Silent,
+}
+
+/// Why an approval is not counted or a gate is shut. Each has one documented code and one sentence
+/// (`reply/reasons.rs`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Whoever spoke is no owner of this board.
+    NotAnOwner,
+    /// An owner who may not approve.
+    MayNotApprove,
+    /// Whoever asked, or the identity's requester.
+    Asked,
+    /// A machine account, or the bot.
+    Machine,
+    /// It stands in another thread; the right one.
+    OtherThread(ThreadKey),
+    /// It was found by reading back, not delivered.
+    CaughtUp,
+    /// Whoever sent the delivery did not write the comment.
+    SentByAnother,
+    /// The comment was edited, or was once seen with another text.
+    Edited,
+    /// The comment is older than the request's summary.
+    TooOld,
+    /// The forge's time and the time of receipt are more than five minutes apart.
+    NotInTime,
+    /// The summary was not posted within a minute.
+    NoSummary,
+    /// The code is another request's, or an older one's; the right line to copy.
+    WrongCode,
+    /// The approval names more than was asked: these scopes.
+    WiderScopes(Vec<String>),
+    /// The approval names a longer life than was asked.
+    WiderTtl(u64),
+    /// This owner already approved.
+    Already,
+    /// The request is not open: the word for what it is.
+    NotOpen(&'static str),
+    /// The text that asked was edited or deleted.
+    SourceChanged,
+    /// The bot's summary was edited or deleted.
+    SummaryChanged,
+    /// The thread is closed.
+    ThreadClosed,
+    /// The issue's body is longer than 64 KiB.
+    BodyTooLarge,
+    /// The repository is not where the config says; where it is.
+    Renamed(String),
+    /// An owner's login is not what the config says.
+    LoginChanged {
+        /// As the config says.
+        expected: String,
+        /// As the forge says.
+        found: String,
+    },
+    /// Widening on this board is held; why.
+    Held(String),
+    /// The environment has no gate here any more.
+    NoGate(String),
+    /// The gate demands something that this version cannot check.
+    CannotCheck(&'static str),
+    /// Scopes that the gate or the board does not grant.
+    ScopesNotGranted(Vec<String>),
+    /// The asked life is longer than the gate's limit, seconds.
+    TtlOverLimit(u64),
+    /// The asked life is shorter than this, seconds.
+    TtlUnderLimit(u64),
+    /// Nothing is left after every ceiling.
+    NothingLeft,
+    /// The request's content is not what its digest says.
+    DigestDiffers,
+    /// The slug belongs to somebody else.
+    SlugTaken,
+    /// The recipient's secret key was seen in a text.
+    RecipientBurnt,
+    /// The identity is paused; nothing is issued to it.
+    Paused,
+    /// Too few owners could ever approve this: how many could, and how many are needed.
+    TooFewOwners {
+        /// Who could.
+        could: usize,
+        /// The quorum.
+        needed: u32,
+    },
+    /// A living identity of that name lives elsewhere; where.
+    LivesElsewhere(ThreadKey),
+    /// A living identity of that name has another environment.
+    OtherEnvironment(String),
+    /// More owners must approve: who did, and how many are needed.
+    MoreOwners {
+        /// Counted so far.
+        counted: Vec<UserId>,
+        /// The quorum.
+        needed: u32,
+    },
+    /// The disk is nearly full.
+    LowSpace,
+    /// The clock cannot be trusted; why.
+    Clock(String),
+    /// No rule allowed it.
+    Silence,
+}
+
+/// One owner's comment and everything that it must be judged against.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// The rules in force.
+    pub policy: &'a Policy,
+    /// The board.
+    pub board: &'a Board,
+    /// The request that is meant.
+    pub request: &'a Request,
+    /// The identity of that name, if there is one.
+    pub identity: Option<&'a Identity>,
+    /// What the approval says.
+    pub restated: &'a Restated,
+    /// The comment's id.
+    pub comment: CommentId,
+    /// The comment as it was read again.
+    pub found: &'a FoundComment,
+    /// What was first seen of it.
+    pub seen: &'a Seen,
+    /// Who sent the delivery.
+    pub unverified_sender: Option<UserId>,
+    /// By which road it came.
+    pub road: Road,
+    /// The text that asked, as it was read again.
+    pub source: SourceRead<'a>,
+    /// The bot's summary as it was read again.
+    pub summary: &'a ReadComment,
+    /// The issue as it was read again.
+    pub issue: &'a ReadIssue,
+    /// The repository as it was read again.
+    pub repository: &'a ReadRepository,
+}
+
+/// The text that asked, as it was read again.
+#[derive(Clone, Copy, Debug)]
+pub enum SourceRead<'a> {
+    /// A comment.
+    Comment(&'a ReadComment),
+    /// The issue's body.
+    Issue(&'a ReadIssue),
+}
+
+/// A request and everything that its gate must be judged against.
+#[derive(Debug)]
+pub struct Opened<'a> {
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// The rules in force.
+    pub policy: &'a Policy,
+    /// Their hash.
+    pub policy_hash: &'a Hash,
+    /// The board.
+    pub board: &'a Board,
+    /// The board's own state.
+    pub state: &'a BoardState,
+    /// The gate.
+    pub gate: &'a Gate,
+    /// The request, with the approvals that count.
+    pub request: &'a Request,
+    /// Who the slug belongs to.
+    pub slug: Option<&'a SlugOwner>,
+    /// The newest identity of that name.
+    pub identity: Option<&'a Identity>,
+    /// True if the recipient's secret key was seen in a text.
+    pub burnt: bool,
+    /// True below the reserve of the disk.
+    pub low_space: bool,
+    /// Why the clock cannot be trusted, if so.
+    pub clock: Option<&'a str>,
+}
+
+/// What the gate says.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Every rule holds.
+    Open(Box<Opening>),
+    /// It stays shut, and every reason for it.
+    Shut(Vec<Reason>),
+}
+
+/// Proof that every rule held for one digest. Only `judge` makes one.
+#[derive(Debug)]
+pub struct Opening {
+    request: Request,
+    approvers: BTreeSet<UserId>,
+    scopes: BTreeSet<String>,
+    ttl: u64,
+    policy: Hash,
+}
+
+impl Opening {
+    /// The request whose gate is open.
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The owners who are counted.
+    pub fn approvers(&self) -> &BTreeSet<UserId> {
+        &self.approvers
+    }
+
+    /// What is granted: requested ∩ every restatement ∩ gate ∩ board ∩ every approver's ceiling.
+    pub fn scopes(&self) -> &BTreeSet<String> {
+        &self.scopes
+    }
+
+    /// The granted life, seconds.
+    pub fn ttl(&self) -> u64 {
+        self.ttl
+    }
+
+    /// The policy that it was judged under.
+    pub fn policy(&self) -> &Hash {
+        &self.policy
+    }
+}
+
+/// Judges whether one comment counts. `Ok`: it does; `Err`: every reason why not.
+pub fn count(case: &Case<'_>) -> Result<(), Vec<Reason>> {
+    settle(counting::RULES.iter().map(|rule| rule(case)))
+}
+
+/// Judges a request with the approvals that count.
+pub fn judge(case: &Opened<'_>) -> Verdict {
+    match settle(opening::RULES.iter().map(|rule| rule(case))) {
+        Err(reasons) => Verdict::Shut(reasons),
+        Ok(()) => Verdict::Open(Box::new(Opening {
+            request: case.request.clone(),
+            approvers: case
+                .request
+                .approvals
+                .iter()
+                .map(|approval| approval.approver)
+                .collect(),
+            scopes: opening::granted(case),
+            ttl: opening::granted_ttl(case),
+            policy: case.policy_hash.clone(),
+        })),
+    }
+}
+
+/// Judges a request when it is asked: everything that could not be mended by an approval.
+pub fn refusals(case: &Opened<'_>) -> Vec<Reason> {
+    opening::WHEN_ASKED
+        .iter()
+        .filter_map(|rule| match rule(case) {
+            Finding::Deny(reason) => Some(reason),
+            Finding::Allow | Finding::Silent => None,
+        })
+        .collect()
+}
+
+/// Deny wins; silence denies.
+fn settle(findings: impl Iterator<Item = Finding>) -> Result<(), Vec<Reason>> {
+    let mut allowed = false;
+    let mut reasons = Vec::new();
+    for finding in findings {
+        match finding {
+            Finding::Allow => allowed = true,
+            Finding::Deny(reason) => reasons.push(reason),
+            Finding::Silent => {}
+        }
+    }
+    if reasons.is_empty() && !allowed {
+        reasons.push(Reason::Silence);
+    }
+    if reasons.is_empty() {
+        Ok(())
+    } else {
+        Err(reasons)
+    }
+}
+
+/// What a gate demands that this version cannot check; such a gate is loaded and always shut.
+pub fn cannot_check(gate: &Gate) -> Option<&'static str> {
+    let beyond = |factor| match factor {
+        Factor::Comment => None,
+        Factor::Code => Some("factor `code`"),
+        Factor::Signature => Some("factor `signature`"),
+    };
+    if gate.factors.is_empty() {
+        return Some("no factor at all");
+    }
+    gate.factors
+        .iter()
+        .find_map(|factor| beyond(*factor))
+        .or(gate.judge_required.then_some("`judge = \"required\"`"))
+        .or(gate.cooling_off.map(|_| "`cooling_off`"))
+        .or(gate.open_hours.as_ref().map(|_| "`open_hours`"))
+}
+
+/// The owners who could still be counted for a request: who may approve, did not ask, is no machine.
+pub fn could_approve<'a>(
+    board: &'a Board,
+    request: &'a Request,
+    identity: Option<&'a Identity>,
+    bot: UserId,
+) -> impl Iterator<Item = UserId> + 'a {
+    let self_approval = board
+        .gates
+        .get(&request.effect.environment)
+        .is_some_and(|gate| gate.self_approval);
+    board
+        .owners
+        .iter()
+        .filter(move |(user, owner)| {
+            owner.may_approve
+                && **user != bot
+                && !board.machine_accounts.contains(user)
+                && (self_approval
+                    || (request.asker() != Some(**user)
+                        && identity.is_none_or(|identity| identity.requester != **user)))
+                && !request
+                    .approvals
+                    .iter()
+                    .any(|approval| approval.approver == **user)
+        })
+        .map(|(user, _)| *user)
+}

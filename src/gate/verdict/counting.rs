@@ -1,0 +1,233 @@
+//! The rules for one owner's comment: who, where, when, what it says, and whether everything that
+//! it rests on is still as it was. One function a rule.
+
+use super::super::event::Road;
+use super::super::evidence::{ReadComment, ReadIssue, ReadRepository};
+use super::super::time::seconds_between;
+use super::{Case, Finding, Reason, SourceRead};
+
+/// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
+const IN_TIME: i64 = 300;
+
+/// Every rule for counting one comment.
+pub(super) const RULES: [fn(&Case<'_>) -> Finding; 20] = [
+    is_owner,
+    may_approve,
+    did_not_ask,
+    is_no_machine,
+    in_its_thread,
+    delivered,
+    sent_by_its_author,
+    unedited,
+    newer_than_summary,
+    in_time,
+    right_code,
+    no_wider_scopes,
+    no_longer_life,
+    first_of_this_owner,
+    request_is_open,
+    source_unchanged,
+    summary_unchanged,
+    thread_is_open,
+    repository_in_place,
+    login_as_configured,
+];
+
+fn deny_if(condition: bool, reason: Reason) -> Finding {
+    if condition {
+        Finding::Deny(reason)
+    } else {
+        Finding::Silent
+    }
+}
+
+/// The one rule that allows: the re-read comment's author is an owner of this board, by number.
+fn is_owner(case: &Case<'_>) -> Finding {
+    let owner = case
+        .found
+        .author
+        .filter(|author| author.is_somebody())
+        .and_then(|author| case.board.owner(author));
+    match owner {
+        Some(_) => Finding::Allow,
+        None => Finding::Deny(Reason::NotAnOwner),
+    }
+}
+
+fn may_approve(case: &Case<'_>) -> Finding {
+    let owner = case
+        .found
+        .author
+        .and_then(|author| case.board.owner(author));
+    deny_if(
+        owner.is_some_and(|owner| !owner.may_approve),
+        Reason::MayNotApprove,
+    )
+}
+
+/// Who benefits does not approve: neither who asked nor the identity's requester counts.
+fn did_not_ask(case: &Case<'_>) -> Finding {
+    let gate = case.board.gates.get(&case.request.effect.environment);
+    let asked = case.found.author.is_some()
+        && (case.found.author == case.request.asker()
+            || case.found.author == case.identity.map(|identity| identity.requester));
+    deny_if(
+        asked && !gate.is_some_and(|gate| gate.self_approval),
+        Reason::Asked,
+    )
+}
+
+fn is_no_machine(case: &Case<'_>) -> Finding {
+    let machine = case.found.author.is_some_and(|author| {
+        author == case.policy.bot || case.board.machine_accounts.contains(&author)
+    });
+    deny_if(machine, Reason::Machine)
+}
+
+fn in_its_thread(case: &Case<'_>) -> Finding {
+    deny_if(
+        case.found.issue != case.request.thread.issue,
+        Reason::OtherThread(case.request.thread),
+    )
+}
+
+fn delivered(case: &Case<'_>) -> Finding {
+    deny_if(case.road == Road::CatchUp, Reason::CaughtUp)
+}
+
+fn sent_by_its_author(case: &Case<'_>) -> Finding {
+    deny_if(
+        case.road == Road::Hook && case.unverified_sender != case.found.author,
+        Reason::SentByAnother,
+    )
+}
+
+/// The forge's times are a hint that can only speak against a comment; the first-seen hash is what
+/// makes an invisible edit worthless.
+fn unedited(case: &Case<'_>) -> Finding {
+    deny_if(
+        case.found.updated_at != case.found.created_at
+            || case.seen.many
+            || case.seen.first != case.found.body,
+        Reason::Edited,
+    )
+}
+
+fn newer_than_summary(case: &Case<'_>) -> Finding {
+    let after_source = match case.request.source.subject {
+        super::super::key::Subject::Comment(id) => case.comment.0 > id,
+        super::super::key::Subject::Issue(_) => true,
+    };
+    match &case.request.summary {
+        None => Finding::Deny(Reason::NoSummary),
+        Some(summary) => deny_if(
+            case.comment <= summary.comment || !after_source,
+            Reason::TooOld,
+        ),
+    }
+}
+
+fn in_time(case: &Case<'_>) -> Finding {
+    let apart = seconds_between(case.found.created_at, case.seen.at).abs();
+    deny_if(apart > IN_TIME, Reason::NotInTime)
+}
+
+fn right_code(case: &Case<'_>) -> Finding {
+    deny_if(case.restated.code != case.request.code(), Reason::WrongCode)
+}
+
+fn no_wider_scopes(case: &Case<'_>) -> Finding {
+    let wider: Vec<String> = case
+        .restated
+        .scopes
+        .difference(&case.request.effect.scopes)
+        .cloned()
+        .collect();
+    deny_if(!wider.is_empty(), Reason::WiderScopes(wider))
+}
+
+fn no_longer_life(case: &Case<'_>) -> Finding {
+    let asked = case.request.effect.ttl;
+    let fits = (1..=asked).contains(&case.restated.ttl);
+    deny_if(!fits, Reason::WiderTtl(asked))
+}
+
+fn first_of_this_owner(case: &Case<'_>) -> Finding {
+    let already = case
+        .request
+        .approvals
+        .iter()
+        .any(|approval| Some(approval.approver) == case.found.author);
+    deny_if(already, Reason::Already)
+}
+
+fn request_is_open(case: &Case<'_>) -> Finding {
+    deny_if(
+        !case.request.is_open(case.now),
+        Reason::NotOpen(case.request.word(case.now)),
+    )
+}
+
+fn source_unchanged(case: &Case<'_>) -> Finding {
+    deny_if(
+        !source_stands(case.request, case.source),
+        Reason::SourceChanged,
+    )
+}
+
+/// True if the text that asked is still what it was, by the same author.
+pub(crate) fn source_stands(
+    request: &super::super::request::Request,
+    source: SourceRead<'_>,
+) -> bool {
+    let (author, body) = match source {
+        SourceRead::Comment(ReadComment::Found(found)) => (found.author, Some(&found.body)),
+        SourceRead::Issue(ReadIssue::Found(found)) => (found.author, found.body.as_ref()),
+        SourceRead::Comment(_) | SourceRead::Issue(ReadIssue::Gone) => return false,
+    };
+    author == Some(request.source.author) && body == Some(&request.source.body)
+}
+
+fn summary_unchanged(case: &Case<'_>) -> Finding {
+    let Some(summary) = &case.request.summary else {
+        return Finding::Silent;
+    };
+    let stands = matches!(case.summary, ReadComment::Found(found)
+        if found.author == Some(case.policy.bot) && found.body == summary.body);
+    deny_if(!stands, Reason::SummaryChanged)
+}
+
+fn thread_is_open(case: &Case<'_>) -> Finding {
+    match case.issue {
+        ReadIssue::Found(found) if !found.open => Finding::Deny(Reason::ThreadClosed),
+        ReadIssue::Found(found) => deny_if(found.body.is_none(), Reason::BodyTooLarge),
+        ReadIssue::Gone => Finding::Deny(Reason::ThreadClosed),
+    }
+}
+
+fn repository_in_place(case: &Case<'_>) -> Finding {
+    match case.repository {
+        ReadRepository::Named(name) => deny_if(
+            *name != case.board.repository,
+            Reason::Renamed(name.clone()),
+        ),
+        ReadRepository::Gone => Finding::Deny(Reason::Renamed("nowhere".to_owned())),
+    }
+}
+
+fn login_as_configured(case: &Case<'_>) -> Finding {
+    let owner = case
+        .found
+        .author
+        .and_then(|author| case.board.owner(author));
+    match owner {
+        Some(owner) => deny_if(
+            owner.login != case.found.login,
+            Reason::LoginChanged {
+                expected: owner.login.clone(),
+                found: case.found.login.clone(),
+            },
+        ),
+        None => Finding::Silent,
+    }
+}

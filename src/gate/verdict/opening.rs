@@ -1,0 +1,245 @@
+//! The rules that open a gate for the approvals that count. One function a rule; those that no
+//! approval could mend are asked when the request comes in, too.
+
+use std::collections::BTreeSet;
+
+use super::super::approval::gate_hash;
+use super::super::identity::IdentityStatus;
+use super::super::policy::{Board, Gate};
+use super::{Finding, Opened, Reason, cannot_check, could_approve};
+
+/// One rule.
+type Rule = fn(&Opened<'_>) -> Finding;
+
+/// Every rule for opening.
+pub(super) const RULES: [Rule; 16] = [
+    request_is_open,
+    digest_unchanged,
+    scopes_within_gate,
+    life_within_gate,
+    slug_is_free,
+    lives_here,
+    same_environment,
+    not_paused,
+    recipient_safe,
+    checkable,
+    approvals_of_this_gate,
+    something_left,
+    quorum,
+    not_held,
+    space_left,
+    clock_trusted,
+];
+
+/// The rules that a request must satisfy when it is asked.
+pub(super) const WHEN_ASKED: [Rule; 11] = [
+    scopes_within_gate,
+    life_within_gate,
+    slug_is_free,
+    lives_here,
+    same_environment,
+    not_paused,
+    recipient_safe,
+    checkable,
+    space_left,
+    something_left,
+    enough_owners,
+];
+
+fn deny_if(condition: bool, reason: Reason) -> Finding {
+    if condition {
+        Finding::Deny(reason)
+    } else {
+        Finding::Silent
+    }
+}
+
+fn request_is_open(case: &Opened<'_>) -> Finding {
+    deny_if(
+        !case.request.is_open(case.now),
+        Reason::NotOpen(case.request.word(case.now)),
+    )
+}
+
+fn digest_unchanged(case: &Opened<'_>) -> Finding {
+    deny_if(
+        case.request.recompute(case.policy) != case.request.digest,
+        Reason::DigestDiffers,
+    )
+}
+
+fn scopes_within_gate(case: &Opened<'_>) -> Finding {
+    let beyond: Vec<String> = case
+        .request
+        .effect
+        .scopes
+        .iter()
+        .filter(|scope| !allows(case.board, case.gate, scope))
+        .cloned()
+        .collect();
+    deny_if(!beyond.is_empty(), Reason::ScopesNotGranted(beyond))
+}
+
+fn allows(board: &Board, gate: &Gate, scope: &str) -> bool {
+    gate.scopes.contains(scope) && board.scopes.contains(scope)
+}
+
+fn life_within_gate(case: &Opened<'_>) -> Finding {
+    deny_if(
+        case.request.effect.ttl > case.gate.max_ttl,
+        Reason::TtlOverLimit(case.gate.max_ttl),
+    )
+}
+
+/// A slug is never passed on: it is free, or belongs to this requester on this board; an owner may
+/// ask for a living identity of somebody else.
+fn slug_is_free(case: &Opened<'_>) -> Finding {
+    let Some(slug) = case.slug else {
+        return Finding::Silent;
+    };
+    let asker = case.request.asker();
+    let own = slug.repository == case.board.repository_id && asker == Some(slug.requester);
+    let living = case.identity.is_some_and(|identity| {
+        identity.is_living() && identity.board() == case.board.repository_id
+    });
+    let by_owner = living && asker.is_some_and(|asker| case.board.owner(asker).is_some());
+    deny_if(!own && !by_owner, Reason::SlugTaken)
+}
+
+fn lives_here(case: &Opened<'_>) -> Finding {
+    match case.identity.filter(|identity| identity.is_living()) {
+        Some(identity) if identity.board() != case.board.repository_id => {
+            Finding::Deny(Reason::SlugTaken)
+        }
+        Some(identity) => deny_if(
+            identity.thread != case.request.thread,
+            Reason::LivesElsewhere(identity.thread),
+        ),
+        None => Finding::Silent,
+    }
+}
+
+fn same_environment(case: &Opened<'_>) -> Finding {
+    match case.identity.filter(|identity| identity.is_living()) {
+        Some(identity) => deny_if(
+            identity.environment != case.request.effect.environment,
+            Reason::OtherEnvironment(identity.environment.clone()),
+        ),
+        None => Finding::Silent,
+    }
+}
+
+fn not_paused(case: &Opened<'_>) -> Finding {
+    let paused = case
+        .identity
+        .is_some_and(|identity| matches!(identity.status, IdentityStatus::Paused(_)));
+    deny_if(paused, Reason::Paused)
+}
+
+fn recipient_safe(case: &Opened<'_>) -> Finding {
+    deny_if(case.burnt, Reason::RecipientBurnt)
+}
+
+/// A request that nobody could approve is refused when it is asked instead of waiting for its end.
+fn enough_owners(case: &Opened<'_>) -> Finding {
+    let could = could_approve(case.board, case.request, case.identity, case.policy.bot).count();
+    let needed = case.gate.quorum.max(1);
+    let enough = u32::try_from(could).is_ok_and(|could| could >= needed);
+    deny_if(!enough, Reason::TooFewOwners { could, needed })
+}
+
+fn checkable(case: &Opened<'_>) -> Finding {
+    match cannot_check(case.gate) {
+        Some(what) => Finding::Deny(Reason::CannotCheck(what)),
+        None => Finding::Silent,
+    }
+}
+
+/// Whoever decides removes approvals of other rules first; this holds if that was forgotten.
+fn approvals_of_this_gate(case: &Opened<'_>) -> Finding {
+    let gate = gate_hash(case.board, case.gate);
+    let stale = case
+        .request
+        .approvals
+        .iter()
+        .any(|approval| approval.gate != gate);
+    deny_if(stale, Reason::DigestDiffers)
+}
+
+fn something_left(case: &Opened<'_>) -> Finding {
+    deny_if(granted(case).is_empty(), Reason::NothingLeft)
+}
+
+/// The one rule that allows: enough distinct people, and never none.
+fn quorum(case: &Opened<'_>) -> Finding {
+    let counted: BTreeSet<_> = case
+        .request
+        .approvals
+        .iter()
+        .map(|approval| approval.approver)
+        .filter(|user| user.is_somebody())
+        .collect();
+    let needed = case.gate.quorum.max(1);
+    if u32::try_from(counted.len()).is_ok_and(|count| count >= needed) {
+        Finding::Allow
+    } else {
+        Finding::Deny(Reason::MoreOwners {
+            counted: counted.into_iter().collect(),
+            needed,
+        })
+    }
+}
+
+fn not_held(case: &Opened<'_>) -> Finding {
+    match case.state.holds.values().next() {
+        Some(hold) => Finding::Deny(Reason::Held(hold.found.clone())),
+        None => Finding::Silent,
+    }
+}
+
+fn space_left(case: &Opened<'_>) -> Finding {
+    deny_if(case.low_space, Reason::LowSpace)
+}
+
+fn clock_trusted(case: &Opened<'_>) -> Finding {
+    match case.clock {
+        Some(why) => Finding::Deny(Reason::Clock(why.to_owned())),
+        None => Finding::Silent,
+    }
+}
+
+/// requested ∩ every counted restatement ∩ gate ∩ board ∩ every counted approver's ceiling.
+pub(super) fn granted(case: &Opened<'_>) -> BTreeSet<String> {
+    case.request
+        .effect
+        .scopes
+        .iter()
+        .filter(|scope| allows(case.board, case.gate, scope))
+        .filter(|scope| {
+            case.request.approvals.iter().all(|approval| {
+                let ceiling = case
+                    .board
+                    .owner(approval.approver)
+                    .map(|owner| owner.ceiling.as_ref());
+                approval.scopes.contains(*scope)
+                    && match ceiling {
+                        Some(None) => true,
+                        Some(Some(ceiling)) => ceiling.contains(*scope),
+                        None => false,
+                    }
+            })
+        })
+        .cloned()
+        .collect()
+}
+
+/// The shortest of what was asked, what every approver restated and the gate's limit, seconds.
+pub(super) fn granted_ttl(case: &Opened<'_>) -> u64 {
+    case.request
+        .approvals
+        .iter()
+        .map(|approval| approval.ttl)
+        .chain([case.request.effect.ttl, case.gate.max_ttl])
+        .min()
+        .unwrap_or(0)
+}

@@ -1,0 +1,184 @@
+//! The world: the records that an event can touch, loaded by point reads only.
+//!
+//! It knows *absent* from *not loaded*. A decision that reaches for a record that was not loaded is
+//! thrown away and asks for it by key (`Step::Load`); nothing is ever decided on a guess. Records
+//! are JSON objects with a version `v`, which older ones are brought up to when they are decoded.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::credential::{Check, Credential};
+use super::effect::Effect;
+use super::event::Accepted;
+use super::grant::GrantRecord;
+use super::identity::Identity;
+use super::key::{Change, Key};
+use super::policy::Policy;
+use super::request::Request;
+use super::thread::{
+    BoardState, Counters, Installation, OpenRequests, RecipientState, Seen, SlugOwner, Thread,
+};
+
+/// A kind of record that the world holds.
+pub trait Record: Serialize + DeserializeOwned {
+    /// The version that this program writes.
+    const VERSION: u64 = 1;
+}
+
+macro_rules! records {
+    ($($name:ty),*) => { $(impl Record for $name {})* };
+}
+
+records!(
+    BoardState,
+    Check,
+    Counters,
+    Credential,
+    GrantRecord,
+    Identity,
+    Accepted,
+    Installation,
+    OpenRequests,
+    Effect,
+    Policy,
+    RecipientState,
+    Request,
+    Seen,
+    SlugOwner,
+    Thread
+);
+
+/// Turns a record into what the journal and the store hold.
+pub fn encode<T: Record>(record: &T) -> Value {
+    let mut value = serde_json::to_value(record).expect("records are made of plain data");
+    if let Value::Object(members) = &mut value {
+        members.insert("v".to_owned(), Value::from(T::VERSION));
+    }
+    value
+}
+
+/// Reads a record; `None` if this program cannot read it, which is treated as a fault, not as
+/// absence.
+pub fn decode<T: Record>(value: &Value) -> Option<T> {
+    let mut value = value.clone();
+    if let Value::Object(members) = &mut value {
+        let version = members.remove("v").and_then(|version| version.as_u64());
+        if version.is_none_or(|version| version == 0 || version > T::VERSION) {
+            return None;
+        }
+    }
+    serde_json::from_value(value).ok()
+}
+
+/// The loaded records, and the changes that a decision makes to them.
+#[derive(Debug, Default)]
+pub struct World {
+    known: BTreeMap<Key, Option<Value>>,
+    changed: BTreeMap<Key, Option<Value>>,
+    wanted: RefCell<BTreeSet<Key>>,
+    unreadable: RefCell<BTreeSet<Key>>,
+}
+
+impl World {
+    /// A world that knows these records; `None` says that a record is absent.
+    pub fn new(known: BTreeMap<Key, Option<Value>>) -> Self {
+        Self {
+            known,
+            ..Self::default()
+        }
+    }
+
+    /// A record, as changed so far; `None` if it is absent, cannot be read, or was not loaded. In
+    /// the last two cases the decision that asked will not be used.
+    pub fn get<T: Record>(&self, key: &Key) -> Option<T> {
+        let found = self.changed.get(key).or_else(|| self.known.get(key));
+        match found {
+            Some(Some(value)) => {
+                let record = decode(value);
+                if record.is_none() {
+                    self.unreadable.borrow_mut().insert(key.clone());
+                }
+                record
+            }
+            Some(None) => None,
+            None => {
+                self.wanted.borrow_mut().insert(key.clone());
+                None
+            }
+        }
+    }
+
+    /// Writes a record whole.
+    pub fn put<T: Record>(&mut self, key: Key, record: &T) {
+        self.changed.insert(key, Some(encode(record)));
+    }
+
+    /// Removes a record.
+    pub fn remove(&mut self, key: Key) {
+        self.changed.insert(key, None);
+    }
+
+    /// What was asked for and not loaded.
+    pub fn wanted(&self) -> BTreeSet<Key> {
+        self.wanted.borrow().clone()
+    }
+
+    /// Records that are there and cannot be read by this program.
+    pub fn unreadable(&self) -> BTreeSet<Key> {
+        self.unreadable.borrow().clone()
+    }
+
+    /// The changes, without those that change nothing.
+    pub fn into_changes(self) -> Vec<Change> {
+        let Self { known, changed, .. } = self;
+        changed
+            .into_iter()
+            .filter(|(key, value)| known.get(key) != Some(value))
+            .map(|(key, value)| Change { key, value })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ids::{Hash, RepositoryId};
+    use super::super::key::Subject;
+    use super::*;
+
+    fn key() -> Key {
+        Key::seen(RepositoryId(17), Subject::Comment(9))
+    }
+
+    #[test]
+    fn absent_is_not_the_same_as_not_loaded() {
+        let absent = World::new([(key(), None)].into());
+        assert_eq!(absent.get::<Seen>(&key()), None);
+        assert!(absent.wanted().is_empty());
+
+        let unknown = World::default();
+        assert_eq!(unknown.get::<Seen>(&key()), None);
+        assert_eq!(unknown.wanted(), [key()].into());
+    }
+
+    #[test]
+    fn a_record_of_a_newer_version_is_a_fault_and_not_an_absence() {
+        let seen = Seen::new(Hash::of(b"x"), jiff::Timestamp::UNIX_EPOCH);
+        let mut value = encode(&seen);
+        value["v"] = Value::from(2);
+        let world = World::new([(key(), Some(value))].into());
+        assert_eq!(world.get::<Seen>(&key()), None);
+        assert_eq!(world.unreadable(), [key()].into());
+    }
+
+    #[test]
+    fn a_change_that_changes_nothing_is_not_written() {
+        let seen = Seen::new(Hash::of(b"x"), jiff::Timestamp::UNIX_EPOCH);
+        let mut world = World::new([(key(), Some(encode(&seen)))].into());
+        world.put(key(), &seen);
+        assert!(world.into_changes().is_empty());
+    }
+}
