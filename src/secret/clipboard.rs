@@ -269,7 +269,7 @@ mod tests {
             (utf16(&file), Fault::Utf16),
             (b"\xFF\xFF".to_vec(), Fault::NotText),
             (b"# public key: age1\n".to_vec(), Fault::Missing),
-            (KEY[..70].as_bytes().to_vec(), Fault::Damaged),
+            (KEY.as_bytes()[..70].to_vec(), Fault::Damaged),
             (b"AGE-SECRET-KEY-PQ-1QQQQ".to_vec(), Fault::OtherKind),
             (b"AGE-PLUGIN-YUBIKEY-1QQQQ".to_vec(), Fault::OtherKind),
             (b"-----BEGIN OPENSSH PRIVATE KEY-----".to_vec(), Fault::Ssh),

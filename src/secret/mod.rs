@@ -6,6 +6,7 @@
 pub mod clipboard;
 pub mod file;
 pub mod pepper;
+pub mod recipient;
 pub mod screen;
 pub mod seal;
 pub mod signing;
