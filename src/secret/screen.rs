@@ -349,6 +349,14 @@ mod tests {
     }
 
     #[test]
+    fn a_token_whose_slug_looks_like_a_key_goes_whole() {
+        let token = format!("og_age-secret-key-1abc_{HEX}");
+        let screened = screen().screen(&format!("a {token} b"));
+        assert_eq!(screened.text, "a [token removed] b");
+        assert_eq!(screened.macs, vec![peppers().token_macs(&token)]);
+    }
+
+    #[test]
     fn a_cut_key_goes_and_burns_nothing() {
         let screened = screen().screen(&KEY[..60]);
         assert_eq!(screened.text, "[age key removed]");
