@@ -35,7 +35,7 @@ pub struct OpenArgs {
     /// Tell the bot that the token has arrived, and print what it may do.
     #[arg(long, requires = "bot")]
     pub activate: bool,
-    /// The bot's address, such as https://gate.example (http only on this machine).
+    /// The bot's address, such as `https://gate.example` (http only on this machine).
     #[arg(long, value_name = "URL", requires = "activate", value_parser = bot_address)]
     pub bot: Option<Url>,
 }
