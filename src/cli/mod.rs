@@ -1,1 +1,6 @@
 //! The command line.
+
+mod activate;
+pub mod keygen;
+pub mod open;
+pub mod printable;
