@@ -73,6 +73,7 @@ impl Outcome {
         }
     }
 
+    /// 1 if there is a fault; a warning alone is none.
     fn exit_code(&self) -> ExitCode {
         if self.faults.is_empty() {
             ExitCode::SUCCESS
@@ -132,6 +133,7 @@ fn secret_faults(config: &Config, check: Check<'_>) -> Vec<Fault> {
         .collect()
 }
 
+/// What a configuration without faults sets up.
 fn write_summary(out: &mut dyn Write, config: &Config) -> io::Result<()> {
     writeln!(out, "forge {}", config.forge.url)?;
     match &config.server.internal_listen {
@@ -148,6 +150,7 @@ fn write_summary(out: &mut dyn Write, config: &Config) -> io::Result<()> {
     writeln!(out, "{clients}, {operators}")
 }
 
+/// One board and its gates.
 fn write_board(out: &mut dyn Write, board: &Board) -> io::Result<()> {
     let rules = &board.rules;
     writeln!(
@@ -164,6 +167,7 @@ fn write_board(out: &mut dyn Write, board: &Board) -> io::Result<()> {
     Ok(())
 }
 
+/// What a gate grants, and for what.
 fn gate_line(gate: &Gate) -> String {
     let scopes: Vec<&str> = gate.scopes.iter().map(String::as_str).collect();
     let shut = if shut_reasons(gate).is_empty() {

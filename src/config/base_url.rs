@@ -22,6 +22,7 @@ pub(super) fn read(value: &Value) -> Result<BaseUrl, String> {
     parse(&value::text(value)?)
 }
 
+/// Brings a URL into its one form; the error says what is wrong.
 fn parse(text: &str) -> Result<BaseUrl, String> {
     let url = Url::parse(text).map_err(|_| format!("{text:?} is not a URL"))?;
     let encrypted = match url.scheme() {
@@ -50,6 +51,7 @@ fn parse(text: &str) -> Result<BaseUrl, String> {
     })
 }
 
+/// True if the host is this machine, by address or as `localhost`.
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');

@@ -17,6 +17,7 @@ use super::{gate, people};
 use crate::gate::ids::{IssueNumber, RepositoryId, UserId};
 use crate::gate::policy;
 
+/// An example of what to write.
 const SCOPES: &str = r#"scopes = ["board:read", "card:write"]"#;
 
 /// One repository that may ask.
@@ -251,6 +252,9 @@ mod tests {
     fn somebody_must_be_able_to_ask() {
         let fault = only_fault(&with(BOARD, ""), "board");
         assert!(fault.example.contains("[[board.owner]]"), "{fault}");
+        let single = with("[[board]]", "[board]");
+        let fault = only_fault(&single, "board");
+        assert!(fault.why.contains("double brackets"), "{fault}");
     }
 
     #[test]

@@ -66,6 +66,7 @@ pub(super) fn machines_elsewhere(reading: &Reading, boards: &[Board]) {
     }
 }
 
+/// There is somebody to approve, and something to approve at.
 fn somebody(reading: &Reading, key: &str, rules: &policy::Board) {
     let owner = format!("{key}.owner");
     let unnamed = rules.owners.is_empty();
@@ -86,6 +87,7 @@ fn somebody(reading: &Reading, key: &str, rules: &policy::Board) {
     }
 }
 
+/// No owner is a machine account.
 fn machines(reading: &Reading, key: &str, rules: &policy::Board) {
     for id in &rules.machine_accounts {
         if let Some(owner) = rules.owner(*id) {
@@ -127,6 +129,7 @@ fn keys(reading: &Reading, key: &str, rules: &policy::Board) {
     }
 }
 
+/// Gates and ceilings name only what may be asked for on the board.
 fn scopes(reading: &Reading, key: &str, rules: &policy::Board) {
     let all = &rules.scopes;
     let ceilings = rules.owners.values().filter_map(|owner| {
@@ -206,6 +209,7 @@ fn enough(reading: &Reading, key: &str, rules: &policy::Board, gate: &Gate) {
     }
 }
 
+/// Whether an owner has everything that an approval at this gate must bring.
 fn can_bring(owner: &Owner, gate: &Gate) -> bool {
     gate.factors.iter().all(|factor| match factor {
         Factor::Comment => true,
@@ -228,6 +232,7 @@ pub fn factor_words(gate: &Gate) -> String {
         .join(" and ")
 }
 
+/// The members, as people read them.
 fn words(set: &BTreeSet<String>) -> String {
     set.iter()
         .map(String::as_str)

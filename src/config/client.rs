@@ -12,6 +12,7 @@ use super::section::Section;
 use super::value::{self, NAME, WORD};
 use crate::gate::policy;
 
+/// An example of what to write.
 const ENVIRONMENTS: &str = r#"environments = ["dev"]"#;
 
 /// A resource server.
@@ -94,6 +95,7 @@ pub(super) fn of_names<'b>(
     found
 }
 
+/// Environments are named where they must be, and exist.
 fn check_environments(
     section: &Section<'_>,
     boards: &[&Board],

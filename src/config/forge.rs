@@ -11,7 +11,9 @@ use super::section::Section;
 use super::{base_url, value};
 use crate::gate::ids::UserId;
 
+/// An example of what to write.
 const URL: &str = r#"url = "https://forge.example""#;
+/// An example of what to write.
 const INSECURE: &str = "insecure_http = true";
 
 /// The forge.

@@ -13,8 +13,11 @@ use super::value::{self, NAME, SCOPE};
 use super::window::Window;
 use crate::gate::policy::{Factor, Gate};
 
+/// An example of what to write.
 const FACTORS: &str = r#"factors = ["comment"]"#;
+/// An example for a gate that must demand a signature.
 const SIGNED: &str = r#"factors = ["comment", "signature"]"#;
+/// An example of what to write.
 const OPEN_HOURS: &str = r#"open_hours = "Mon-Fri 08:00-18:00 Europe/Warsaw""#;
 
 /// Reads one gate.
@@ -78,6 +81,7 @@ pub(super) fn window(value: &Value) -> Result<String, String> {
     Window::parse(&text).map(|_| text)
 }
 
+/// The name is part of keys and commands, so that it has the form of one.
 fn check_name(section: &Section<'_>, name: &str) {
     if let Err(why) = NAME.read(&Value::String(name.to_owned())) {
         section.reading.fault(&section.key, why, "[board.gate.dev]");

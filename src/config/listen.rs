@@ -60,6 +60,7 @@ impl Listen {
         self.port != 0 && self.port == other.port && same_host
     }
 
+    /// The host, if it is an address and no name.
     fn address(&self) -> Option<IpAddr> {
         self.host.parse().ok()
     }

@@ -173,9 +173,11 @@ impl Config {
         reading.finish().0
     }
 
+    /// Reads every section, then what only the whole can show.
     fn read(reading: Reading, table: Table) -> Result<Loaded, Vec<Fault>> {
         let config = Self::read_sections(&reading, table);
         secrets::check_distinct(&reading, &config.secret_files());
+        secrets::check_codes(&reading, &config.boards);
         warnings::warn(&reading, &config);
         match reading.finish() {
             (faults, warnings) if faults.is_empty() => Ok(Loaded { config, warnings }),
@@ -183,6 +185,7 @@ impl Config {
         }
     }
 
+    /// Reads every section; what is faulty has a stand-in, and a fault was noted.
     fn read_sections(reading: &Reading, table: Table) -> Self {
         let mut root = Section::new(reading, "", table);
         let server = server::read(root.table("server"));

@@ -35,6 +35,7 @@ pub(super) fn read_all(sections: Vec<Section<'_>>, boards: &[Board]) -> Vec<Oper
     operators
 }
 
+/// Reads one operator.
 fn read(mut section: Section<'_>, boards: &[Board], earlier: &[Operator]) -> Operator {
     let name = section.required("name", r#"name = "piotr""#, |name| WORD.read(name));
     let token_file =
@@ -63,6 +64,7 @@ fn read(mut section: Section<'_>, boards: &[Board], earlier: &[Operator]) -> Ope
     operator
 }
 
+/// Reads the list of rights.
 fn rights(value: &Value) -> Result<BTreeSet<String>, String> {
     let words = [
         ("read", "read"),
@@ -73,6 +75,7 @@ fn rights(value: &Value) -> Result<BTreeSet<String>, String> {
     Ok(rights.into_iter().map(str::to_owned).collect())
 }
 
+/// Somebody can speak as this operator, and nobody else is taken for them.
 fn check(section: &Section<'_>, operator: &Operator, earlier: &[Operator]) {
     let Operator {
         name,

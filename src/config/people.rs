@@ -11,8 +11,11 @@ use super::value::{self, SCOPE, WORD};
 use crate::gate::ids::UserId;
 use crate::gate::policy::{Judge, KnownRequester, Owner};
 
+/// An example of what to write.
 const ID: &str = "id = 2";
+/// An example of what to write.
 const LOGIN: &str = r#"login = "alice""#;
+/// An example of what to write.
 const SIGNING_KEYS: &str = r#"signing_keys = ["ssh-ed25519 AAAA… alice"]"#;
 
 /// The owners of a board, and where their secrets for one-time codes are.

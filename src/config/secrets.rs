@@ -3,11 +3,13 @@
 //! The configuration holds paths, never secrets, and no secret serves two purposes: a webhook's can
 //! be read by the admins of its repository. Whether a file can be used is for whoever reads it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::section::Section;
 use super::{Board, Config, fault::Reading};
+use crate::gate::ids::UserId;
 
 /// The bot's own secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +130,7 @@ pub(super) fn files(config: &Config) -> Vec<SecretFile> {
     files
 }
 
+/// The secret files of one board.
 fn files_of_board(board: &Board) -> Vec<SecretFile> {
     let key = board.key();
     let hook = SecretKind::HookSecret;
@@ -158,7 +161,26 @@ fn file(key: String, kind: SecretKind, path: &Path) -> Option<SecretFile> {
     })
 }
 
-/// Refuses one file under two keys. An owner's secret for codes may serve on several boards.
+/// Refuses one secret for the codes of two people; one person's may serve on several boards.
+pub(super) fn check_codes(reading: &Reading, boards: &[Board]) {
+    let mut holders: BTreeMap<&Path, (UserId, String)> = BTreeMap::new();
+    for board in boards {
+        for (id, path) in &board.totp_files {
+            let login = board.rules.owner(*id).map_or("", |owner| &owner.login);
+            let key = format!("{}.owner[{login}].totp_file", board.key());
+            let first = holders.entry(path).or_insert_with(|| (*id, key.clone()));
+            if first.0 != *id {
+                let why = format!(
+                    "is the file of {} too: a code must say who gave it",
+                    first.1
+                );
+                reading.fault(key, why, "a file of its own for each person");
+            }
+        }
+    }
+}
+
+/// Refuses one file under two keys. Secrets for codes are compared by whose they are.
 pub(super) fn check_distinct(reading: &Reading, files: &[SecretFile]) {
     for (place, file) in files.iter().enumerate() {
         let shared = files[..place].iter().find(|earlier| {
@@ -181,7 +203,7 @@ pub(super) fn check_distinct(reading: &Reading, files: &[SecretFile]) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-    use super::super::testing::{full, only_fault, with};
+    use super::super::testing::{BOARD, full, only_fault, with};
     use super::*;
 
     #[test]
@@ -214,6 +236,23 @@ mod tests {
         let shared = with("secrets/hook-kan", "secrets/pepper");
         let fault = only_fault(&shared, "board[kan].hook_secret_file");
         assert!(fault.why.contains("secrets.pepper_file"), "{fault}");
+    }
+
+    #[test]
+    fn two_people_cannot_share_their_codes() {
+        let enrolled = with("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
+        let shared = enrolled
+            .clone()
+            .with("id = 3\n", "id = 3\ntotp_file = \"secrets/totp\"\n");
+        let fault = only_fault(&shared, "board[kan].owner[piotr].totp_file");
+        assert!(fault.why.contains("owner[alice]"), "{fault}");
+        let elsewhere = BOARD
+            .replace("\"kan\"", "\"ops\"")
+            .replace("hook-kan", "hook-ops")
+            .replace("alice/board", "alice/ops")
+            .replace("repository_id = 17", "repository_id = 18")
+            .replace("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
+        assert!(enrolled.and(&elsewhere).load().is_ok(), "one person twice");
     }
 
     #[test]

@@ -154,11 +154,13 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Takes a value out and notes that its key is known.
     fn take(&mut self, key: &'static str, example: &str) -> Option<Value> {
         self.known.push((key, example.to_owned()));
         self.table.remove(key)
     }
 
+    /// Makes a typed value of one, or notes the fault.
     fn read<T>(
         &self,
         key: &str,

@@ -15,9 +15,13 @@ use super::{Listen, base_url, listen, value};
 /// The longest path of a Unix socket, in bytes: 108 with the closing zero (Linux, unix(7)).
 const SOCKET_PATH_LIMIT: usize = 107;
 
+/// An example of what to write.
 const LISTEN: &str = r#"listen = "127.0.0.1:8420""#;
+/// An example of what to write.
 const INTERNAL_LISTEN: &str = r#"internal_listen = "127.0.0.1:8421""#;
+/// An example of what to write.
 const PUBLIC_URL: &str = r#"public_url = "https://gate.example""#;
+/// An example of what to write.
 const ADMIN_SOCKET: &str = r#"admin_socket = "/run/ownergate/ownergate.sock""#;
 
 /// Where the bot listens.
@@ -66,6 +70,7 @@ pub(super) fn read(mut section: Section<'_>) -> Server {
     }
 }
 
+/// Reads where agents and webhooks reach the bot: tokens travel there, so it is encrypted.
 fn public_url(value: &Value) -> Result<String, String> {
     let url = base_url::read(value)?;
     if url.in_the_clear {
@@ -78,12 +83,14 @@ fn public_url(value: &Value) -> Result<String, String> {
     Ok(url.text)
 }
 
+/// Reads one IP address.
 fn address(value: &Value) -> Result<IpAddr, String> {
     let text = value::text(value)?;
     text.parse()
         .map_err(|_| format!("{text:?} is not an IP address"))
 }
 
+/// A longer path could not be bound.
 fn check_socket(section: &Section<'_>, path: &Path) {
     let length = path.as_os_str().len();
     if length > SOCKET_PATH_LIMIT {
@@ -95,6 +102,7 @@ fn check_socket(section: &Section<'_>, path: &Path) {
     }
 }
 
+/// What is internal is not served where others can reach it.
 fn check_listeners(section: &Section<'_>, listen: &Listen, internal: Option<&Listen>) {
     match internal {
         Some(internal) if listen.meets(internal) => {
