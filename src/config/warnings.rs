@@ -1,0 +1,159 @@
+//! Warnings: what can be used and will yet surprise.
+//!
+//! A gate that asks for what this version cannot check is always shut; a scope that nobody can hand
+//! on is refused whenever it is asked for. Both are said when the configuration is read, because
+//! otherwise a person learns them by waiting.
+
+use super::fault::Reading;
+use super::{Board, Config};
+use crate::gate::policy::{Factor, Gate};
+
+/// Why a gate is always shut in this version: everything it asks for that cannot be checked yet.
+pub fn shut_reasons(gate: &Gate) -> Vec<&'static str> {
+    let asked = [
+        (gate.factors.contains(&Factor::Code), "the factor `code`"),
+        (
+            gate.factors.contains(&Factor::Signature),
+            "the factor `signature`",
+        ),
+        (gate.judge_required, "judge = \"required\""),
+        (gate.cooling_off.is_some(), "cooling_off"),
+        (gate.open_hours.is_some(), "open_hours"),
+        (gate.offline, "offline = true"),
+    ];
+    let reasons = asked.into_iter().filter(|(asks, _)| *asks);
+    reasons.map(|(_, what)| what).collect()
+}
+
+/// Notes the warnings that need the whole configuration.
+pub(super) fn warn(reading: &Reading, config: &Config) {
+    for board in &config.boards {
+        for (name, gate) in &board.rules.gates {
+            let key = format!("{}.gate.{name}", board.key());
+            let reasons = shut_reasons(gate);
+            if !reasons.is_empty() {
+                let why = format!(
+                    "this gate is always shut: this version cannot check {}",
+                    reasons.join(", ")
+                );
+                reading.warn(&key, why);
+            }
+            warn_unreachable(reading, &key, board, gate);
+        }
+        warn_ungranted(reading, board);
+        if board.rules.max_silence.is_some() {
+            let why = "this version does not look at it: tokens are answered for however long \
+                       the board was not read";
+            reading.warn(format!("{}.max_silence", board.key()), why);
+        }
+    }
+}
+
+/// A scope of the board that stands in no gate.
+fn warn_ungranted(reading: &Reading, board: &Board) {
+    let rules = &board.rules;
+    for scope in &rules.scopes {
+        if !rules.gates.values().any(|gate| gate.scopes.contains(scope)) {
+            let why = format!("no gate grants {scope}: every request for it is refused");
+            reading.warn(format!("{}.scopes", board.key()), why);
+        }
+    }
+}
+
+/// A scope of a gate that fewer owners may hand on than must approve.
+fn warn_unreachable(reading: &Reading, key: &str, board: &Board, gate: &Gate) {
+    for scope in &gate.scopes {
+        let approvers = board.rules.owners.values().filter(|it| it.may_approve);
+        let able = approvers
+            .filter(|it| it.ceiling.as_ref().is_none_or(|most| most.contains(scope)))
+            .count();
+        if able < gate.quorum as usize {
+            let why = format!(
+                "{} must approve, and the ceilings let {able} hand on {scope}: it is never granted",
+                gate.quorum
+            );
+            reading.warn(format!("{key}.scopes"), why);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use super::super::testing::{Sample, base, with};
+
+    fn warnings(sample: &Sample) -> Vec<String> {
+        let loaded = sample.load().unwrap();
+        let text = |it: &super::super::Warning| format!("{}: {}", it.key, it.why);
+        loaded.warnings.iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_plain_configuration_is_silent() {
+        assert_eq!(warnings(&base()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_gate_says_what_keeps_it_shut() {
+        for (added, reason) in [
+            ("cooling_off = \"10m\"", "cooling_off"),
+            ("open_hours = \"Mon-Fri 08:00-18:00 UTC\"", "open_hours"),
+        ] {
+            let sample = with("quorum = 1", &format!("quorum = 1\n{added}"));
+            let why = format!(
+                "board[kan].gate.dev: this gate is always shut: this version cannot check {reason}"
+            );
+            assert_eq!(warnings(&sample), [why]);
+        }
+        let offline = with(
+            r#"factors = ["comment"]"#,
+            "factors = [\"signature\"]\noffline = true",
+        );
+        let text = warnings(&offline).join("\n");
+        assert!(
+            text.contains("the factor `signature`, offline = true"),
+            "{text}"
+        );
+        let code = with(r#"factors = ["comment"]"#, r#"factors = ["code"]"#)
+            .with("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
+        assert!(warnings(&code)[0].contains("the factor `code`"));
+        let judged = with("quorum = 1", "quorum = 1\njudge = \"required\"").with(
+            "[board.gate.dev]",
+            "[[board.judge]]\nid = 9\nlogin = \"iskra\"\n[board.gate.dev]",
+        );
+        assert!(warnings(&judged)[0].contains("judge"));
+    }
+
+    #[test]
+    fn a_scope_that_no_gate_grants_is_named() {
+        let less = with(
+            "scopes = [\"board:read\", \"card:write\"] # dev",
+            "scopes = [\"board:read\"]",
+        );
+        assert_eq!(
+            warnings(&less),
+            ["board[kan].scopes: no gate grants card:write: every request for it is refused"]
+        );
+    }
+
+    #[test]
+    fn a_scope_that_the_ceilings_keep_back_is_named() {
+        let cut = with("id = 2\n", "id = 2\nceiling = [\"board:read\"]\n");
+        assert_eq!(warnings(&cut), Vec::<String>::new(), "piotr may hand it on");
+        let both = cut.with("quorum = 1", "quorum = 2");
+        assert_eq!(
+            warnings(&both),
+            [
+                "board[kan].gate.dev.scopes: 2 must approve, and the ceilings let 1 hand on \
+              card:write: it is never granted"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_key_without_effect_is_named() {
+        let silent = with("[[board]]", "[[board]]\nmax_silence = \"1h\"");
+        assert!(warnings(&silent)[0].starts_with("board[kan].max_silence: this version"));
+    }
+}
