@@ -372,14 +372,16 @@ async fn start_server(
     client: &reqwest::Client,
     binary: &Path,
 ) -> anyhow::Result<(Server, String, String)> {
-    for attempt in 1.. {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
         let port = free_port()?;
         let mut server = Server::spawn(binary, port)?;
         let url = format!("http://127.0.0.1:{port}");
         let waiting = first_answer(client, &mut server, &url);
         match tokio::time::timeout(START, waiting).await {
             Ok(Ok(version)) => return Ok((server, url, version)),
-            Ok(Err(error)) if attempt < ATTEMPTS && server.log().contains("already in use") => {
+            Ok(Err(error)) if attempts < ATTEMPTS && server.log().contains("already in use") => {
                 drop(error);
             }
             Ok(Err(error)) => return Err(error),
@@ -389,7 +391,6 @@ async fn start_server(
             ),
         }
     }
-    bail!("no attempt was made")
 }
 
 /// Asks for the version until it is told, or the process has ended.
@@ -438,7 +439,8 @@ fn binary() -> anyhow::Result<PathBuf> {
             "OWNERGATE_FORGE_BIN names {}, which is not a file",
             path.display()
         );
-        return Ok(path);
+        // The forge runs in a folder of its own.
+        return path.canonicalize().context("cannot find the forge");
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/build-forge");
     let answer = Command::new(&script)
