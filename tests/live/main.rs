@@ -9,3 +9,4 @@ mod forge;
 mod forge_answers;
 mod issue_form;
 mod listener;
+mod server;
