@@ -1,0 +1,12 @@
+//! Live stories: against a real forge, started here from the binary that
+//! `tests/live/build-forge` builds, or from the one that `OWNERGATE_FORGE_BIN` names.
+//!
+//! They are ignored unless asked for (`cargo test --test live -- --ignored`), because
+//! building a forge needs Go, a C compiler and some minutes. Nothing here leaves loopback.
+
+mod calls;
+mod forge;
+mod forge_answers;
+mod issue_form;
+mod listener;
+mod server;
