@@ -8,6 +8,8 @@
 use std::error::Error;
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 use super::tls::Roots;
 
 /// Why a call gave no answer that can be used.
@@ -124,7 +126,10 @@ pub(super) fn unanswered(error: &reqwest::Error, sent: Sent, roots: &Roots) -> F
 fn why(error: &reqwest::Error, roots: &Roots) -> String {
     if let Some(tls) = tls_cause(error) {
         return match tls {
-            rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            // The second is an authority that has the name of a known one and another key.
+            rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => {
                 format!("the forge's certificate is not trusted: {}", roots.mend())
             }
             other => format!("the forge cannot be reached by TLS: {other}"),

@@ -112,10 +112,15 @@ impl Client {
         } else {
             Roots::none()
         };
-        Self::with_roots(options, base, roots)
+        Self::with_roots(options, base, roots, CALL)
     }
 
-    fn with_roots(options: ClientOptions, base: Url, roots: Roots) -> Result<Self, OptionsFault> {
+    fn with_roots(
+        options: ClientOptions,
+        base: Url,
+        roots: Roots,
+        call: Duration,
+    ) -> Result<Self, OptionsFault> {
         let tls = roots
             .config()
             .map_err(|error| OptionsFault::Build(error.to_string()))?;
@@ -126,7 +131,7 @@ impl Client {
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
-            .timeout(CALL)
+            .timeout(call)
             .connect_timeout(CONNECT)
             .pool_idle_timeout(IDLE)
             .build()
