@@ -161,10 +161,13 @@ impl<'a> Reader<'a> {
             return Err(answered(html(status), sent));
         }
         let held = self.body(self.limits.bytes).await?;
-        let value = held
-            .parse()
-            .await
-            .map_err(|why| answered(format!("the forge answers {status} with {why}"), sent))?;
+        let value = held.parse().await.map_err(|found| {
+            let why = match found {
+                Found::Html => html(status),
+                Found::Other(what) => format!("the forge answers {status} with {what}"),
+            };
+            answered(why, sent)
+        })?;
         Ok(Answer { value, date })
     }
 
@@ -328,7 +331,7 @@ impl Client {
 
 impl Held<'_> {
     /// Reads JSON; a large one on a thread that may take its time.
-    async fn parse<T>(self) -> Result<T, String>
+    async fn parse<T>(self) -> Result<T, Found>
     where
         T: DeserializeOwned + Send + 'static,
     {
@@ -336,7 +339,10 @@ impl Held<'_> {
         let value = if bytes.len() > SMALL {
             tokio::task::spawn_blocking(move || parse(&bytes))
                 .await
-                .unwrap_or_else(|_| Err("JSON whose reading was broken off".to_owned()))
+                .unwrap_or_else(|_| {
+                    let what = "JSON whose reading was broken off".to_owned();
+                    Err(Found::Other(what))
+                })
         } else {
             parse(&bytes)
         };
@@ -345,16 +351,25 @@ impl Held<'_> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+/// What stands where the JSON that was asked for should stand.
+enum Found {
+    /// A page for people.
+    Html,
+    /// Something else, in words.
+    Other(String),
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Found> {
     serde_json::from_slice(bytes).map_err(|error| {
-        if bytes.trim_ascii().is_empty() {
-            "nothing instead of JSON".to_owned()
-        } else if bytes.trim_ascii_start().starts_with(b"<") {
-            "HTML instead of JSON".to_owned()
+        if bytes.trim_ascii_start().starts_with(b"<") {
+            Found::Html
+        } else if bytes.trim_ascii().is_empty() {
+            Found::Other("nothing instead of JSON".to_owned())
         } else if error.is_data() {
-            format!("other JSON than asked for: {}", json_cause(&error))
+            let cause = json_cause(&error);
+            Found::Other(format!("other JSON than asked for: {cause}"))
         } else {
-            "something that is not JSON".to_owned()
+            Found::Other("something that is not JSON".to_owned())
         }
     })
 }

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 /// The trusted authorities and what is to be said about them in an error.
 #[derive(Debug)]
 pub(super) struct Roots {
-    store: RootCertStore,
+    pub(super) store: RootCertStore,
     /// What could not be read, one sentence each.
     faults: Vec<String>,
 }
@@ -35,17 +35,6 @@ impl Roots {
             store,
             faults: loaded.errors.iter().map(ToString::to_string).collect(),
         }
-    }
-
-    /// Exactly these authorities.
-    #[cfg(test)]
-    pub(super) fn only(certificate: rustls::pki_types::CertificateDer<'static>) -> Self {
-        let mut roots = Self::none();
-        roots
-            .store
-            .add(certificate)
-            .expect("a test's authority can be read");
-        roots
     }
 
     /// The settings of every connection.

@@ -214,6 +214,17 @@ async fn an_ipv6_forge_is_called_by_its_name() {
 }
 
 #[test]
+fn calls_may_run_on_any_thread() {
+    fn on_any_thread(_call: impl Send) {}
+    let client = client("https://forge.example");
+    let board = board();
+    on_any_thread(client.comment(&board, COMMENT));
+    on_any_thread(client.comments_since(&board, Timestamp::UNIX_EPOCH, 1, 50));
+    on_any_thread(client.post_comment(&board, ISSUE, "x"));
+    on_any_thread(client);
+}
+
+#[test]
 fn only_addresses_that_keep_the_token_safe_are_taken() {
     let made = |base: &str, insecure_http: bool| {
         let mut options = options(base);

@@ -136,6 +136,10 @@ async fn an_answer_that_is_not_json_is_never_a_success_and_never_final() {
         (html(403), "HTML"),
         (html(404), "HTML"),
         (html(503), "HTML"),
+        (
+            ResponseTemplate::new(200).set_body_raw("[]", "text/html"),
+            "HTML",
+        ),
         (text("  <html>"), "HTML"),
         (text(""), "nothing"),
         (text("{\"number\":"), "not JSON"),

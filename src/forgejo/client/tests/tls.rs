@@ -68,6 +68,13 @@ async fn tls_forge() -> TlsForge {
     }
 }
 
+/// Trusts exactly this authority.
+fn only(authority: CertificateDer<'static>) -> Roots {
+    let mut roots = Roots::none();
+    roots.store.add(authority).unwrap();
+    roots
+}
+
 fn with_roots(base: &str, roots: Roots) -> Client {
     let options = options(base);
     let url = super::super::base(&options).unwrap();
@@ -77,7 +84,7 @@ fn with_roots(base: &str, roots: Roots) -> Client {
 #[tokio::test]
 async fn a_private_authority_that_is_known_is_enough() {
     let forge = tls_forge().await;
-    let client = with_roots(&forge.url, Roots::only(forge.authority));
+    let client = with_roots(&forge.url, only(forge.authority));
     assert_eq!(client.version().await.unwrap().value.version, "15.0.3");
 }
 
@@ -86,7 +93,7 @@ async fn an_unknown_authority_is_named_together_with_the_mend() {
     let forge = tls_forge().await;
     let stranger = tls_forge().await.authority;
     for (roots, words) in [
-        (Roots::only(stranger), "not among the authorities"),
+        (only(stranger), "not among the authorities"),
         (Roots::none(), "no certificate authority was found"),
     ] {
         let client = with_roots(&forge.url, roots);
@@ -109,7 +116,7 @@ async fn an_unknown_authority_is_named_together_with_the_mend() {
 async fn a_certificate_for_another_name_is_refused() {
     let forge = tls_forge().await;
     let elsewhere = forge.url.replace("127.0.0.1", "localhost");
-    let error = with_roots(&elsewhere, Roots::only(forge.authority))
+    let error = with_roots(&elsewhere, only(forge.authority))
         .version()
         .await;
     let text = error.unwrap_err().to_string();
