@@ -1,0 +1,322 @@
+//! What waits to be done and when: lanes in which one thing at a time is done in order, items that
+//! have left their lane, and the time before which each is not tried.
+//!
+//! It keeps no facts of its own: what it holds is in the journal's inbox or outbox, and a restart
+//! fills it again from there. The inbox and the outbox are two of these.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use crate::gate::ids::ThreadKey;
+
+/// The line and place that name an item; the inbox uses place 0.
+pub type Id = (u64, u32);
+
+/// In which order an item is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// After what came before it in its thread.
+    Ordered(ThreadKey),
+    /// After other urgent items of its thread, before everything else there.
+    Urgent(ThreadKey),
+    /// Whenever there is time.
+    Free,
+}
+
+impl Lane {
+    fn thread(self) -> Option<ThreadKey> {
+        match self {
+            Self::Ordered(thread) | Self::Urgent(thread) => Some(thread),
+            Self::Free => None,
+        }
+    }
+}
+
+/// One thing to do.
+#[derive(Clone, Debug)]
+struct Item {
+    lane: Lane,
+    thread: ThreadKey,
+    due: Timestamp,
+    attempts: u32,
+    since: Option<Timestamp>,
+    running: bool,
+}
+
+/// How an attempt went wrong so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// Failed attempts in a row.
+    pub attempts: u32,
+    /// When the first of them failed.
+    pub since: Timestamp,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    items: BTreeMap<Id, Item>,
+    lanes: BTreeMap<Lane, BTreeSet<Id>>,
+    parked: BTreeSet<Id>,
+}
+
+/// Items, lanes and times.
+#[derive(Debug)]
+pub struct Schedule {
+    inner: Mutex<Inner>,
+    changed: Notify,
+    /// Counts changes, for whoever waits until nothing is left to do.
+    moved: watch::Sender<u64>,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            inner: Mutex::default(),
+            changed: Notify::new(),
+            moved: watch::Sender::new(0),
+        }
+    }
+}
+
+impl Schedule {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic while the lock was held left plain data behind; it is used as it is.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wake(&self) {
+        self.moved.send_modify(|count| *count += 1);
+        self.changed.notify_one();
+    }
+
+    /// Adds an item unless it is known.
+    pub fn add(&self, id: Id, thread: ThreadKey, lane: Lane, due: Timestamp) {
+        let mut inner = self.lock();
+        let item = Item {
+            lane,
+            thread,
+            due,
+            attempts: 0,
+            since: None,
+            running: false,
+        };
+        if inner.items.contains_key(&id) {
+            return;
+        }
+        inner.items.insert(id, item);
+        if lane != Lane::Free {
+            inner.lanes.entry(lane).or_default().insert(id);
+        }
+        drop(inner);
+        self.wake();
+    }
+
+    /// Takes up to `most` items that can be done now; they are running until `finish` or `later`.
+    pub fn take(&self, now: Timestamp, most: usize) -> Vec<Id> {
+        let mut inner = self.lock();
+        let ready: Vec<Id> = inner
+            .items
+            .iter()
+            .filter(|(id, item)| !item.running && item.due <= now && inner.is_first(**id, item))
+            .map(|(id, _)| *id)
+            .take(most)
+            .collect();
+        for id in &ready {
+            if let Some(item) = inner.items.get_mut(id) {
+                item.running = true;
+            }
+        }
+        ready
+    }
+
+    /// The earliest time at which something that is not running and not due becomes due.
+    pub fn next_due(&self, now: Timestamp) -> Option<Timestamp> {
+        let inner = self.lock();
+        inner
+            .items
+            .values()
+            .filter(|item| !item.running && item.due > now)
+            .map(|item| item.due)
+            .min()
+    }
+
+    /// An item is done.
+    pub fn finish(&self, id: Id) {
+        let mut inner = self.lock();
+        if let Some(item) = inner.items.remove(&id) {
+            inner.leave(id, item.lane);
+        }
+        inner.parked.remove(&id);
+        drop(inner);
+        self.wake();
+    }
+
+    /// An attempt failed: the count of failures so far, this one included.
+    pub fn failed(&self, id: Id, now: Timestamp) -> Trouble {
+        let mut inner = self.lock();
+        match inner.items.get_mut(&id) {
+            None => Trouble {
+                attempts: 1,
+                since: now,
+            },
+            Some(item) => {
+                item.attempts += 1;
+                let since = *item.since.get_or_insert(now);
+                Trouble {
+                    attempts: item.attempts,
+                    since,
+                }
+            }
+        }
+    }
+
+    /// Tries an item again at that time; `aside` takes it out of its lane's order for good.
+    pub fn later(&self, id: Id, due: Timestamp, aside: bool) {
+        let mut inner = self.lock();
+        let lane = inner.items.get_mut(&id).map(|item| {
+            item.running = false;
+            item.due = due;
+            if aside {
+                std::mem::replace(&mut item.lane, Lane::Free)
+            } else {
+                Lane::Free
+            }
+        });
+        if let Some(lane) = lane {
+            inner.leave(id, lane);
+        }
+        drop(inner);
+        self.wake();
+    }
+
+    /// Counts an item as parked, for those who look.
+    pub fn park(&self, id: Id) {
+        self.lock().parked.insert(id);
+    }
+
+    /// Something happened in a thread: what waits there for a time is looked at now.
+    pub fn nudge(&self, thread: ThreadKey, now: Timestamp) {
+        let mut inner = self.lock();
+        for item in inner.items.values_mut() {
+            if item.thread == thread && item.since.is_none() && !item.running {
+                item.due = item.due.min(now);
+            }
+        }
+        drop(inner);
+        self.wake();
+    }
+
+    /// How many items there are, and how many of them are parked.
+    pub fn counts(&self) -> (usize, usize) {
+        let inner = self.lock();
+        (inner.items.len(), inner.parked.len())
+    }
+
+    /// The lowest id there is: how old the oldest item is.
+    pub fn oldest(&self) -> Option<Id> {
+        self.lock().items.keys().next().copied()
+    }
+
+    /// True if nothing is running and nothing could be.
+    pub fn is_idle(&self, now: Timestamp) -> bool {
+        let inner = self.lock();
+        !inner.items.iter().any(|(id, item)| {
+            item.running || (item.due <= now && inner.is_first(*id, item))
+        })
+    }
+
+    /// Counts up with every change.
+    pub fn moves(&self) -> watch::Receiver<u64> {
+        self.moved.subscribe()
+    }
+
+    /// Waits until something changes.
+    pub async fn change(&self) {
+        self.changed.notified().await;
+    }
+}
+
+impl Inner {
+    /// Nothing before it in its lane, and nothing else of its lane at work.
+    fn is_first(&self, id: Id, item: &Item) -> bool {
+        match item.lane {
+            Lane::Free => true,
+            lane => self
+                .lanes
+                .get(&lane)
+                .and_then(|ids| ids.first())
+                .is_none_or(|first| *first == id),
+        }
+    }
+
+    fn leave(&mut self, id: Id, lane: Lane) {
+        if lane.thread().is_none() {
+            return;
+        }
+        if let Some(ids) = self.lanes.get_mut(&lane) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.lanes.remove(&lane);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::ids::{IssueNumber, RepositoryId};
+
+    fn thread(issue: i64) -> ThreadKey {
+        ThreadKey {
+            repository: RepositoryId(17),
+            issue: IssueNumber(issue),
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::new(second, 0).unwrap_or(Timestamp::MAX)
+    }
+
+    #[test]
+    fn one_thing_at_a_time_in_a_thread_and_many_threads_at_once() {
+        let schedule = Schedule::default();
+        for (line, issue) in [(1, 1), (2, 1), (3, 2)] {
+            schedule.add((line, 0), thread(issue), Lane::Ordered(thread(issue)), at(0));
+        }
+        assert_eq!(schedule.take(at(0), 9), [(1, 0), (3, 0)]);
+        assert_eq!(schedule.take(at(0), 9), []);
+        schedule.finish((1, 0));
+        assert_eq!(schedule.take(at(0), 9), [(2, 0)]);
+    }
+
+    #[test]
+    fn urgent_items_overtake_and_what_is_aside_holds_nobody_up() {
+        let schedule = Schedule::default();
+        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        schedule.add((2, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        schedule.add((3, 0), thread(1), Lane::Urgent(thread(1)), at(0));
+        assert_eq!(schedule.take(at(0), 9), [(1, 0), (3, 0)]);
+        schedule.later((1, 0), at(60), true);
+        assert_eq!(schedule.take(at(0), 9), [(2, 0)]);
+        assert_eq!(schedule.next_due(at(0)), Some(at(60)));
+        schedule.nudge(thread(1), at(0));
+        assert_eq!(schedule.take(at(0), 9), [(1, 0)]);
+    }
+
+    #[test]
+    fn what_failed_in_its_lane_holds_the_lane() {
+        let schedule = Schedule::default();
+        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        schedule.add((2, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        assert_eq!(schedule.take(at(0), 9), [(1, 0)]);
+        assert_eq!(schedule.failed((1, 0), at(0)).attempts, 1);
+        schedule.later((1, 0), at(5), false);
+        assert!(schedule.is_idle(at(0)));
+        assert_eq!(schedule.take(at(5), 9), [(1, 0)]);
+        assert_eq!(schedule.failed((1, 0), at(5)), Trouble { attempts: 2, since: at(0) });
+    }
+}
