@@ -140,6 +140,9 @@ fn write_text(out: &mut String, text: &str) {
         out.push_str(&rest[..at]);
         let mut characters = rest[at..].chars();
         match characters.next() {
+            Some('<') => out.push_str("\\u003c"),
+            Some('>') => out.push_str("\\u003e"),
+            Some('&') => out.push_str("\\u0026"),
             Some('"') => out.push_str("\\\""),
             Some('\\') => out.push_str("\\\\"),
             Some('\n') => out.push_str("\\n"),

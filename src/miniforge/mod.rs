@@ -16,6 +16,7 @@ mod server;
 mod shapes;
 mod state;
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};

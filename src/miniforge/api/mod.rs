@@ -145,12 +145,15 @@ impl Desk<'_> {
 
     /// Finds the call by method and path.
     fn route(&mut self, segments: &[&str]) -> Result<Answer, Answer> {
+        let gitea = self.state.settings.gitea;
         match (self.call.method, segments) {
             ("GET", ["version"]) => Ok(self.version()),
             ("GET", ["user"]) => Ok(self.user(self.doer)),
             ("GET", ["users", login]) => self.user_by_name(login),
-            ("PUT", ["user", "block", login]) => self.block(login, true),
-            ("PUT", ["user", "unblock", login]) => self.block(login, false),
+            ("PUT", ["user", "block", login]) if !gitea => self.block(login, true),
+            ("PUT", ["user", "unblock", login]) if !gitea => self.block(login, false),
+            ("PUT", ["user", "blocks", login]) if gitea => self.block(login, true),
+            ("DELETE", ["user", "blocks", login]) if gitea => self.block(login, false),
             ("GET", ["repositories", id]) => self.repository_by_id(id),
             (_, ["repos", owner, name, rest @ ..]) => {
                 let here = self.here(owner, name)?;

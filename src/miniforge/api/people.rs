@@ -66,7 +66,7 @@ impl Desk<'_> {
         Err(Answer::empty(self.state.settings.redirect_status).with("Location", to))
     }
 
-    /// `PUT /user/block/{name}` and `/user/unblock/{name}`.
+    /// `PUT /user/block/{name}` and `/user/unblock/{name}`; Gitea has a path of its own.
     pub(super) fn block(&mut self, login: &str, on: bool) -> Result<Answer, Answer> {
         let other = self.state.user_by_login(login).map(|user| user.id);
         let pair = (self.doer, other.ok_or_else(|| self.not_found())?);

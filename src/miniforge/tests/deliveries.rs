@@ -105,21 +105,14 @@ fn signatures_are_those_of_the_standard() {
 }
 
 #[tokio::test]
-async fn payloads_have_the_fields_that_were_recorded() {
+async fn payloads_of_issues_have_the_fields_that_were_recorded() {
     let village = Village::new();
     village.forge.hold_hooks();
     village
         .forge
         .add_hook(village.board, "http://127.0.0.1:1/", SECRET);
-    let issue = village.issue().await;
-    let comment = village.alice.comment(BOARD, issue, "one").await.unwrap();
-    village
-        .carol
-        .edit_comment(BOARD, comment, "two")
-        .await
-        .unwrap();
-    let [opened, created, edited] = village.forge.deliveries().try_into().unwrap();
-
+    village.issue().await;
+    let [opened] = village.forge.deliveries().try_into().unwrap();
     let opened = payload(&opened);
     assert_eq!(
         fields(&opened),
@@ -144,6 +137,23 @@ async fn payloads_have_the_fields_that_were_recorded() {
          html_url id is_admin language last_login location login login_name prohibit_login \
          pronouns restricted source_id starred_repos_count username visibility website"
     );
+}
+
+#[tokio::test]
+async fn payloads_of_comments_have_the_fields_that_were_recorded() {
+    let village = Village::new();
+    let issue = village.issue().await;
+    village.forge.hold_hooks();
+    village
+        .forge
+        .add_hook(village.board, "http://127.0.0.1:1/", SECRET);
+    let comment = village.alice.comment(BOARD, issue, "one").await.unwrap();
+    village
+        .carol
+        .edit_comment(BOARD, comment, "two")
+        .await
+        .unwrap();
+    let [created, edited] = village.forge.deliveries().try_into().unwrap();
 
     let created = payload(&created);
     assert_eq!(
