@@ -7,8 +7,9 @@
 use actix_web::web::Bytes;
 
 use super::json::{Json, object};
+use super::records::{Comment, Issue, Right};
 use super::shapes::Viewer;
-use super::state::{Comment, Issue, Right, State};
+use super::state::State;
 use crate::gate::ids::{RepositoryId, ThreadKey, UserId};
 
 impl State {

@@ -96,7 +96,9 @@ const KEPT_BYTES: usize = 128 << 20;
 /// All hooks and all deliveries.
 #[derive(Debug, Default)]
 pub(crate) struct Hooks {
+    /// By number.
     pub(crate) hooks: BTreeMap<i64, Hook>,
+    /// In the order of the events.
     pub(crate) deliveries: Vec<Delivery>,
     /// Held back, oldest first, as indices into `deliveries`.
     pub(crate) held: VecDeque<usize>,
@@ -252,7 +254,7 @@ pub fn hmac_sha256(secret: &str, body: &[u8]) -> String {
 }
 
 /// The old signature that GitHub's receivers know.
-fn hmac_sha1(secret: &str, body: &[u8]) -> String {
+pub(crate) fn hmac_sha1(secret: &str, body: &[u8]) -> String {
     let mut mac = Hmac::<sha1::Sha1>::new_from_slice(secret.as_bytes())
         .expect("HMAC takes a key of any length");
     mac.update(body);

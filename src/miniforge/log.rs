@@ -34,7 +34,9 @@ pub struct LoggedCall {
 /// The calls so far.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
+    /// Oldest first.
     pub(crate) calls: VecDeque<LoggedCall>,
+    /// How many were pushed out.
     pub(crate) forgotten: usize,
     bytes: usize,
 }

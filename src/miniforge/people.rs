@@ -80,12 +80,14 @@ impl Answered {
     }
 }
 
+/// A user, as far as is read.
 #[derive(Deserialize)]
 struct RawUser {
     id: i64,
     login: String,
 }
 
+/// A comment, as far as is read.
 #[derive(Deserialize)]
 struct RawComment {
     id: i64,
@@ -95,6 +97,7 @@ struct RawComment {
     updated_at: Timestamp,
 }
 
+/// A reaction, as far as is read.
 #[derive(Deserialize)]
 struct RawReaction {
     user: RawUser,
@@ -363,7 +366,8 @@ fn success(answered: Answered, method: &str, path: &str) -> anyhow::Result<Value
     Ok(answered.json())
 }
 
-/// An HTTP client. Plain http needs no certificates, and must work where the system has none.
+/// An HTTP client. Plain http needs no certificates, and must work where the system has none. Each
+/// call opens a connection of its own: a kept one may have been ended by a forge that went away.
 pub(crate) fn client(
     base_url: &str,
     timeout: Duration,
@@ -377,6 +381,7 @@ pub(crate) fn client(
     let mut builder = reqwest::Client::builder()
         .timeout(timeout)
         .redirect(redirects)
+        .pool_max_idle_per_host(0)
         .no_proxy();
     if base_url.starts_with("http://") {
         builder = builder.tls_certs_only([]);

@@ -30,8 +30,11 @@ const LARGEST_BODY: usize = 400 << 20;
 /// Everything behind the lock.
 #[derive(Debug, Default)]
 pub(crate) struct Inner {
+    /// What the forge knows.
     pub(crate) state: State,
+    /// What goes wrong on purpose.
     pub(crate) faults: Faults,
+    /// What was called.
     pub(crate) log: Log,
     /// A delivery is on its way.
     pub(crate) sending: bool,
@@ -42,6 +45,7 @@ pub(crate) struct Inner {
 /// What the threads share.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    /// The forge's own time.
     pub(crate) clock: Clock,
     inner: Mutex<Inner>,
     bell: watch::Sender<()>,
@@ -150,6 +154,7 @@ fn serve(listener: TcpListener, shared: Arc<Shared>) -> std::io::Result<actix_we
 
 /// What goes back over the wire.
 enum Outcome {
+    /// An answer, and who called.
     Answered(Answer, Option<UserId>),
     /// The connection ends without a byte; who called, if it was done.
     Cut(Option<UserId>),

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 
 use super::json::{Json, object};
-use super::state::{Comment, Issue, Label, Reaction, Repository, Right, State};
+use super::records::{Comment, Issue, Label, Reaction, Repository, Right};
+use super::state::State;
 use crate::gate::ids::{RepositoryId, UserId};
 
 /// Who looks at a user.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{Answer, Desk, Here};
 use crate::gate::ids::{CommentId, ThreadKey, UserId};
 use crate::miniforge::json::Json;
-use crate::miniforge::state::{Comment, Reaction, Right};
+use crate::miniforge::records::{Comment, Reaction, Right};
 
 /// What the forge accepts as a reaction.
 const REACTIONS: [&str; 8] = [

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::{Answer, Desk, Here};
 use crate::gate::ids::ThreadKey;
 use crate::miniforge::json::Json;
+use crate::miniforge::records::{Issue, Right};
 use crate::miniforge::shapes::Viewer;
-use crate::miniforge::state::{Issue, Right};
 
 /// The body of a new issue.
 #[derive(Deserialize)]

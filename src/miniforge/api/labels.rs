@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Answer, Desk, Here};
 use crate::gate::ids::ThreadKey;
 use crate::miniforge::json::Json;
-use crate::miniforge::state::{Label, Right};
+use crate::miniforge::records::{Label, Right};
 
 /// The body of a new label.
 #[derive(Deserialize)]
@@ -33,7 +33,9 @@ struct LabelsForm {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Named {
+    /// By number.
     Ids(Vec<i64>),
+    /// By name.
     Names(Vec<String>),
 }
 

@@ -14,7 +14,8 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::json::{Json, object};
-use super::state::{Repository, Right, State, whole_seconds};
+use super::records::{Repository, Right};
+use super::state::{State, whole_seconds};
 use crate::gate::ids::{IssueNumber, RepositoryId, ThreadKey, UserId};
 
 /// A call as it came.
@@ -39,8 +40,11 @@ pub(crate) struct Call<'a> {
 /// What is answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
+    /// The status.
     pub(crate) status: u16,
+    /// Headers, `Date` not among them.
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// The body, maybe empty.
     pub(crate) body: Vec<u8>,
 }
 

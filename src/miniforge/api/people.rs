@@ -6,8 +6,8 @@ use super::{Answer, Desk, Here};
 use crate::gate::ids::{RepositoryId, UserId};
 use crate::miniforge::hooks::Hook;
 use crate::miniforge::json::{Json, object};
+use crate::miniforge::records::Right;
 use crate::miniforge::shapes::Viewer;
-use crate::miniforge::state::Right;
 
 /// The body of a new hook.
 #[derive(Deserialize)]

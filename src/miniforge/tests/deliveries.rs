@@ -6,6 +6,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
+use crate::miniforge::hooks::hmac_sha1;
 use crate::miniforge::{Delivery, Outcome, hmac_sha256};
 
 const SECRET: &str = "ssssssssssssssssssssssssssssssss";
@@ -102,6 +103,9 @@ fn signatures_are_those_of_the_standard() {
         signature,
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     );
+    // RFC 2202, test case 2.
+    let old = hmac_sha1("Jefe", b"what do ya want for nothing?");
+    assert_eq!(old, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
 }
 
 #[tokio::test]

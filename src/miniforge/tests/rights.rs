@@ -62,6 +62,11 @@ async fn rights_decide_and_some_refusals_have_no_body() {
         .forge
         .set_right(village.board, village.bob.id, Right::None);
     assert_eq!(get(&village.bob, &one).await.status, 404);
+    village
+        .forge
+        .change(|state| state.set_private(village.board, true));
+    let stranger = village.forge.add_user("dave").unwrap();
+    assert_eq!(get(&stranger, &one).await.status, 404);
     village.alice.delete_comment(BOARD, comment).await.unwrap();
     assert_eq!(village.forge.comment(comment).map(|found| found.id), None);
     village.alice.delete_issue(BOARD, issue).await.unwrap();
