@@ -10,3 +10,4 @@ pub mod http;
 pub mod miniforge;
 pub mod secret;
 pub mod store;
+pub mod telemetry;

@@ -136,6 +136,8 @@ pub enum What {
     Opened(Spoken),
     /// Look at something again.
     Look(Look),
+    /// A text that no command can stand in; it was only screened.
+    Screened,
 }
 
 /// A text and who is said to have written it.

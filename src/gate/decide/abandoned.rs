@@ -31,7 +31,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, line: u64, why: &str, quarantined: b
     );
     let author = match &accepted.what {
         What::Comment(spoken) | What::Opened(spoken) => spoken.unverified_author,
-        What::Look(_) => None,
+        What::Look(_) | What::Screened => None,
     };
     let board = draft.board(accepted.thread());
     let may_command = author

@@ -44,6 +44,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
             );
         }
         What::Look(look) => trigger(draft, accepted, look),
+        What::Screened => {}
     }
 }
 
@@ -53,6 +54,7 @@ fn facts(accepted: &Accepted) -> serde_json::Value {
         What::Comment(spoken) => json!({ "comment": spoken.id, "body": spoken.body }),
         What::Opened(spoken) => json!({ "issue": spoken.id, "body": spoken.body }),
         What::Look(look) => json!({ "look": look }),
+        What::Screened => json!({ "screened": true }),
     };
     json!({
         "road": accepted.road,

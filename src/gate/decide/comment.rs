@@ -88,6 +88,7 @@ pub(super) fn waiting(draft: &mut Draft<'_>, line: u64, reads: &Reads) {
         What::Comment(spoken) => comment(draft, board, &accepted, spoken, reads),
         What::Opened(spoken) => opened(draft, board, &accepted, spoken, reads),
         What::Look(look) => look::decide(draft, board, &accepted, look, reads),
+        What::Screened => {}
     }
 }
 
@@ -96,7 +97,7 @@ pub(super) fn subject(what: &What) -> Option<(Subject, &Hash)> {
     match what {
         What::Comment(spoken) => Some((Subject::Comment(spoken.id), &spoken.body)),
         What::Opened(spoken) => Some((Subject::Issue(spoken.id), &spoken.body)),
-        What::Look(_) => None,
+        What::Look(_) | What::Screened => None,
     }
 }
 
@@ -133,7 +134,7 @@ fn comment(
         ReadComment::Found(found) => found,
         ReadComment::Gone => return draft.outcome("comment", "gone"),
         ReadComment::NotPlain => return draft.outcome("comment", "not_plain"),
-        ReadComment::TooLarge => return draft.outcome("comment", "too_large"),
+        ReadComment::TooLarge => return too_large(draft, board, accepted, spoken),
     };
     let Some(author) = found.author.filter(|author| author.is_somebody()) else {
         return nobody(draft, board, accepted, spoken);
@@ -192,6 +193,23 @@ fn opened(
         seen,
     };
     said_again(draft, said, body, spoken.reading_as_issue());
+}
+
+/// A comment over 64 KiB is not read; whoever wanted to stop something must learn that.
+fn too_large(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: &Spoken) {
+    draft.outcome("comment", "too_large");
+    let known = spoken
+        .unverified_author
+        .is_some_and(|author| board.owner(author).is_some() || board.may_ask(author));
+    if known {
+        draft.explain(
+            accepted.thread(),
+            "A command here is longer than 64 KiB and was not read; it did nothing. Post the line alone.",
+            None,
+            "too_large",
+            None,
+        );
+    }
 }
 
 /// The author is gone or unknown: not counted, said, closed.

@@ -124,6 +124,7 @@ impl<'a> Draft<'a> {
             thread,
             role,
             body,
+            at: self.given.now,
             elsewhere: false,
         }));
     }

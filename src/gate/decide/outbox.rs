@@ -131,6 +131,7 @@ fn control(draft: &mut Draft<'_>, thread: ThreadKey, text: &str) {
         },
         role: Role::Answer,
         body,
+        at: draft.now(),
         elsewhere: true,
     }));
 }
