@@ -11,6 +11,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rand::TryRng;
+use rand::rngs::SysRng;
 use rustix::fs::{FlockOperation, flock};
 
 use super::journal::create_directory;
@@ -139,4 +141,28 @@ pub(super) fn move_aside(folder: &Path, aside: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         moved => moved,
     }
+}
+
+/// A copy of a folder that goes with this value.
+pub(super) struct Copy {
+    pub(super) folder: PathBuf,
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // What is left of a temporary folder is the system's to clear.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Copies a folder to a place where nothing else looks.
+pub(super) fn private_copy(folder: &Path) -> io::Result<Copy> {
+    let mut name = [0; 8];
+    SysRng.try_fill_bytes(&mut name).map_err(io::Error::other)?;
+    let name = format!("ownergate-{}", hex::encode(name));
+    let to = Copy {
+        folder: std::env::temp_dir().join(name),
+    };
+    copy(folder, &to.folder)?;
+    Ok(to)
 }

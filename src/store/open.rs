@@ -205,6 +205,11 @@ fn look_and_judge(
         return decide(&Reach::Absent).map(|verdict| (None, verdict));
     }
     let failed = |error| OpenError::io("read", &path, error);
+    // Only here damaged records can lead to a refusal, and opening them would change them.
+    if scanned.bad.is_some() || scanned.segments.is_empty() {
+        let copy = footprint::private_copy(&path).map_err(failed)?;
+        decide(&reach_of(&copy.folder, options.lock_wait)?.1)?;
+    }
     let Some(before) = Footprint::of(&path).map_err(failed)? else {
         return decide(&Reach::Absent).map(|verdict| (None, verdict));
     };
@@ -365,7 +370,11 @@ fn settle_records(
     create_directory(&path).map_err(failed)?;
     let records =
         Records::open(&path, options.lock_wait).map_err(|error| records_refused(&path, error))?;
-    caught_up(&path, records, Meta::empty(), scanned, progress)
+    let mut meta = Meta::empty();
+    records
+        .apply(Writes::new(), &mut meta)
+        .map_err(|error| records_refused(&path, error))?;
+    caught_up(&path, records, meta, scanned, progress)
 }
 
 /// Applies the lines that the records have not reached.

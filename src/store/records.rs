@@ -6,6 +6,7 @@
 //! caught, and all that is made of it is "damaged". A lock that another holds is not damage.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -112,7 +113,6 @@ mod hex_bytes {
 
     use super::Digest32;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
     pub(super) fn serialize<S: Serializer>(bytes: &Digest32, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&hex::encode(bytes))
     }
@@ -125,11 +125,18 @@ mod hex_bytes {
 }
 
 /// The open records; clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Records {
     db: sled::Db,
     tree: sled::Tree,
     scratch: sled::Tree,
+}
+
+impl fmt::Debug for Records {
+    /// Shows nothing of what is in them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Records")
+    }
 }
 
 impl Records {
@@ -162,19 +169,14 @@ impl Records {
         })
     }
 
-    /// What they say about themselves; an empty tree has reached nothing.
+    /// What they say about themselves. Damage can make sled open as if it were new, so that an empty
+    /// tree says nothing: records that were made by this program have a summary from the start.
     pub(super) fn meta(&self) -> Result<Meta, RecordsError> {
-        guarded(|| match self.tree.get(META)? {
-            Some(bytes) => Ok(Meta::decode(&bytes)),
-            None => Ok(self
-                .tree
-                .iter()
-                .next()
-                .transpose()?
-                .is_none()
-                .then(Meta::empty)),
-        })?
-        .ok_or_else(|| RecordsError::Damaged("their summary cannot be read".to_owned()))
+        let row = guarded(|| self.tree.get(META))?;
+        let meta = row.as_deref().map_or(Err("they are empty"), |bytes| {
+            Meta::decode(bytes).ok_or("their summary cannot be read")
+        });
+        meta.map_err(|why| RecordsError::Damaged(why.to_owned()))
     }
 
     /// Walks over every record and compares with what `meta` says.

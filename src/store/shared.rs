@@ -104,7 +104,6 @@ impl Shared {
             records.forget();
             let _ = footprint::detach(&self.records_path);
         }
-        self.end(State::Dead);
     }
 
     /// Says once how the store has ended.

@@ -41,7 +41,7 @@ type Reply<A> = oneshot::Sender<Result<A, SubmitError>>;
 /// Why the thread ends.
 enum End {
     /// It was closed.
-    Closed(oneshot::Sender<()>),
+    Closed,
     /// Nobody can submit any more.
     Unused,
     /// The journal or the disk failed.
@@ -82,6 +82,8 @@ pub(super) struct Thread<J, A, D> {
     time: Timestamp,
     policy: String,
     loss_pending: bool,
+    /// Who asked to close.
+    closing: Option<oneshot::Sender<()>>,
     unflushed: u64,
 }
 
@@ -122,6 +124,7 @@ where
             lock: opened.lock,
             shared: opened.shared,
             loss_pending: opened.loss_accepted.is_some(),
+            closing: None,
             unflushed: 0,
             jobs,
             decide,
@@ -137,10 +140,7 @@ where
     fn run(mut self) {
         let end = catch_unwind(AssertUnwindSafe(|| self.serve())).unwrap_or(End::Failed);
         let end = match end {
-            End::Closed(reply) => match self.closing_line() {
-                Ok(()) => End::Closed(reply),
-                Err(end) => end,
-            },
+            End::Closed => self.closing_line().err().unwrap_or(End::Closed),
             end => end,
         };
         let Self {
@@ -149,23 +149,32 @@ where
             lock,
             jobs,
             journal,
+            closing,
             ..
         } = self;
-        match &end {
-            End::Stopped => shared.abandon(),
-            End::RecordsFailed => shared.records_failed(),
-            End::Failed => shared.end(State::Dead),
-            End::Unused | End::Closed(_) => shared.end(State::Closed),
-        }
         // Closing sled writes what it still holds back; one that failed must not write any more.
-        if matches!(end, End::Stopped | End::RecordsFailed) {
-            records.forget();
-        } else {
-            drop(records);
-            drop(shared.take_records());
+        match end {
+            End::Stopped => {
+                records.forget();
+                shared.abandon();
+            }
+            End::RecordsFailed => {
+                records.forget();
+                shared.records_failed();
+            }
+            End::Failed | End::Unused | End::Closed => {
+                drop(records);
+                drop(shared.take_records());
+            }
         }
-        drop((journal, lock, jobs));
-        if let End::Closed(reply) = end {
+        // Whoever learns of the end may open the store again at once.
+        drop((journal, lock));
+        shared.end(match end {
+            End::Unused | End::Closed => State::Closed,
+            End::Failed | End::RecordsFailed | End::Stopped => State::Dead,
+        });
+        drop(jobs);
+        if let Some(reply) = closing {
             // Whoever asked may have gone.
             let _ = reply.send(());
         }
@@ -212,7 +221,6 @@ where
     fn take(&mut self, first: Message<J, A>) -> Result<(), End> {
         let mut batch = Vec::new();
         let mut message = Some(first);
-        let mut closing = None;
         while let Some(taken) = message.take() {
             match taken {
                 Message::Job(job, reply) => batch.push((job, reply)),
@@ -223,7 +231,7 @@ where
                     let _ = reply.send(Ok(()));
                 }
                 Message::Close(reply) => {
-                    closing = Some(reply);
+                    self.closing = Some(reply);
                     break;
                 }
             }
@@ -237,9 +245,10 @@ where
         if !batch.is_empty() {
             self.batch(batch)?;
         }
-        match closing {
-            Some(reply) => Err(End::Closed(reply)),
-            None => Ok(()),
+        if self.closing.is_some() {
+            Err(End::Closed)
+        } else {
+            Ok(())
         }
     }
 

@@ -6,15 +6,11 @@
 //! comparison record by record, and the sum over all records is compared at one line.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -196,7 +192,7 @@ fn at_rest(directory: &Path, scanned: &Scanned) -> Result<Projection, VerifyErro
             why: "there are none; a start makes them".to_owned(),
         });
     }
-    let copy = match private_copy(&folder) {
+    let copy = match footprint::private_copy(&folder) {
         Ok(copy) => copy,
         Err(error) => {
             return Ok(Projection::NotChecked {
@@ -205,7 +201,7 @@ fn at_rest(directory: &Path, scanned: &Scanned) -> Result<Projection, VerifyErro
         }
     };
     let mut rows = BTreeMap::new();
-    let looked = Records::open(&copy.0, Duration::ZERO).and_then(|records| {
+    let looked = Records::open(&copy.folder, Duration::ZERO).and_then(|records| {
         let meta = records.meta()?;
         digests(&records, &mut rows)?;
         Ok(meta)
@@ -214,25 +210,6 @@ fn at_rest(directory: &Path, scanned: &Scanned) -> Result<Projection, VerifyErro
         Ok(meta) => compare(&rows, &meta, &meta, scanned),
         Err(error) => Ok(Projection::Differs { why: why(error) }),
     }
-}
-
-/// A folder that goes with this value.
-struct Copy(PathBuf);
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        // What is left of a temporary folder is the system's to clear.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn private_copy(folder: &Path) -> io::Result<Copy> {
-    let mut name = [0; 8];
-    SysRng.try_fill_bytes(&mut name).map_err(io::Error::other)?;
-    let name = format!("ownergate-verify-{}", hex::encode(name));
-    let copy = Copy(std::env::temp_dir().join(name));
-    footprint::copy(folder, &copy.0)?;
-    Ok(copy)
 }
 
 /// The hash of each record.

@@ -164,7 +164,8 @@ where
         self.queue.max_capacity() - self.queue.capacity()
     }
 
-    /// Resolves when the store has failed; after a clean close it never does.
+    /// Resolves when the store has failed; after a clean close it never does. If the writer met the
+    /// failure, it has let go of the lock by then.
     pub fn died(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut state = self.shared.state.subscribe();
         async move {

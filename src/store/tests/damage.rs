@@ -50,6 +50,9 @@ async fn a_whole_but_flipped_last_line_stops_the_start() {
     fs::remove_dir_all(house.path("sled")).unwrap();
     flip(&path, begin as u64 + 200);
     refused_line(&house, "without records");
+    fs::create_dir_all(house.path("sled")).unwrap();
+    fs::write(house.path("sled").join("db"), b"damaged").unwrap();
+    refused_line(&house, "with damaged records");
 }
 
 #[tokio::test]

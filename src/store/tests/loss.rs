@@ -42,17 +42,18 @@ async fn a_cut_last_line_with_the_records_ahead_stops_the_start() {
 
 #[tokio::test]
 async fn after_a_kill_a_cut_last_line_stops_the_start_too() {
-    let house = House::with_lines(6).await;
+    let house = House::with_lines(3).await;
     let bot = house.start_with(stop_at(Point::BeforeWrite, 2));
-    bot.submit(put(7)).await.unwrap();
+    bot.submit(put(4)).await.unwrap();
     // A scratch value is answered by the same thread; the records then go to the system unasked.
-    while house.open_copy_of_records() < 7 {
+    while house.open_copy_of_records() < 4 {
         bot.scratch("tick", json!(1)).await.unwrap();
         tokio::task::yield_now().await;
     }
-    assert_eq!(bot.submit(put(8)).await, Err(SubmitError::Unhealthy));
+    assert_eq!(bot.submit(put(5)).await, Err(SubmitError::Unhealthy));
+    bot.died().await;
     cut_last_line(&house.last_segment());
-    refused(&house, None, "ends at 6, and the records have seen 7");
+    refused(&house, None, "ends at 3, and the records have seen 4");
 }
 
 impl House {

@@ -142,9 +142,9 @@ impl House {
     /// and says where in its file it begins.
     async fn with_unanswered_batch(&self) -> u64 {
         let bot = self.start_with(stop_at(Point::AfterSync, 2));
-        let begin = batch_of(&bot, 3).await;
-        assert!(!bot.healthy());
-        begin.await;
+        let outcomes = batch_of(&bot, 3).await;
+        assert_eq!(outcomes, vec![Err(SubmitError::Unhealthy); 3]);
+        bot.died().await;
         let text = fs::read(self.last_segment()).unwrap();
         let lines = self.lines();
         let first = lines
@@ -270,30 +270,44 @@ fn fault_at(point: Point, turn: usize, fault: Fault) -> Faults {
     })
 }
 
-/// Submits one job, and while it is decided so many others, which become one batch. The outcomes of
-/// those are awaited with what is returned.
-async fn batch_of(bot: &Bot, others: u64) -> impl Future<Output = Vec<Result<u64, SubmitError>>> {
+/// The same with jobs that write.
+async fn batch_of(bot: &Bot, others: u64) -> Vec<Result<u64, SubmitError>> {
+    batch_behind(
+        bot,
+        put(1000),
+        (1..=others).map(|number| put(1000 + number)),
+    )
+    .await
+}
+
+/// Submits one job, and while it is decided others, which become one batch.
+async fn batch_behind(
+    bot: &Bot,
+    first: Job,
+    others: impl IntoIterator<Item = Job>,
+) -> Vec<Result<u64, SubmitError>> {
     let (go, wait) = mpsc::channel::<()>();
-    let first: Job = Box::new(move |read, stamp| {
+    let (begun, has_begun) = tokio::sync::oneshot::channel::<()>();
+    let held: Job = Box::new(move |read, stamp| {
+        begun.send(()).unwrap();
         wait.recv().unwrap();
-        put(1000)(read, stamp)
+        first(read, stamp)
     });
     let submit = |job: Job| {
         let bot = bot.clone();
         tokio::spawn(async move { bot.submit(job).await })
     };
-    let first = submit(first);
-    let rest: Vec<_> = (1..=others)
-        .map(|number| submit(put(1000 + number)))
-        .collect();
-    while bot.waiting() < usize::try_from(others).unwrap() {
+    let held = submit(held);
+    has_begun.await.unwrap();
+    let others: Vec<_> = others.into_iter().map(submit).collect();
+    while bot.waiting() < others.len() {
         tokio::task::yield_now().await;
     }
     go.send(()).unwrap();
-    first.await.unwrap().unwrap();
+    held.await.unwrap().unwrap();
     let mut outcomes = Vec::new();
-    for one in rest {
+    for one in others {
         outcomes.push(one.await.unwrap());
     }
-    async move { outcomes }
+    outcomes
 }

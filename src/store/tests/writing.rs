@@ -39,7 +39,7 @@ async fn every_answer_comes_after_its_fdatasync() {
         bot.submit(put(number)).await.unwrap();
         assert_eq!(probe.syncs() as u64, number);
     }
-    batch_of(&bot, 20).await.await;
+    batch_of(&bot, 20).await;
     assert_eq!(probe.syncs(), 7, "twenty jobs are one batch");
     let answers = probe
         .events()
@@ -114,6 +114,7 @@ async fn a_torn_write_answers_nobody_and_is_set_aside() {
     bot.submit(put(1)).await.unwrap();
     bot.submit(put(2)).await.unwrap();
     assert_eq!(bot.submit(put(3)).await, Err(SubmitError::Unhealthy));
+    bot.died().await;
     let opened = house.open().unwrap();
     assert!(
         matches!(opened.notes[0], Note::TailSetAside { bytes: 70, .. }),
@@ -130,11 +131,6 @@ async fn a_decision_sees_what_its_batch_has_decided_before_it() {
     for number in [2, 4, 6] {
         bot.submit(put(number)).await.unwrap();
     }
-    let (go, wait) = mpsc::channel::<()>();
-    let hold: Job = Box::new(move |_, _| {
-        wait.recv().unwrap();
-        Step::Nothing(0)
-    });
     let write: Job = Box::new(|_, stamp| Step::Commit {
         body: body(vec![
             change(1, Some(json!(1))),
@@ -163,22 +159,8 @@ async fn a_decision_sees_what_its_batch_has_decided_before_it() {
         assert!(read.get(&credential(2)).is_some());
         Step::Nothing(stamp.seq)
     });
-    let held = tokio::spawn({
-        let bot = bot.clone();
-        async move { bot.submit(hold).await }
-    });
-    let jobs = [write, look].map(|job| {
-        let bot = bot.clone();
-        tokio::spawn(async move { bot.submit(job).await })
-    });
-    while bot.waiting() < 2 {
-        tokio::task::yield_now().await;
-    }
-    go.send(()).unwrap();
-    held.await.unwrap().unwrap();
-    let [written, seen] = jobs;
-    assert_eq!(written.await.unwrap(), Ok(4));
-    assert_eq!(seen.await.unwrap(), Ok(5));
+    let outcomes = batch_behind(&bot, Box::new(|_, _| Step::Nothing(0)), [write, look]).await;
+    assert_eq!(outcomes, [Ok(4), Ok(5)]);
     let left = bot
         .store()
         .scan(Table::Credential, &[], Some(&credential(2)), 9)
@@ -416,7 +398,7 @@ async fn batches_of_one_and_the_observer() {
         ..house.options()
     };
     let bot = start(open(options, Arc::default()).unwrap());
-    batch_of(&bot, 3).await.await;
+    batch_of(&bot, 3).await;
     bot.close().await;
     let batches: Vec<Batch> = told.try_iter().collect();
     assert_eq!(
