@@ -90,21 +90,77 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let r = &mut self.registry;
-        r.register("deliveries", "Deliveries by outcome", self.deliveries.clone());
-        r.register("decisions", "Decisions by verb and outcome", self.decisions.clone());
+        r.register(
+            "deliveries",
+            "Deliveries by outcome",
+            self.deliveries.clone(),
+        );
+        r.register(
+            "decisions",
+            "Decisions by verb and outcome",
+            self.decisions.clone(),
+        );
         r.register("checks", "Checks of tokens by outcome", self.checks.clone());
-        r.register("repaired", "What reconciliation found and no delivery had brought", self.repaired.clone());
-        r.register("strangers", "Commands of people who may not ask", self.strangers.clone());
-        r.register("refused_posts", "Effects that the forge refused for good", self.refused_posts.clone());
-        r.register("failed_passes", "Reconciliation passes that were not completed", self.failed_passes.clone());
-        r.register("unreadable_entries", "List entries too large to be read", self.unreadable_entries.clone());
-        r.register("inbox_events", "Accepted, undecided events", self.inbox.clone());
-        r.register("parked_events", "Events that cannot be read while the forge answers", self.parked.clone());
-        r.register("outbox_effects", "Decided, undone effects", self.outbox.clone());
-        r.register("outbox_age_seconds", "Age of the oldest undone effect", self.outbox_age.clone());
-        r.register("batch_jobs", "Jobs in one batch of the writer", self.batch_jobs.clone());
-        r.register("commit_seconds", "Seconds that a batch took", self.commit_seconds.clone());
-        r.register("journal_lines", "The number of the journal's last line", self.journal_lines.clone());
+        r.register(
+            "repaired",
+            "What reconciliation found and no delivery had brought",
+            self.repaired.clone(),
+        );
+        r.register(
+            "strangers",
+            "Commands of people who may not ask",
+            self.strangers.clone(),
+        );
+        r.register(
+            "refused_posts",
+            "Effects that the forge refused for good",
+            self.refused_posts.clone(),
+        );
+        r.register(
+            "failed_passes",
+            "Reconciliation passes that were not completed",
+            self.failed_passes.clone(),
+        );
+        r.register(
+            "unreadable_entries",
+            "List entries too large to be read",
+            self.unreadable_entries.clone(),
+        );
+        r.register(
+            "inbox_events",
+            "Accepted, undecided events",
+            self.inbox.clone(),
+        );
+        r.register(
+            "parked_events",
+            "Events that cannot be read while the forge answers",
+            self.parked.clone(),
+        );
+        r.register(
+            "outbox_effects",
+            "Decided, undone effects",
+            self.outbox.clone(),
+        );
+        r.register(
+            "outbox_age_seconds",
+            "Age of the oldest undone effect",
+            self.outbox_age.clone(),
+        );
+        r.register(
+            "batch_jobs",
+            "Jobs in one batch of the writer",
+            self.batch_jobs.clone(),
+        );
+        r.register(
+            "commit_seconds",
+            "Seconds that a batch took",
+            self.commit_seconds.clone(),
+        );
+        r.register(
+            "journal_lines",
+            "The number of the journal's last line",
+            self.journal_lines.clone(),
+        );
     }
 
     /// Counts a delivery.

@@ -62,7 +62,7 @@ impl Bot {
             return Ok(false);
         };
         let author = comment.user.as_ref().map(|user| user.id);
-        let mut draft = Screening::new(self, body);
+        let draft = Screening::new(self, body);
         let what = if comment.is_pull() {
             What::Screened
         } else if author == Some(self.core.policy().bot) {
@@ -176,11 +176,9 @@ impl Bot {
         let mut draft = Screening::new(self, &comment.body);
         let what = match delivery.action {
             _ if delivery.is_pull => What::Screened,
-            CommentAction::Created if own => {
-                marker::read(&self.peppers, comment.body.expose())
-                    .is_none()
-                    .then_some(What::Look(Look::Stray(comment.id)))?
-            }
+            CommentAction::Created if own => marker::read(&self.peppers, comment.body.expose())
+                .is_none()
+                .then_some(What::Look(Look::Stray(comment.id)))?,
             CommentAction::Created => What::Comment(draft.spoken(comment.id.0, author)),
             CommentAction::Edited => What::Look(Look::Edited {
                 comment: comment.id,
@@ -248,7 +246,8 @@ impl<'a> Screening<'a> {
     /// Takes secrets out of a text and keeps what is left of them.
     fn screen(&mut self, text: &Foreign) -> String {
         let screened = self.bot.screen.screen(text.expose());
-        self.leaks.extend(screened.macs.into_iter().map(Leak::Token));
+        self.leaks
+            .extend(screened.macs.into_iter().map(Leak::Token));
         self.leaks
             .extend(screened.burnt_recipients.into_iter().map(Leak::AgeKey));
         screened.text

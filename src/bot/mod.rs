@@ -22,6 +22,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use self::core::Core;
 use crate::clock::Clock;
 use crate::gate::decide::Answer;
 use crate::gate::effect::Effect;
@@ -29,7 +30,6 @@ use crate::gate::ids::RepositoryId;
 use crate::secret::pepper::Peppers;
 use crate::secret::screen::Screen;
 use crate::telemetry::Metrics;
-use self::core::Core;
 use evidence::Gatherer;
 use forge::Forge;
 use reconcile::Reconciliation;
@@ -132,7 +132,11 @@ impl Bot {
 }
 
 /// Starts the tasks. Dropping the set ends them.
-pub fn start(bot: &Arc<Bot>, boards: &[RepositoryId], reconcile: bool) -> Result<JoinSet<()>, crate::store::StoreError> {
+pub fn start(
+    bot: &Arc<Bot>,
+    boards: &[RepositoryId],
+    reconcile: bool,
+) -> Result<JoinSet<()>, crate::store::StoreError> {
     let waiting = worker::load(bot, &bot.inbox)?;
     let undone = outbox::load(bot)?;
     if waiting + undone > 0 {

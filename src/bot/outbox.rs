@@ -35,7 +35,10 @@ pub fn load(bot: &Bot) -> Result<usize, crate::store::StoreError> {
     let mut after: Option<Key> = None;
     let mut count = 0;
     loop {
-        let page = bot.core.store().scan(Table::Outbox, &[], after.as_ref(), 500)?;
+        let page = bot
+            .core
+            .store()
+            .scan(Table::Outbox, &[], after.as_ref(), 500)?;
         let Some((last, _)) = page.last() else {
             return Ok(count);
         };
@@ -45,7 +48,7 @@ pub fn load(bot: &Bot) -> Result<usize, crate::store::StoreError> {
                 (key.parts.as_slice(), world::decode::<Effect>(value))
                 && let (Ok(line), Ok(place)) = (u64::try_from(*line), u32::try_from(*place))
             {
-                bot.doubtful(( line, place), true);
+                bot.doubtful((line, place), true);
                 add(bot, (line, place), &effect);
                 count += 1;
             }
@@ -121,7 +124,10 @@ async fn record(bot: &Arc<Bot>, id: Id, event: Event) {
             bot.outbox.finish(id);
         }
         Ok(_) | Err(_) => {
-            tracing::error!(line = id.0, "cannot record an effect; it is looked for again later");
+            tracing::error!(
+                line = id.0,
+                "cannot record an effect; it is looked for again later"
+            );
             bot.doubtful(id, true);
             bot.outbox.later(id, after(bot.clock.now(), 5), false);
         }
@@ -186,8 +192,12 @@ async fn react(
     let path = bot.forge.path(thread.repository).await?;
     let client = &bot.forge.client;
     match comment {
-        Some(comment) => bot.forge.note(client.react_comment(&path, comment, with).await)?,
-        None => bot.forge.note(client.react_issue(&path, thread.issue, with).await)?,
+        Some(comment) => bot
+            .forge
+            .note(client.react_comment(&path, comment, with).await)?,
+        None => bot
+            .forge
+            .note(client.react_issue(&path, thread.issue, with).await)?,
     };
     Ok((None, None))
 }

@@ -111,8 +111,11 @@ impl<'a> Pages<'a> {
     fn split(&mut self, offset: u32, index: usize) {
         let smaller = SIZES[index + 1];
         let parts = SIZES[index] / smaller;
-        self.todo
-            .extend((0..parts).rev().map(|part| (offset + part * smaller, index + 1)));
+        self.todo.extend(
+            (0..parts)
+                .rev()
+                .map(|part| (offset + part * smaller, index + 1)),
+        );
     }
 
     /// What comes after a page: the rest of what it was split from, else the next one, unless the
@@ -151,7 +154,12 @@ impl<'a> Pages<'a> {
                         .comments_since(&self.path, self.since, page, limit)
                         .await,
                 )?;
-                let items = answer.value.items.into_iter().map(Listed::Comment).collect();
+                let items = answer
+                    .value
+                    .items
+                    .into_iter()
+                    .map(Listed::Comment)
+                    .collect();
                 (answer.date, (items, answer.value.total))
             }
             List::Issues => {

@@ -16,8 +16,8 @@ use super::core::Outcome;
 use super::evidence::read_issue;
 use super::pages::{Listed, Pages};
 use crate::forgejo::{Body, ForgejoError};
-use crate::gate::evidence::ReadIssue;
 use crate::gate::event::{Event, Look};
+use crate::gate::evidence::ReadIssue;
 use crate::gate::identity::{Identity, IdentityStatus};
 use crate::gate::ids::{CommentId, Hash, IssueNumber, RepositoryId, ThreadKey};
 use crate::gate::key::{Key, Part, Subject, Table};
@@ -180,7 +180,12 @@ async fn whole_pass(bot: &Arc<Bot>, board: RepositoryId) -> Result<(), PassFault
         bot.metrics
             .unreadable_entries
             .inc_by(u64::from(unreadable + issues.unreadable));
-        tracing::warn!(board = board.0, comments = unreadable, issues = issues.unreadable, "entries too large to be read were passed");
+        tracing::warn!(
+            board = board.0,
+            comments = unreadable,
+            issues = issues.unreadable,
+            "entries too large to be read were passed"
+        );
     }
     threads(bot, board).await?;
     if let Some(began) = began {
@@ -215,7 +220,11 @@ fn cursor(bot: &Arc<Bot>, board: RepositoryId) -> Result<Timestamp, PassFault> {
         .unwrap_or_else(PoisonError::into_inner)
         .contains(&board);
     let back = if new { OVERLAP.min(5) } else { LOST_CURSOR };
-    let from = if new { bot.started } else { bot.last_line.min(bot.started) };
+    let from = if new {
+        bot.started
+    } else {
+        bot.last_line.min(bot.started)
+    };
     Ok(from
         .checked_sub(SignedDuration::from_secs(back))
         .unwrap_or(from))
@@ -265,10 +274,20 @@ async fn duplicates(
         .core
         .get::<crate::gate::thread::Seen>(&Key::seen(board, Subject::Comment(later.0)))?
         .is_some_and(|seen| seen.own);
-    let surplus = if recorded { known.min(comment.id) } else { later };
+    let surplus = if recorded {
+        known.min(comment.id)
+    } else {
+        later
+    };
     let path = bot.forge.path(board).await?;
-    tracing::warn!(comment = surplus.0, "removing a comment that was posted twice");
-    match bot.forge.note(bot.forge.client.delete_comment(&path, surplus).await) {
+    tracing::warn!(
+        comment = surplus.0,
+        "removing a comment that was posted twice"
+    );
+    match bot
+        .forge
+        .note(bot.forge.client.delete_comment(&path, surplus).await)
+    {
         Ok(_) | Err(ForgejoError::NotFound) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -279,12 +298,10 @@ async fn threads(bot: &Arc<Bot>, board: RepositoryId) -> Result<(), PassFault> {
     let mut after: Option<Key> = None;
     let mut read = 0_u32;
     loop {
-        let page = bot.core.store().scan(
-            Table::Thread,
-            &[Part::Number(board.0)],
-            after.as_ref(),
-            200,
-        )?;
+        let page =
+            bot.core
+                .store()
+                .scan(Table::Thread, &[Part::Number(board.0)], after.as_ref(), 200)?;
         let Some((last, _)) = page.last() else {
             return Ok(());
         };
@@ -315,7 +332,10 @@ async fn threads(bot: &Arc<Bot>, board: RepositoryId) -> Result<(), PassFault> {
 /// Compares one thread with the forge; what differs is an event.
 async fn look(bot: &Arc<Bot>, key: ThreadKey, thread: &Thread) -> Result<(), PassFault> {
     let path = bot.forge.path(key.repository).await?;
-    let read = match bot.forge.note(bot.forge.client.issue(&path, key.issue).await) {
+    let read = match bot
+        .forge
+        .note(bot.forge.client.issue(&path, key.issue).await)
+    {
         Ok(answer) => read_issue(&answer.value),
         Err(ForgejoError::NotFound) => ReadIssue::Gone,
         Err(error) => return unreadable(bot, key, &error).await,
@@ -374,11 +394,7 @@ fn stands(bot: &Arc<Bot>, thread: &Thread) -> Result<bool, PassFault> {
 }
 
 /// A thread that cannot be read while the forge answers is paused after ten minutes.
-async fn unreadable(
-    bot: &Arc<Bot>,
-    key: ThreadKey,
-    error: &ForgejoError,
-) -> Result<(), PassFault> {
+async fn unreadable(bot: &Arc<Bot>, key: ThreadKey, error: &ForgejoError) -> Result<(), PassFault> {
     if !bot.forge.answers().await {
         return Err(error.clone().into());
     }

@@ -223,9 +223,10 @@ impl Schedule {
     /// True if nothing is running and nothing could be.
     pub fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
-        !inner.items.iter().any(|(id, item)| {
-            item.running || (item.due <= now && inner.is_first(*id, item))
-        })
+        !inner
+            .items
+            .iter()
+            .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
     }
 
     /// Counts up with every change.
@@ -285,7 +286,12 @@ mod tests {
     fn one_thing_at_a_time_in_a_thread_and_many_threads_at_once() {
         let schedule = Schedule::default();
         for (line, issue) in [(1, 1), (2, 1), (3, 2)] {
-            schedule.add((line, 0), thread(issue), Lane::Ordered(thread(issue)), at(0));
+            schedule.add(
+                (line, 0),
+                thread(issue),
+                Lane::Ordered(thread(issue)),
+                at(0),
+            );
         }
         assert_eq!(schedule.take(at(0), 9), [(1, 0), (3, 0)]);
         assert_eq!(schedule.take(at(0), 9), []);
@@ -317,6 +323,12 @@ mod tests {
         schedule.later((1, 0), at(5), false);
         assert!(schedule.is_idle(at(0)));
         assert_eq!(schedule.take(at(5), 9), [(1, 0)]);
-        assert_eq!(schedule.failed((1, 0), at(5)), Trouble { attempts: 2, since: at(0) });
+        assert_eq!(
+            schedule.failed((1, 0), at(5)),
+            Trouble {
+                attempts: 2,
+                since: at(0)
+            }
+        );
     }
 }

@@ -37,7 +37,10 @@ pub fn load(bot: &Bot, schedule: &Schedule) -> Result<usize, crate::store::Store
     let mut after: Option<Key> = None;
     let mut count = 0;
     loop {
-        let page = bot.core.store().scan(Table::Inbox, &[], after.as_ref(), 500)?;
+        let page = bot
+            .core
+            .store()
+            .scan(Table::Inbox, &[], after.as_ref(), 500)?;
         let Some((last, _)) = page.last() else {
             return Ok(count);
         };
@@ -127,7 +130,9 @@ async fn one(bot: &Arc<Bot>, id: Id) {
                     return failed(bot, id, &fault).await;
                 }
             }
-            Ok(Outcome::Unreadable(what)) => return quarantine(bot, id, &format!("a record of {what} cannot be read")).await,
+            Ok(Outcome::Unreadable(what)) => {
+                return quarantine(bot, id, &format!("a record of {what} cannot be read")).await;
+            }
             Err(SubmitError::Panicked(why)) => return quarantine(bot, id, &why).await,
             Err(error) => {
                 tracing::error!(line, %error, "cannot decide an event; it waits");
@@ -165,7 +170,13 @@ async fn failed(bot: &Arc<Bot>, id: Id, fault: &GatherFault) {
     let lasted = seconds_between(trouble.since, now);
     tracing::warn!(line = id.0, attempts = trouble.attempts, error = %fault, "cannot read what an event needs; it waits");
     if lasted >= GIVE_UP_AFTER {
-        return abandon(bot, id, "what it is about could not be read for a day", false).await;
+        return abandon(
+            bot,
+            id,
+            "what it is about could not be read for a day",
+            false,
+        )
+        .await;
     }
     let retry_after = match fault {
         GatherFault::Forge(error) => error.retry_after(),
@@ -195,7 +206,11 @@ pub fn jitter((line, place): Id, attempt: u32) -> u64 {
 }
 
 async fn quarantine(bot: &Arc<Bot>, id: Id, why: &str) {
-    tracing::error!(line = id.0, why, "an event could not be decided and is quarantined");
+    tracing::error!(
+        line = id.0,
+        why,
+        "an event could not be decided and is quarantined"
+    );
     abandon(bot, id, why, true).await;
 }
 
@@ -211,7 +226,10 @@ async fn abandon(bot: &Arc<Bot>, id: Id, why: &str, quarantined: bool) {
             bot.inbox.finish(id);
         }
         Ok(_) | Err(_) => {
-            tracing::error!(line = id.0, "cannot give an event up; it is looked at again later");
+            tracing::error!(
+                line = id.0,
+                "cannot give an event up; it is looked at again later"
+            );
             bot.inbox.later(id, after(bot.clock.now(), 300), true);
         }
     }
