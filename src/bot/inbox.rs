@@ -173,7 +173,7 @@ impl Bot {
         let comment = &delivery.comment;
         let author = id(comment.user.as_ref());
         let own = delivery.sender.id == self.core.policy().bot;
-        let mut draft = Screening::new(self, &comment.body);
+        let draft = Screening::new(self, &comment.body);
         let what = match delivery.action {
             _ if delivery.is_pull => What::Screened,
             CommentAction::Created if own => marker::read(&self.peppers, comment.body.expose())

@@ -77,11 +77,16 @@ pub struct Bot {
 impl Bot {
     /// Notes a decision's outcome and hands its effects to the outbox.
     pub fn decided(&self, answer: &Answer, effects: Vec<(Id, Effect)>) {
-        if let Answer::Decided { verb, outcome } = answer {
-            self.metrics.decision(verb, outcome);
-        }
+        self.metrics_only(answer);
         for (id, effect) in effects {
             outbox::add(self, id, &effect);
+        }
+    }
+
+    /// Notes a decision's outcome; its effects are done when the outbox is filled from the records.
+    pub fn metrics_only(&self, answer: &Answer) {
+        if let Answer::Decided { verb, outcome } = answer {
+            self.metrics.decision(verb, outcome);
         }
     }
 

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
 use super::core::Outcome;
 use super::pages::{Listed, Pages};
@@ -67,19 +66,11 @@ pub fn add(bot: &Bot, id: Id, effect: &Effect) {
 
 /// Runs until the task is dropped.
 pub async fn run(bot: Arc<Bot>) {
-    let room = Arc::new(Semaphore::new(AT_ONCE));
-    loop {
-        let now = bot.clock.now();
-        for id in bot.outbox.take(now, AT_ONCE) {
-            let bot = Arc::clone(&bot);
-            let room = Arc::clone(&room);
-            tokio::spawn(async move {
-                let _permit = room.acquire().await;
-                dispatch(&bot, id).await;
-            });
-        }
-        bot.outbox.wait(&bot.clock).await;
-    }
+    let work = |id| {
+        let bot = Arc::clone(&bot);
+        async move { dispatch(&bot, id).await }
+    };
+    bot.outbox.run(&bot.clock, AT_ONCE, work).await;
 }
 
 /// Does one effect, or has it tried again.

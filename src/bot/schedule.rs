@@ -5,12 +5,18 @@
 //! fills it again from there. The inbox and the outbox are two of these.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
+use crate::clock::Clock;
 use crate::gate::ids::ThreadKey;
+use crate::gate::time::after;
 
 /// The line and place that name an item; the inbox uses place 0.
 pub type Id = (u64, u32);
@@ -40,6 +46,7 @@ impl Lane {
 struct Item {
     lane: Lane,
     thread: ThreadKey,
+    added: Timestamp,
     due: Timestamp,
     attempts: u32,
     since: Option<Timestamp>,
@@ -98,6 +105,7 @@ impl Schedule {
         let item = Item {
             lane,
             thread,
+            added: due,
             due,
             attempts: 0,
             since: None,
@@ -215,9 +223,9 @@ impl Schedule {
         (inner.items.len(), inner.parked.len())
     }
 
-    /// The lowest id there is: how old the oldest item is.
-    pub fn oldest(&self) -> Option<Id> {
-        self.lock().items.keys().next().copied()
+    /// When the oldest item was added: how long something waits already.
+    pub fn oldest(&self) -> Option<Timestamp> {
+        self.lock().items.values().next().map(|item| item.added)
     }
 
     /// True if nothing is running and nothing could be.
@@ -234,9 +242,43 @@ impl Schedule {
         self.moved.subscribe()
     }
 
-    /// Waits until something changes.
-    pub async fn change(&self) {
-        self.changed.notified().await;
+    /// Does what can be done, up to `at_once` items at a time, until the future is dropped, which
+    /// ends what is at work, too. `work` calls `finish` or `later` for its item; an item whose work
+    /// panics is tried again after a minute, out of its lane.
+    pub async fn run<F>(&self, clock: &Clock, at_once: usize, work: impl Fn(Id) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut at_work = JoinSet::new();
+        loop {
+            let room = at_once - at_work.len();
+            for id in self.take(clock.now(), room) {
+                let work = AssertUnwindSafe(work(id)).catch_unwind();
+                at_work.spawn(async move { (id, work.await.is_ok()) });
+            }
+            tokio::select! {
+                Some(done) = at_work.join_next() => {
+                    if let Ok((id, false)) = done {
+                        tracing::error!(line = id.0, "an item's work panicked; it is tried again later");
+                        self.later(id, after(clock.now(), 60), true);
+                    }
+                }
+                () = self.change(clock) => {}
+            }
+        }
+    }
+
+    /// Waits until something changes or becomes due.
+    async fn change(&self, clock: &Clock) {
+        match self.next_due(clock.now()) {
+            Some(due) => {
+                tokio::select! {
+                    () = self.changed.notified() => {}
+                    () = clock.sleep_until(due) => {}
+                }
+            }
+            None => self.changed.notified().await,
+        }
     }
 }
 

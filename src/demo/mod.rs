@@ -1,0 +1,3 @@
+//! The demo: the whole story on a miniature forge, each step checked as it happens.
+
+pub mod stage;

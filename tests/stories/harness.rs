@@ -1,0 +1,329 @@
+//! What the stories are told with: a stage in a temporary directory, and threads in it.
+//!
+//! Dropping a `Story` fails the test if the bot still has work or an outgoing byte held a token.
+
+use std::sync::Mutex;
+
+use jiff::{SignedDuration, Timestamp};
+use ownergate::clock::Clock;
+use ownergate::demo::stage::{KAN, KAN_NAME, Setting, Stage};
+use ownergate::gate::ids::{CommentId, IssueNumber, RepositoryId, UserId};
+use ownergate::miniforge::people::Person;
+use ownergate::secret::clipboard::sealed_file_in;
+use ownergate::secret::file::SecretText;
+use ownergate::secret::seal::{AgeIdentity, generate_age_identity, unseal_any};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// 24 November 2026, 14:00 UTC.
+pub(crate) fn noon() -> Timestamp {
+    "2026-11-24T14:00:00Z".parse().unwrap()
+}
+
+/// A stage and the tokens that came out of it.
+pub(crate) struct Story {
+    pub(crate) stage: Stage,
+    /// Kept for its drop.
+    pub(crate) directory: TempDir,
+    tokens: Mutex<Vec<String>>,
+}
+
+impl Story {
+    /// The usual stage with a manual clock.
+    pub(crate) async fn begin() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A stage with another setting.
+    pub(crate) async fn with(change: impl FnOnce(&mut Setting)) -> Self {
+        let directory = TempDir::new().unwrap();
+        let mut setting = Setting::new(Clock::manual(noon()));
+        change(&mut setting);
+        let stage = Stage::set(directory.path(), setting).await.unwrap();
+        Self {
+            stage,
+            directory,
+            tokens: Mutex::default(),
+        }
+    }
+
+    /// Opens an issue of `kan`.
+    pub(crate) async fn thread(&self, who: &Person, title: &str) -> Thread<'_> {
+        self.thread_with(who, title, "").await
+    }
+
+    /// Opens an issue of `kan` with a text.
+    pub(crate) async fn thread_with(&self, who: &Person, title: &str, body: &str) -> Thread<'_> {
+        self.thread_in(KAN, KAN_NAME, who, title, body).await
+    }
+
+    /// Opens an issue of a repository.
+    pub(crate) async fn thread_in(
+        &self,
+        repository: RepositoryId,
+        name: &str,
+        who: &Person,
+        title: &str,
+        body: &str,
+    ) -> Thread<'_> {
+        let issue = who.open_issue(name, title, body).await.unwrap();
+        self.stage.settle().await.unwrap();
+        Thread {
+            story: self,
+            repository,
+            name: name.to_owned(),
+            issue,
+        }
+    }
+
+    /// Time goes by.
+    pub(crate) async fn pass(&self, seconds: i64) {
+        self.stage
+            .clock()
+            .advance(SignedDuration::from_secs(seconds));
+        self.stage.settle().await.unwrap();
+    }
+
+    /// True if the resource server is told that the token is alive.
+    pub(crate) async fn alive(&self, token: &str) -> bool {
+        let answer = self.stage.introspect(token).await.unwrap();
+        if answer["active"] == false {
+            assert_eq!(answer, serde_json::json!({"active": false}));
+        }
+        answer["active"] == true
+    }
+
+    /// Remembers a token, which must then be in no byte that leaves the process.
+    pub(crate) fn remember(&self, token: &str) {
+        self.tokens.lock().unwrap().push(token.to_owned());
+    }
+
+    /// The journal's text.
+    pub(crate) fn journal(&self) -> String {
+        let mut text = String::new();
+        let folder = self.stage.directory().join("data/journal");
+        let mut files: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|f| f.unwrap().path())
+            .collect();
+        files.sort();
+        for file in files {
+            text.push_str(&std::fs::read_to_string(file).unwrap());
+        }
+        text
+    }
+
+    /// Lines in the journal.
+    pub(crate) fn lines(&self) -> usize {
+        self.journal().lines().count()
+    }
+}
+
+impl Drop for Story {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        if let Ok(bot) = self.stage.bot() {
+            assert!(bot.is_idle(), "the bot still has work to do");
+        }
+        for token in self.tokens.lock().unwrap().iter() {
+            self.leak_canary(token);
+        }
+    }
+}
+
+impl Story {
+    /// No 16 consecutive characters of the token's hex digits in any byte that left the bot or
+    /// reached the disk.
+    fn leak_canary(&self, token: &str) {
+        let hex = &token[token.len() - 64..];
+        let windows: Vec<&str> = (0..=48).map(|at| &hex[at..at + 16]).collect();
+        let finds = |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+            windows.iter().any(|window| text.contains(window))
+        };
+        for call in self.stage.forge.calls() {
+            if call.user == Some(UserId(5)) {
+                assert!(
+                    !finds(&call.request),
+                    "{} {} holds a token",
+                    call.method,
+                    call.path
+                );
+            }
+        }
+        let mut folders = vec![self.stage.directory().join("data")];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    assert!(
+                        !finds(&std::fs::read(&path).unwrap()),
+                        "{} holds a token",
+                        path.display()
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// An agent's key pair.
+pub(crate) struct Key {
+    pub(crate) identity: AgeIdentity,
+    pub(crate) recipient: String,
+}
+
+impl Key {
+    pub(crate) fn new() -> Self {
+        let (secret, recipient) = generate_age_identity();
+        Self {
+            identity: identity(&secret),
+            recipient: recipient.to_string(),
+        }
+    }
+}
+
+fn identity(secret: &SecretText) -> AgeIdentity {
+    AgeIdentity::parse(secret.expose()).unwrap()
+}
+
+/// One issue of a board.
+pub(crate) struct Thread<'a> {
+    pub(crate) story: &'a Story,
+    pub(crate) repository: RepositoryId,
+    pub(crate) name: String,
+    pub(crate) issue: IssueNumber,
+}
+
+impl Thread<'_> {
+    /// Somebody comments; everything that follows from it happens.
+    pub(crate) async fn comment(&self, who: &Person, body: &str) -> CommentId {
+        let id = self.say(who, body).await;
+        self.story.stage.settle().await.unwrap();
+        id
+    }
+
+    /// Somebody comments; nothing is waited for.
+    pub(crate) async fn say(&self, who: &Person, body: &str) -> CommentId {
+        who.comment(&self.name, self.issue, body).await.unwrap()
+    }
+
+    /// An agent asks for `board:read,card:write` for 8 h in `dev`.
+    pub(crate) async fn ask(&self, who: &Person, key: &Key) -> CommentId {
+        self.ask_for(who, key, "codex-*", "board:read,card:write", "8h", "dev")
+            .await
+    }
+
+    /// An agent asks.
+    pub(crate) async fn ask_for(
+        &self,
+        who: &Person,
+        key: &Key,
+        identity: &str,
+        scopes: &str,
+        ttl: &str,
+        environment: &str,
+    ) -> CommentId {
+        let line = format!(
+            "/gate request identity={identity} scopes={scopes} ttl={ttl} environment={environment} recipient={} reason=\"sort the roadmap\"",
+            key.recipient
+        );
+        self.comment(who, &line).await
+    }
+
+    /// What the bot said here, oldest first.
+    pub(crate) fn replies(&self) -> Vec<String> {
+        let thread = ownergate::gate::ids::ThreadKey {
+            repository: self.repository,
+            issue: self.issue,
+        };
+        self.story
+            .stage
+            .forge
+            .comments(thread)
+            .into_iter()
+            .filter(|comment| comment.author == UserId(5))
+            .map(|comment| comment.body)
+            .collect()
+    }
+
+    /// The last thing that the bot said here, without the hidden part.
+    pub(crate) fn last_reply(&self) -> String {
+        visible(&self.replies().pop().unwrap_or_default())
+    }
+
+    /// The machine block of the bot's last comment of a kind.
+    pub(crate) fn block(&self, kind: &str) -> Value {
+        self.replies()
+            .iter()
+            .rev()
+            .map(|reply| block(reply))
+            .find(|block| block["kind"] == kind)
+            .unwrap_or(Value::Null)
+    }
+
+    /// The line that approves the last request here.
+    pub(crate) fn approve_line(&self) -> String {
+        self.block("request")["approve"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Opens the last credential here.
+    pub(crate) fn open(&self, key: &Key) -> String {
+        let reply = self
+            .replies()
+            .into_iter()
+            .rev()
+            .find(|reply| block(reply)["kind"] == "credential")
+            .unwrap();
+        let sealed = sealed_file_in(reply.as_bytes()).unwrap();
+        let token = unseal_any(std::slice::from_ref(&key.identity), &sealed).unwrap();
+        self.story.remember(token.expose());
+        token.expose().to_owned()
+    }
+
+    /// The bot's reactions on a comment.
+    pub(crate) async fn reactions(&self, comment: CommentId) -> Vec<String> {
+        let all = self
+            .story
+            .stage
+            .alice
+            .reactions(&self.name, comment)
+            .await
+            .unwrap();
+        all.into_iter()
+            .filter(|reaction| reaction.user == UserId(5))
+            .map(|reaction| reaction.content)
+            .collect()
+    }
+
+    /// Asked, approved by alice, opened.
+    pub(crate) async fn credential(&self, key: &Key) -> String {
+        self.ask(&self.story.stage.codex, key).await;
+        let line = self.approve_line();
+        self.comment(&self.story.stage.alice, &line).await;
+        self.open(key)
+    }
+}
+
+/// A comment without its hidden part.
+pub(crate) fn visible(body: &str) -> String {
+    body.split("\n\n<!--").next().unwrap_or("").to_owned()
+}
+
+/// The machine block of a comment.
+pub(crate) fn block(body: &str) -> Value {
+    body.lines()
+        .find_map(|line| {
+            line.strip_prefix("<!-- ownergate.v1 ")?
+                .strip_suffix(" -->")
+        })
+        .and_then(|json| serde_json::from_str(json).ok())
+        .unwrap_or(Value::Null)
+}
