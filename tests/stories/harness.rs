@@ -23,8 +23,8 @@ pub(crate) fn noon() -> Timestamp {
 /// A stage and the tokens that came out of it.
 pub(crate) struct Story {
     pub(crate) stage: Stage,
-    /// Kept for its drop.
-    pub(crate) directory: TempDir,
+    /// Kept for its drop, which removes it.
+    _directory: TempDir,
     tokens: Mutex<Vec<String>>,
 }
 
@@ -42,7 +42,7 @@ impl Story {
         let stage = Stage::set(directory.path(), setting).await.unwrap();
         Self {
             stage,
-            directory,
+            _directory: directory,
             tokens: Mutex::default(),
         }
     }

@@ -9,7 +9,6 @@ async fn an_owners_comment_issues_a_sealed_credential_and_another_takes_it_back(
     let key = Key::new();
     let asked = thread.ask(&story.stage.codex, &key).await;
     assert_eq!(thread.reactions(asked).await, ["eyes"]);
-    println!("{}", thread.replies().join("\n=====\n"));
 
     // A writer who is no owner approves, and nothing happens.
     let line = thread.approve_line();
@@ -24,13 +23,11 @@ async fn an_owners_comment_issues_a_sealed_credential_and_another_takes_it_back(
 
     // The owner approves.
     let approved = thread.comment(&story.stage.alice, &line).await;
-    println!("{}", thread.replies().join("\n=====\n"));
     assert_eq!(thread.reactions(approved).await, ["+1"]);
     let token = thread.open(&key);
 
     // The resource server is told, and the holder is.
     let answer = story.stage.introspect(&token).await.unwrap();
-    println!("{answer:#}");
     assert_eq!(answer["active"], true);
     assert_eq!(answer["scope"], "board:read card:write");
 
@@ -38,6 +35,14 @@ async fn an_owners_comment_issues_a_sealed_credential_and_another_takes_it_back(
     thread
         .comment(&story.stage.alice, "/gate revoke codex-kan-1")
         .await;
-    println!("{}", thread.last_reply());
+    assert!(!story.alive(&token).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_nobody_used_within_a_day_ends() {
+    let story = Story::begin().await;
+    let thread = story.thread(&story.stage.codex, "late").await;
+    let token = thread.credential(&Key::new()).await;
+    story.pass(8 * 3_600).await;
     assert!(!story.alive(&token).await);
 }
