@@ -204,6 +204,7 @@ fn assemble(
         metrics: Arc::clone(&gateway.metrics),
         usage: Default::default(),
         started: now,
+        clock_at_start: (now, settings.clock.monotonic()),
         last_line: now,
     }
 }

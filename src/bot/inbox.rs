@@ -58,9 +58,8 @@ impl Bot {
         let Some(issue) = comment.thread() else {
             return Ok(false);
         };
-        let Body::Text(body) = &comment.body else {
-            return Ok(false);
-        };
+        let unread = too_large(&comment.body);
+        let body = comment.body.text().unwrap_or(&unread);
         let author = comment.user.as_ref().map(|user| user.id);
         let draft = Screening::new(self, body);
         let what = if comment.is_pull() {
@@ -86,9 +85,8 @@ impl Bot {
         board: RepositoryId,
         issue: &Issue,
     ) -> Result<bool, SubmitError> {
-        let Body::Text(body) = &issue.body else {
-            return Ok(false);
-        };
+        let unread = too_large(&issue.body);
+        let body = issue.body.text().unwrap_or(&unread);
         let author = issue.user.as_ref().map(|user| user.id);
         let mut draft = Screening::new(self, body);
         draft.screen(&issue.title);
@@ -221,6 +219,15 @@ impl Bot {
 
 fn id(user: Option<&User>) -> Option<UserId> {
     user.map(|user| user.id)
+}
+
+/// What stands for a text that is too large to be read: it leaves a first sight that no text which
+/// could be a command has, so that editing it down makes nothing of it.
+fn too_large(body: &Body) -> Foreign {
+    match body {
+        Body::Text(_) => Foreign::new(""),
+        Body::TooLarge { bytes } => Foreign::new(format!("a text of {bytes} bytes")),
+    }
 }
 
 /// A text on its way to becoming part of an event.
