@@ -12,18 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::draft::{Draft, Reply};
 use super::error::SubmitError;
 use super::faults::{Event, Point, Trouble};
 use super::journal::Journal;
-use super::line::{self, Digest32, FORMAT, Line};
+use super::line::Digest32;
 use super::lock::Lock;
-use super::open::{Opened, collect};
+use super::open::Opened;
 use super::options::{Batch, Options};
 use super::overlay::{Overlay, Read};
 use super::records::{Meta, Records, RecordsError, Writes};
@@ -35,8 +34,6 @@ use super::{Head, loss};
 const IDLE: Duration = Duration::from_millis(20);
 /// After so many lines they are, too, however busy it is.
 const LINES_UNFLUSHED: u64 = 4096;
-
-type Reply<A> = oneshot::Sender<Result<A, SubmitError>>;
 
 /// Why the thread ends.
 enum End {
@@ -85,18 +82,6 @@ pub(super) struct Thread<J, A, D> {
     /// Who asked to close.
     closing: Option<oneshot::Sender<()>>,
     unflushed: u64,
-}
-
-/// The lines of a batch that is being decided.
-struct Draft<A> {
-    overlay: Overlay,
-    bytes: Vec<u8>,
-    first: u64,
-    last: u64,
-    hash: Digest32,
-    time: Timestamp,
-    policy: String,
-    answers: Vec<(Reply<A>, Result<A, SubmitError>, u64)>,
 }
 
 impl<J, A, D> Thread<J, A, D>
@@ -399,43 +384,6 @@ where
             }
         }
         self.flush()
-    }
-}
-
-impl<A> Draft<A> {
-    /// Adds a line; `Ok(Err(why))` if the body cannot be stored.
-    fn push(&mut self, body: Body, time: Timestamp) -> Result<Result<(), String>, Trouble> {
-        let mut salt = [0; 16];
-        SysRng.try_fill_bytes(&mut salt).map_err(io::Error::other)?;
-        let line = Line {
-            v: FORMAT,
-            seq: self.last + 1,
-            batch: self.first,
-            time,
-            prev: hex::encode(self.hash),
-            salt: hex::encode(salt),
-            policy: body.policy,
-            cause: body.cause,
-            changes: body.changes,
-            entries: body.entries,
-            effects: body.effects,
-        };
-        let mut writes = Writes::new();
-        if let Err(why) = collect(&line, &mut writes) {
-            return Ok(Err(why));
-        }
-        let bytes = match line.encode() {
-            Ok(bytes) => bytes,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        self.overlay.cover(writes);
-        self.hash = line::sha256(&bytes);
-        self.last = line.seq;
-        self.time = time;
-        self.policy = line.policy;
-        self.bytes.extend_from_slice(&bytes);
-        self.bytes.push(b'\n');
-        Ok(Ok(()))
     }
 }
 

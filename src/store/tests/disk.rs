@@ -116,7 +116,9 @@ async fn a_full_disk_ends_the_writer_and_the_next_start_goes_on() {
 #[ignore = "run by the test above, with a limit on the size of files"]
 async fn until_the_disk_is_full() {
     #[expect(clippy::disallowed_methods, reason = "how the parent says where")]
-    let directory = std::env::var_os("OWNERGATE_TEST_DIRECTORY").unwrap();
+    let Some(directory) = std::env::var_os("OWNERGATE_TEST_DIRECTORY") else {
+        return;
+    };
     let house = House::new();
     let options = Options {
         directory: directory.into(),

@@ -4,6 +4,7 @@
 
 mod damage;
 mod disk;
+mod kill;
 mod loss;
 mod records;
 mod tail;
