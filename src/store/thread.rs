@@ -44,7 +44,7 @@ enum End {
     /// The journal or the disk failed.
     Failed,
     /// The records failed.
-    RecordsFailed,
+    RecordsFailed(RecordsError),
     /// As by SIGKILL.
     Stopped,
 }
@@ -59,8 +59,8 @@ impl From<Trouble> for End {
 }
 
 impl From<RecordsError> for End {
-    fn from(_: RecordsError) -> Self {
-        Self::RecordsFailed
+    fn from(error: RecordsError) -> Self {
+        Self::RecordsFailed(error)
     }
 }
 
@@ -137,27 +137,29 @@ where
             closing,
             ..
         } = self;
-        // Closing sled writes what it still holds back; one that failed must not write any more.
+        let how = match end {
+            End::Unused | End::Closed => State::Closed,
+            End::Failed | End::RecordsFailed(_) | End::Stopped => State::Dead,
+        };
         match end {
             End::Stopped => {
                 records.forget();
                 shared.abandon();
             }
-            End::RecordsFailed => {
-                records.forget();
-                shared.records_failed();
+            End::RecordsFailed(error) => {
+                records.leave(&error);
+                shared.records_failed(error);
             }
             End::Failed | End::Unused | End::Closed => {
-                drop(records);
-                drop(shared.take_records());
+                records.close();
+                if let Some(records) = shared.take_records() {
+                    records.close();
+                }
             }
         }
         // Whoever learns of the end may open the store again at once.
         drop((journal, lock));
-        shared.end(match end {
-            End::Unused | End::Closed => State::Closed,
-            End::Failed | End::RecordsFailed | End::Stopped => State::Dead,
-        });
+        shared.end(how);
         drop(jobs);
         if let Some(reply) = closing {
             // Whoever asked may have gone.
@@ -225,7 +227,7 @@ where
             }
         }
         if !self.shared.is_running() {
-            return Err(End::RecordsFailed);
+            return Err(End::Failed);
         }
         if !batch.is_empty() {
             self.batch(batch)?;
@@ -305,8 +307,8 @@ where
         let decide = &mut self.decide;
         let overlay = &draft.overlay;
         let step = catch_unwind(AssertUnwindSafe(|| decide(overlay, job, &stamp)));
-        if draft.overlay.has_failed() {
-            return Err(End::RecordsFailed);
+        if let Some(error) = draft.overlay.failure() {
+            return Err(error.into());
         }
         let answer = match step {
             Err(panic) => Err(SubmitError::Panicked(words(&*panic))),
@@ -339,7 +341,7 @@ where
             segments: self.journal.segments(),
         });
         match self.options.faults.at(Point::BeforeApply) {
-            Err(Trouble::Error(_)) => return Err(End::RecordsFailed),
+            Err(Trouble::Error(error)) => return Err(RecordsError::Io(error).into()),
             passed => passed?,
         }
         (self.meta.seq, self.meta.hash) = (last, hash);

@@ -208,7 +208,7 @@ fn at_rest(directory: &Path, scanned: &Scanned) -> Result<Projection, VerifyErro
     });
     match looked {
         Ok(meta) => compare(&rows, &meta, &meta, scanned),
-        Err(error) => Ok(Projection::Differs { why: why(error) }),
+        Err(error) => Ok(Projection::Differs { why: why(&error) }),
     }
 }
 

@@ -10,7 +10,7 @@ async fn a_second_process_is_told_who_holds_the_store_and_touches_nothing() {
     let house = House::with_lines(5).await;
     let bot = house.start();
     let before = house.bytes();
-    let error = house.open().unwrap_err();
+    let error = house.open_at_once().unwrap_err();
     let pid = std::process::id();
     assert!(
         matches!(error, OpenError::Busy { pid: Some(found), .. } if found == pid),
