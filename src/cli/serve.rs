@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "FORM", default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,
     /// What is logged: `info`, `warn`, `info,ownergate=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info")]
+    #[arg(long, value_name = "FILTER", default_value = "info,actix_server=warn")]
     pub log: String,
 }
 
