@@ -280,14 +280,14 @@ async fn a_blank_that_is_none_is_named() {
     /gate approve R1 CODE scopes=board:read,card:write ttl=8h
     ```
 
-    > /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    > /gate{nbsp}approve R1 CODE scopes=board:read,card:write ttl=8h
     bad_character: U+00A0 (no-break space) stands in line 1 at place 6; the command must be plain ASCII from the first character on
 
     ```
     /gate approve R1 CODE scopes=board:read,card:write ttl=8h
     ```
 
-    > /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    > /gate approve R1 CODE scopes=board:read,card:write{nbsp}ttl=8h
     bad_character: U+00A0 (no-break space) stands in line 1 at place 61; the command must be plain ASCII from the first character on
 
     ```
@@ -297,7 +297,7 @@ async fn a_blank_that_is_none_is_named() {
     > /gate approve{zwsp} R1 CODE scopes=board:read,card:write ttl=8h
     unknown_verb: there is no such verb; did you mean `/gate approve`?
 
-    > ﻿/gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    > {bom}/gate approve R1 CODE scopes=board:read,card:write ttl=8h
     bad_character: U+FEFF (byte order mark) stands in line 1 at place 1; the command must be plain ASCII from the first character on
 
     ```

@@ -524,17 +524,18 @@ async fn a_name_that_lives_binds_who_asks_for_it_and_where() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_disk_and_a_wrong_clock_open_nothing() {
+async fn a_clock_that_cannot_be_trusted_opens_nothing() {
     let story = Story::begin().await;
     let codex = &story.stage.codex;
     let key = Key::new();
     let thread = story.thread(codex, "sort").await;
     let row = "/gate request identity=x scopes=board:read ttl=8h recipient=RECIPIENT";
     let clock = story.stage.bot().unwrap().core.clock_trouble().clone();
+    // Asking widens nothing.
     clock.set(Some("it differs from the forge's by 6 minutes".to_owned()));
     assert_snapshot!(table(&thread, codex, &[row], &key).await, @r"
     > /gate request identity=x scopes=board:read ttl=8h recipient=age1…
-    3Q3R-41M5-NJ48: **R1 · codex asks for `x`** · dev
+    done: **R1 · codex asks for `x`** · dev
     - may `board:read` in `kan-ductor`, for 8 h
     - new identity; sealed to `age1…`
     - needs one of @alice @piotr, by 27 Nov 14:00 UTC
@@ -693,4 +694,66 @@ async fn a_title_asks_for_nothing() {
     alice.call(Method::PATCH, &path, Some(&form)).await.unwrap();
     story.stage.settle().await.unwrap();
     assert_eq!(thread.news(0), "(silence)");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_identities_may_live_in_a_thread() {
+    let story = Story::begin().await;
+    let (codex, alice) = (&story.stage.codex, &story.stage.alice);
+    let thread = story.thread(codex, "sort").await;
+    let key = Key::new();
+    for number in 1..=20 {
+        thread
+            .ask_for(
+                codex,
+                &key,
+                &format!("n{number}"),
+                "board:read",
+                "8h",
+                "dev",
+            )
+            .await;
+        thread.approved(alice, &key).await;
+    }
+    let before = thread.replies().len();
+    thread
+        .ask_for(codex, &key, "n21", "board:read", "8h", "dev")
+        .await;
+    assert_snapshot!(thread.news(before), @"20 identities live in this thread; ask for `n21` in another issue.");
+    assert_eq!(thread.last_code(), "too_many_identities");
+    // Another credential of one that lives is fine, and so is a name in the place of one that ended.
+    thread
+        .ask_for(codex, &key, "n20", "board:read", "8h", "dev")
+        .await;
+    assert_eq!(thread.block("request")["identity"], "n20");
+    thread.comment(alice, "/gate revoke n1").await;
+    thread
+        .ask_for(codex, &key, "n21", "board:read", "8h", "dev")
+        .await;
+    assert_eq!(thread.block("request")["identity"], "n21");
+}
+
+/// A name is reserved by a grant, not by a request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_ask_for_one_name_and_one_gets_it() {
+    let story = Story::configured(&[(
+        "[board.gate.dev]",
+        "[[board.requester]]\nid = 3\n\n[board.gate.dev]",
+    )])
+    .await;
+    let (codex, alice, carol) = (&story.stage.codex, &story.stage.alice, &story.stage.carol);
+    let (mine, yours) = (Key::new(), Key::new());
+    let first = story.thread(codex, "sort").await;
+    let second = story.thread(carol, "sort as well").await;
+    first
+        .ask_for(codex, &mine, "sorter", "board:read", "8h", "dev")
+        .await;
+    second
+        .ask_for(carol, &yours, "sorter", "board:read", "8h", "dev")
+        .await;
+    second.approved(alice, &yours).await;
+    let line = first.approve_line();
+    assert_snapshot!(first.answer(alice, &line).await, @"Not counted for R1: that name belongs to somebody else; choose another. An identity of that name lives in #2; ask there.");
+    assert_eq!(first.last_code(), "slug_taken");
+    assert_eq!(first.block("credential"), serde_json::Value::Null);
 }

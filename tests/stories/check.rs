@@ -177,7 +177,7 @@ async fn a_resource_server_may_encode_its_secret_or_not() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cutting_the_policy_narrows_what_lives() {
-    let mut story = Story::begin().await;
+    let mut story = Story::configured(&[("quorum = 2", "quorum = 1")]).await;
     let token = {
         let thread = story.thread(&story.stage.codex, "sort").await;
         thread.credential(&Key::new()).await

@@ -82,6 +82,6 @@ async fn nobody_is_configured_as_an_owner() {
         change(&mut config, &[("id = 2\n", &format!("id = {id}\n"))]);
         story.stage.setting().config = config;
         let refused = story.stage.config().unwrap_err().to_string();
-        assert!(refused.contains("board.owner.id"), "{refused}");
+        assert!(refused.contains("is nobody's id"), "{refused}");
     }
 }

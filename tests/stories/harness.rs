@@ -289,8 +289,11 @@ impl Thread<'_> {
         for remark in remarks {
             let before = self.replies().len();
             let answer = self.answer(who, remark).await;
-            let code = match self.replies().get(before) {
-                Some(reply) => block(reply)["code"].as_str().unwrap_or("done").to_owned(),
+            let code = match self.replies().get(before).map(|reply| block(reply)) {
+                Some(block) if block["kind"] == "refusal" => {
+                    block["code"].as_str().unwrap_or("none").to_owned()
+                }
+                Some(_) => "done".to_owned(),
                 None => "nothing".to_owned(),
             };
             text.push_str(&format!("> {}\n{code}: {answer}\n\n", plain(remark)));
@@ -441,14 +444,25 @@ pub(crate) fn plain(text: &str) -> String {
         shown.push_str(&replaced(&rest[..end]));
         rest = &rest[end..];
         let end = rest.find(of_word).unwrap_or(rest.len());
-        shown.push_str(
-            &rest[..end]
-                .replace('\u{200b}', "{zwsp}")
-                .replace('\r', "{cr}"),
-        );
+        for character in rest[..end].chars() {
+            shown.push_str(&seen(character));
+        }
         rest = &rest[end..];
     }
     shown
+}
+
+/// A character, by its name if it cannot be seen.
+fn seen(character: char) -> String {
+    match character {
+        '\r' => "{cr}".to_owned(),
+        '\t' => "{tab}".to_owned(),
+        '\u{a0}' => "{nbsp}".to_owned(),
+        '\u{200b}' => "{zwsp}".to_owned(),
+        '\u{202e}' => "{rlo}".to_owned(),
+        '\u{feff}' => "{bom}".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// One word, or what stands for it.

@@ -16,6 +16,7 @@ async fn asked<'a>(story: &'a Story, key: &Key) -> Thread<'a> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn people_who_may_not() {
     let story = Story::configured(&[
+        ("quorum = 2", "quorum = 1"),
         (
             "login = \"alice\"",
             "login = \"alice\"\nmay_approve = false",
@@ -30,11 +31,20 @@ async fn people_who_may_not() {
     let thread = asked(&story, &key).await;
     let line = thread.approve_line();
     let said = thread.table(&story.stage.alice, &[&line]).await;
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r"
+    > /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    may_not_approve: Not counted for R1: this owner may not approve any more.
+    ");
     let said = thread.table(&story.stage.carol, &[&line]).await;
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r"
+    > /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    not_an_owner: Not counted for R1: only an owner of this board can approve.
+    ");
     let said = thread.table(&story.stage.codex, &[&line]).await;
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said, @r"
+    > /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    machine_account: Not counted for R1: a machine account can never approve.
+    ");
     let token = thread.approved(&story.stage.piotr, &key).await;
     assert!(story.alive(&token).await);
 }
@@ -271,5 +281,133 @@ async fn what_asked_or_what_summed_it_up_was_changed() {
         .await
         .unwrap();
     assert_snapshot!(thread.answer(alice, &line).await, @"**R3 is void**: my summary was edited or deleted by somebody else. Ask anew.");
+    assert_eq!(thread.block("credential"), serde_json::Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_the_operator_has_set_holds_nothing() {
+    let mut story = Story::begin().await;
+    let key = Key::new();
+    let (alice, piotr) = (story.stage.alice.clone(), story.stage.piotr.clone());
+    let (issue, line) = {
+        let thread = asked(&story, &key).await;
+        let line = thread.approve_line();
+        let forge = &story.stage.forge;
+        forge.change(|state| state.rename_user(piotr.id, "peter"));
+        thread.comment(&piotr, &line).await;
+        assert_eq!(thread.last_code(), "login_changed");
+        (thread.issue, line)
+    };
+    story
+        .restart(&[("login = \"piotr\"", "login = \"peter\"")])
+        .await;
+    let thread = story.again(issue);
+    thread.comment(&alice, &line).await;
+    let token = thread.open(&key);
+    assert!(story.alive(&token).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rules_that_changed_meanwhile() {
+    let mut story = Story::begin().await;
+    let key = Key::new();
+    let alice = story.stage.alice.clone();
+    let (issue, line) = {
+        let thread = asked(&story, &key).await;
+        (thread.issue, thread.approve_line())
+    };
+    let gate = "scopes = [\"board:read\", \"card:write\"]\nmax_ttl = \"24h\"";
+    let less = "scopes = [\"board:read\"]\nmax_ttl = \"4h\"";
+    story.restart(&[(gate, less)]).await;
+    let said = story.again(issue).table(&alice, &[&line]).await;
+    assert_snapshot!(said, @r"
+    > /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    scopes_not_granted: Not counted for R1: this gate does not grant `card:write`. The ttl is over this gate's limit of 4h.
+    ");
+    let both = format!("[board.gate.dev]\n{less}");
+    let other = format!("[board.gate.test]\n{less}");
+    story
+        .restart(&[(&both, &other), ("\"dev\", \"pair\"", "\"test\", \"pair\"")])
+        .await;
+    let said = story.again(issue).table(&alice, &[&line]).await;
+    assert_snapshot!(said, @r"
+    > /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    no_gate: Not counted for R1: this board has no gate `dev`.
+    ");
+    let thread = story.again(issue);
+    assert_eq!(thread.block("credential"), serde_json::Value::Null);
+}
+
+/// The digest names the forge: what was asked at another address is another request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forge_that_is_called_otherwise() {
+    let mut story = Story::begin().await;
+    let key = Key::new();
+    let alice = story.stage.alice.clone();
+    let (issue, line) = {
+        let thread = asked(&story, &key).await;
+        (thread.issue, thread.approve_line())
+    };
+    let url = format!(
+        "url = \"http://localhost:{}\"",
+        story.stage.forge.address().port()
+    );
+    story.restart(&[("url = \"{forge}\"", &url)]).await;
+    let said = story.again(issue).answer(&alice, &line).await;
+    assert_snapshot!(said, @"**R1 is void**: what it stands on has changed since it was asked. Ask anew.");
+    let thread = story.again(issue);
+    assert_eq!(thread.block("credential"), serde_json::Value::Null);
+}
+
+/// The summary stands in the thread, but the forge's answer to its posting was lost: the approval
+/// below it waits until the bot has found its own words, and counts.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_approval_of_a_summary_that_is_in_doubt_waits() {
+    let story = Story::begin().await;
+    let (codex, alice) = (&story.stage.codex, &story.stage.alice);
+    let key = Key::new();
+    let line = format!(
+        "/gate request identity=codex-* scopes=board:read ttl=8h recipient={}",
+        key.recipient
+    );
+    let comments = "/repos/alice/board/issues/1/comments";
+    story.stage.forge.fault(
+        "POST",
+        comments,
+        Some(1),
+        ownergate::miniforge::Fault::LoseAnswer,
+    );
+    let thread = story.thread_with(codex, "sort", &line).await;
+    assert_eq!(thread.replies().len(), 1);
+    let approve = thread.approve_line();
+    thread.comment(alice, &approve).await;
+    assert_eq!(thread.replies().len(), 1, "it waits");
+    story.pass(30).await;
+    assert_eq!(thread.replies().len(), 2, "nothing is posted twice");
+    let token = thread.open(&key);
+    assert!(story.alive(&token).await);
+}
+
+/// Once per comment, however often it is edited.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edited_comment_is_explained_once() {
+    let story = Story::begin().await;
+    let alice = &story.stage.alice;
+    let thread = asked(&story, &Key::new()).await;
+    let line = thread.approve_line();
+    let comment = thread.comment(alice, "One moment").await;
+    let before = thread.replies().len();
+    for more in ["", " ", "  "] {
+        let text = format!("{line}{more}");
+        alice.edit_comment(KAN_NAME, comment, &text).await.unwrap();
+        story.stage.settle().await.unwrap();
+    }
+    assert_snapshot!(thread.news(before), @r"
+    An edited comment never becomes a command. Post the line as a new comment.
+    ----
+    An edited comment never becomes a command. Post the line as a new comment.
+    ----
+    An edited comment never becomes a command. Post the line as a new comment.
+    ");
     assert_eq!(thread.block("credential"), serde_json::Value::Null);
 }

@@ -118,7 +118,7 @@ async fn a_slip_of_the_pen_does_not_keep_a_token_alive() {
     done: **`codex-kan-2` is revoked**, with 1 of its credentials: `please`.
     > /GATE REVOKE CODEX-KAN-3
     done: **`codex-kan-3` is revoked**, with 1 of its credentials.
-    > /gate  revoke  CODEX-KAN-4
+    > /gate  revoke{nbsp} CODEX-KAN-4
     done: **`codex-kan-4` is revoked**, with 1 of its credentials.
     > /gate revoke codex-kan-l leaked
     done: **`codex-kan-5` is revoked**, with 1 of its credentials: `codex-kan-l leaked`.
@@ -126,7 +126,7 @@ async fn a_slip_of_the_pen_does_not_keep_a_token_alive() {
     done: **`codex-kan-6` is revoked**, with 1 of its credentials.
     > /gate revoke CODEX-KAN-7 the agent’s laptop was stolen
     done: **`codex-kan-7` is revoked**, with 1 of its credentials: `the agent’s laptop was stolen`.
-    > /gate revoke CODEX-KAN-8 ‮detsopretni
+    > /gate revoke CODEX-KAN-8 {rlo}detsopretni
     done: **`codex-kan-8` is revoked**, with 1 of its credentials: `[U+202E]detsopretni`.
     > /gate revoke CODEX-KAN-9{cr}
     It is in the CI log.{cr}
@@ -140,7 +140,8 @@ async fn a_slip_of_the_pen_does_not_keep_a_token_alive() {
 async fn an_owner_takes_back_from_another_thread() {
     let story = Story::begin().await;
     let alice = &story.stage.alice;
-    let (_, first, second) = two_credentials(&story).await;
+    let (thread, first, second) = two_credentials(&story).await;
+    let before = thread.replies().len();
     let other = story.thread(alice, "the agents run wild").await;
     assert_snapshot!(other.answer(alice, "/gate revoke").await, @"Nothing was revoked: name the identity, `/gate revoke SLUG`. None lives in this thread.");
     assert_snapshot!(other.answer(alice, "/gate revoke codex-kan-7").await, @"Nothing was revoked: name the identity, `/gate revoke SLUG`. None lives in this thread.");
@@ -149,6 +150,7 @@ async fn an_owner_takes_back_from_another_thread() {
     assert!(!story.alive(&first).await && story.alive(&second).await);
     assert_snapshot!(other.answer(alice, "/gate revoke codex-kan-1").await, @"**`codex-kan-1` is revoked**, with 2 of its credentials.");
     assert!(!story.alive(&second).await);
+    assert_snapshot!(thread.news(before), @"(silence)");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

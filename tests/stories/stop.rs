@@ -69,7 +69,7 @@ async fn a_no_is_understood_in_many_forms() {
     done: **R2 denied by alice**: `not now`
     > /GATE Deny r3
     done: **R3 denied by alice**
-    > /gate	deny R4   too much
+    > /gate{tab}deny{nbsp}R4   too much
     done: **R4 denied by alice**: `too much`
     > /gate deny R5{cr}
     {cr}
