@@ -110,14 +110,6 @@ async fn in_a_title_a_text_an_edit_and_a_pull_request() {
     story.stage.settle().await.unwrap();
     assert!(!story.alive(&token).await, "a comment on a pull request");
 
-    // The hook tells nothing of pull requests themselves: they are read back.
-    let token = thread.credential(&Key::new()).await;
-    forge
-        .open_pull(KAN, carol.id, "new script", &token)
-        .unwrap();
-    story.stage.reconcile(KAN).await.unwrap();
-    assert!(!story.alive(&token).await, "the text of a pull request");
-
     let token = thread.credential(&Key::new()).await;
     forge.drop_hooks(1);
     thread.comment(carol, &format!("lost: {token}")).await;

@@ -387,27 +387,3 @@ async fn an_approval_of_a_summary_that_is_in_doubt_waits() {
     let token = thread.open(&key);
     assert!(story.alive(&token).await);
 }
-
-/// Once per comment, however often it is edited.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edited_comment_is_explained_once() {
-    let story = Story::begin().await;
-    let alice = &story.stage.alice;
-    let thread = asked(&story, &Key::new()).await;
-    let line = thread.approve_line();
-    let comment = thread.comment(alice, "One moment").await;
-    let before = thread.replies().len();
-    for more in ["", " ", "  "] {
-        let text = format!("{line}{more}");
-        alice.edit_comment(KAN_NAME, comment, &text).await.unwrap();
-        story.stage.settle().await.unwrap();
-    }
-    assert_snapshot!(thread.news(before), @r"
-    An edited comment never becomes a command. Post the line as a new comment.
-    ----
-    An edited comment never becomes a command. Post the line as a new comment.
-    ----
-    An edited comment never becomes a command. Post the line as a new comment.
-    ");
-    assert_eq!(thread.block("credential"), serde_json::Value::Null);
-}

@@ -8,6 +8,7 @@ use crate::harness::{Key, Story, Thread};
 /// Every verb with a name and a number of another board, and the same with what exists nowhere.
 async fn every_verb(thread: &Thread<'_>, story: &Story, slug: &str, number: &str, code: &str) {
     let piotr = &story.stage.piotr;
+    let mut told = Vec::new();
     for (there, nowhere) in [
         (
             format!("/gate approve {number} {code} scopes=board:read ttl=8h"),
@@ -31,16 +32,14 @@ async fn every_verb(thread: &Thread<'_>, story: &Story, slug: &str, number: &str
             "/gate inspect nothing".to_owned(),
         ),
     ] {
-        let (there, nowhere) = (
-            thread.answer(piotr, &there).await,
-            thread.answer(piotr, &nowhere).await,
-        );
-        assert_ne!(there, "(silence)");
-        assert_eq!(
-            there.replace(number, "R99").replace(slug, "nothing"),
-            nowhere
-        );
+        let known = thread.answer(piotr, &there).await;
+        let unknown = thread.answer(piotr, &nowhere).await;
+        if known == "(silence)" || known.replace(number, "R99").replace(slug, "nothing") != unknown
+        {
+            told.push(format!("{there}: {known}"));
+        }
     }
+    assert_eq!(told, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
