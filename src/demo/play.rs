@@ -86,10 +86,7 @@ impl Play {
     /// The step that the story is at, for errors.
     pub(super) fn whereabouts(&self) -> String {
         let step = self.steps + 1;
-        format!(
-            "step {step} of the demo (in \"{}\") is not as it should be",
-            self.act
-        )
+        format!("step {step} of the demo (in \"{}\")", self.act)
     }
 
     /// The last line of a story that went well.
@@ -110,7 +107,7 @@ impl Play {
         found: impl Display,
     ) -> anyhow::Result<()> {
         if !holds {
-            bail!("expected: {claim}; found: {found}");
+            bail!("this should be so: {claim}; found: {found}");
         }
         self.steps += 1;
         Ok(self.page.holds(claim)?)
@@ -184,7 +181,9 @@ impl Play {
     /// The line that approves the request, as the bot gives it.
     pub(super) fn approve_line(&self) -> anyhow::Result<String> {
         let summary = self.replies().into_iter().map(|body| block(&body));
-        let summary = summary.filter(|block| block["kind"] == "request").last();
+        let summary = summary
+            .filter(|block| block["kind"] == "request")
+            .next_back();
         summary
             .and_then(|block| Some(block["approve"].as_str()?.to_owned()))
             .context("the bot's summary gives no line that approves it")

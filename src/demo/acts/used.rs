@@ -14,7 +14,7 @@ pub(in super::super) async fn use_it(play: &mut Play) -> anyhow::Result<()> {
     let comments = play.replies().into_iter();
     let comment = comments
         .filter(|body| block(body)["kind"] == "credential")
-        .last()
+        .next_back()
         .context("there is no credential in the thread")?;
     let sealed = sealed_file_in(comment.as_bytes())?;
     let token = unseal_any(std::slice::from_ref(&play.key), &sealed)?;
