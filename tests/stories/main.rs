@@ -4,4 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod harness;
+mod miniature;
 mod request_approve;
+#[path = "../shared/mod.rs"]
+mod shared;
