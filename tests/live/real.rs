@@ -13,12 +13,15 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use ownergate::clock::Clock;
 use ownergate::demo::stage::{CLIENT_SECRET, HOOK_SECRET};
+use ownergate::gate::ids::CommentId;
 use ownergate::secret::file::write_secret_file;
 use ownergate::secret::token::random_hex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::forge::RealForge;
+use crate::listener::Listener;
 use crate::server::free_port;
 use crate::shared::each_story;
 use crate::shared::ground::{Ground, People, bot_binary};
@@ -44,6 +47,9 @@ pub(crate) struct RealGround {
     folder: TempDir,
     port: u16,
     bot: Mutex<Option<Child>>,
+    /// Stands in the bot's place while it is stopped, so that a delivery is lost for certain: forges
+    /// send late, maybe only when the bot is there again.
+    nobody: AsyncMutex<Option<Listener>>,
 }
 
 impl RealGround {
@@ -67,6 +73,7 @@ impl RealGround {
             people,
             port,
             bot: Mutex::default(),
+            nobody: AsyncMutex::default(),
         };
         ground.write_settings().unwrap();
         ground.start_bot().await.unwrap();
@@ -132,7 +139,8 @@ impl Ground for RealGround {
         while !holds().await {
             assert!(
                 clock.monotonic() < PATIENCE,
-                "{what} did not come; the bot said:\n{}",
+                "{what} did not come; the bot, whose folder is kept as {}, said:\n{}",
+                self.folder.path().display(),
                 self.log()
             );
             tokio::time::sleep(PAUSE).await;
@@ -148,6 +156,9 @@ impl Ground for RealGround {
     async fn catch_up(&self) {}
 
     async fn start_bot(&self) -> anyhow::Result<()> {
+        if let Some(nobody) = self.nobody.lock().await.take() {
+            nobody.stop().await;
+        }
         let log = File::create(self.folder.path().join("log"))?;
         let process = Command::new(bot_binary())
             .args(["serve", "--config", "ownergate.toml"])
@@ -189,6 +200,13 @@ impl Ground for RealGround {
         };
         *self.bot() = None;
         assert_eq!(status.code(), Some(0), "{}", self.log());
+        *self.nobody.lock().await = Some(Listener::start_on(self.port).unwrap());
+    }
+
+    async fn lost(&self, comment: CommentId) {
+        let mut nobody = self.nobody.lock().await;
+        let deliveries = nobody.as_mut().unwrap();
+        while deliveries.next().await.unwrap().json().unwrap()["comment"]["id"] != comment.0 {}
     }
 
     async fn kill_bot(&self) {
@@ -205,5 +223,6 @@ impl Drop for RealGround {
             drop(process.kill());
             drop(process.wait());
         }
+        self.folder.disable_cleanup(std::thread::panicking());
     }
 }

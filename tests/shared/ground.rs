@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use ownergate::gate::ids::CommentId;
 use ownergate::miniforge::Person;
 
 /// The board of every story.
@@ -55,6 +56,10 @@ pub(crate) trait Ground {
 
     /// Stops the bot in order, as SIGTERM does.
     async fn stop_bot(&self);
+
+    /// Waits until the forge has sent the delivery of a comment, and nobody was there: the bot is
+    /// stopped. No forge sends it again.
+    async fn lost(&self, comment: CommentId);
 
     /// Ends the bot as SIGKILL does.
     async fn kill_bot(&self);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ownergate::gate::ids::CommentId;
+use ownergate::gate::ids::{CommentId, Hash};
 
 use super::ground::Ground;
 use super::thread::{Key, Thread, plain_client};
@@ -22,7 +22,8 @@ pub(crate) async fn what_was_said_while_the_bot_was_down_may_ask_and_not_approve
     let thread = Thread::open(ground, &people.codex, "lost deliveries", "").await;
     let key = Key::new();
     ground.stop_bot().await;
-    thread.ask(&key).await;
+    let asked = thread.ask(&key).await;
+    ground.lost(asked).await;
     ground.start_bot().await.unwrap();
     ground.catch_up().await;
     let line = thread.approve_line().await;
@@ -32,7 +33,8 @@ pub(crate) async fn what_was_said_while_the_bot_was_down_may_ask_and_not_approve
     assert!(metrics.contains("ownergate_repaired_total 1"), "{metrics}");
 
     ground.stop_bot().await;
-    thread.say(&people.alice, &line).await;
+    let approved = thread.say(&people.alice, &line).await;
+    ground.lost(approved).await;
     ground.start_bot().await.unwrap();
     ground.catch_up().await;
     ground.pass(11).await;
@@ -116,8 +118,9 @@ fn journal(ground: &impl Ground) -> String {
     segments(ground).iter().map(read).collect()
 }
 
-/// Everything in a folder.
-fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+/// Every file in a folder, with the hash of what is in it. Whoever tries writes into the lock who he
+/// is; that is no part of the store.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Hash> {
     let mut all = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -125,9 +128,9 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
-                let bytes = std::fs::read(&path).unwrap();
-                all.insert(path, bytes);
+            } else if !path.ends_with("lock") {
+                let hash = Hash::of(&std::fs::read(&path).unwrap());
+                all.insert(path, hash);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::task::Poll;
 use jiff::SignedDuration;
 use ownergate::clock::Clock;
 use ownergate::demo::stage::{KAN, Setting, Stage};
+use ownergate::gate::ids::CommentId;
 use tempfile::TempDir;
 use tokio::sync::RwLock;
 
@@ -94,6 +95,10 @@ impl Ground for MiniGround {
 
     async fn stop_bot(&self) {
         self.stage.write().await.stop_bot().await;
+    }
+
+    async fn lost(&self, _comment: CommentId) {
+        self.stage.read().await.settle().await.unwrap();
     }
 
     async fn kill_bot(&self) {
