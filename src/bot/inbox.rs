@@ -43,7 +43,12 @@ impl Bot {
         match arrival {
             None => Ok(Delivered::Ignored),
             Some(arrival) => {
-                self.take_in(arrival, true).await?;
+                // A task of its own: whoever delivers may be gone before the answer, and what is
+                // durable by then must reach the worker all the same.
+                let bot = Arc::clone(self);
+                tokio::spawn(async move { bot.take_in(arrival, true).await })
+                    .await
+                    .map_err(|_| SubmitError::Unhealthy)??;
                 Ok(Delivered::Accepted)
             }
         }

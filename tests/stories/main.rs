@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod hang_up;
 mod harness;
 mod miniature;
 mod request_approve;
