@@ -124,6 +124,7 @@ impl Bot {
 
     /// Makes an arrival durable and hands it to the worker. `edge`: refuse at once on a full queue.
     async fn take_in(self: &Arc<Self>, arrival: Arrival, edge: bool) -> Result<bool, SubmitError> {
+        let _expected = self.inbox.expect();
         let accepted = arrival.accepted.clone();
         let event = Event::Arrived(Box::new(arrival));
         let outcome = if edge {

@@ -5,6 +5,7 @@
 //! process id. It knows no story.
 
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,11 +19,11 @@ use ownergate::secret::file::write_secret_file;
 use ownergate::secret::token::random_hex;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::forge::RealForge;
 use crate::listener::Listener;
-use crate::server::free_port;
 use crate::shared::each_story;
 use crate::shared::ground::{Ground, People, bot_binary};
 use crate::shared::thread::plain_client;
@@ -46,6 +47,8 @@ pub(crate) struct RealGround {
     people: People,
     folder: TempDir,
     port: u16,
+    /// Bound to the port and never listening, so that nobody else gets it while the bot is away.
+    _kept: TcpSocket,
     bot: Mutex<Option<Child>>,
     /// Stands in the bot's place while it is stopped, so that a delivery is lost for certain: forges
     /// send late, maybe only when the bot is there again.
@@ -56,7 +59,11 @@ impl RealGround {
     /// Starts a forge, sets the bot up as its guide says, and starts it.
     pub(crate) async fn begin() -> Self {
         let forge = RealForge::start().await.unwrap();
-        let port = free_port().unwrap();
+        let kept = TcpSocket::new_v4().unwrap();
+        kept.set_reuseaddr(true).unwrap();
+        kept.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            .unwrap();
+        let port = kept.local_addr().unwrap().port();
         let hook = format!("http://127.0.0.1:{port}/hooks/kan");
         forge.webhook(&hook, HOOK_SECRET).await.unwrap();
         let people = People {
@@ -72,6 +79,7 @@ impl RealGround {
             forge,
             people,
             port,
+            _kept: kept,
             bot: Mutex::default(),
             nobody: AsyncMutex::default(),
         };

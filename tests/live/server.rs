@@ -193,7 +193,7 @@ async fn first_answer(
 }
 
 /// A port that nobody used a moment ago.
-pub(crate) fn free_port() -> anyhow::Result<u16> {
+fn free_port() -> anyhow::Result<u16> {
     let socket =
         std::net::TcpListener::bind(("127.0.0.1", 0)).context("cannot open a loopback port")?;
     Ok(socket.local_addr()?.port())
