@@ -67,6 +67,18 @@ struct Inner {
     items: BTreeMap<Id, Item>,
     lanes: BTreeMap<Lane, BTreeSet<Id>>,
     parked: BTreeSet<Id>,
+    expected: usize,
+}
+
+/// Something is on its way into a schedule, which is not idle until this is dropped.
+#[derive(Debug)]
+pub struct Expected<'a>(&'a Schedule);
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.0.lock().expected -= 1;
+        self.0.wake();
+    }
 }
 
 /// Items, lanes and times.
@@ -97,6 +109,12 @@ impl Schedule {
     fn wake(&self) {
         self.moved.send_modify(|count| *count += 1);
         self.changed.notify_one();
+    }
+
+    /// Says that something may be added soon: it is being written down.
+    pub fn expect(&self) -> Expected<'_> {
+        self.lock().expected += 1;
+        Expected(self)
     }
 
     /// Adds an item unless it is known.
@@ -225,13 +243,14 @@ impl Schedule {
         self.lock().items.values().next().map(|item| item.added)
     }
 
-    /// True if nothing is running and nothing could be.
+    /// True if nothing is running, nothing could be, and nothing is on its way.
     pub fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
-        !inner
-            .items
-            .iter()
-            .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
+        inner.expected == 0
+            && !inner
+                .items
+                .iter()
+                .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
     }
 
     /// Counts up with every change.

@@ -10,13 +10,17 @@ mod check;
 mod end;
 mod foreign_text;
 mod ghosts;
+mod hang_up;
 mod harness;
 mod leak;
+mod miniature;
 mod not_counted;
 mod quorum;
 mod read;
 mod request_approve;
 mod revoke;
+#[path = "../shared/mod.rs"]
+mod shared;
 mod silence;
 mod stop;
 mod two_boards;
