@@ -184,6 +184,7 @@ fn assemble(
 ) -> Bot {
     let clock = settings.clock.clone();
     let now = clock.now();
+    let last_line = opened.last_time().unwrap_or(now);
     Bot {
         core: Core::start(opened, policy),
         gatherer: Gatherer {
@@ -204,7 +205,8 @@ fn assemble(
         metrics: Arc::clone(&gateway.metrics),
         usage: Default::default(),
         started: now,
-        last_line: now,
+        clock_at_start: (now, settings.clock.monotonic()),
+        last_line,
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Bot {
     pub usage: Usage,
     /// When this process began.
     pub started: Timestamp,
+    /// Wall time and monotonic time when this process began.
+    pub clock_at_start: (Timestamp, Duration),
     /// The time of the journal's last line when this process began.
     pub last_line: Timestamp,
 }

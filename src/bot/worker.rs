@@ -60,7 +60,7 @@ pub fn load(bot: &Bot, schedule: &Schedule) -> Result<usize, crate::store::Store
 pub fn add(bot: &Bot, schedule: &Schedule, line: u64, accepted: &Accepted) {
     let thread = accepted.thread();
     let lane = if accepted.urgent {
-        Lane::Urgent(thread)
+        Lane::Urgent
     } else {
         Lane::Ordered(thread)
     };

@@ -3,5 +3,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod another_credential;
+mod approve;
+mod ask;
+mod check;
+mod end;
+mod foreign_text;
+mod ghosts;
+mod hang_up;
 mod harness;
+mod leak;
+mod miniature;
+mod not_counted;
+mod quorum;
+mod read;
 mod request_approve;
+mod revoke;
+#[path = "../shared/mod.rs"]
+mod shared;
+mod silence;
+mod stop;
+mod two_boards;
