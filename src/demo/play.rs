@@ -180,11 +180,9 @@ impl Play {
 
     /// The line that approves the request, as the bot gives it.
     pub(super) fn approve_line(&self) -> anyhow::Result<String> {
-        let summary = self.replies().into_iter().map(|body| block(&body));
-        let summary = summary
-            .filter(|block| block["kind"] == "request")
-            .next_back();
-        summary
+        let mut blocks = self.replies().into_iter().map(|body| block(&body));
+        blocks
+            .rfind(|block| block["kind"] == "request")
             .and_then(|block| Some(block["approve"].as_str()?.to_owned()))
             .context("the bot's summary gives no line that approves it")
     }

@@ -11,10 +11,9 @@ use crate::secret::seal::unseal_any;
 /// Opens, activates, checks.
 pub(in super::super) async fn use_it(play: &mut Play) -> anyhow::Result<()> {
     play.act("the agent opens it, resource servers check it")?;
-    let comments = play.replies().into_iter();
+    let mut comments = play.replies().into_iter();
     let comment = comments
-        .filter(|body| block(body)["kind"] == "credential")
-        .next_back()
+        .rfind(|body| block(body)["kind"] == "credential")
         .context("there is no credential in the thread")?;
     let sealed = sealed_file_in(comment.as_bytes())?;
     let token = unseal_any(std::slice::from_ref(&play.key), &sealed)?;
