@@ -3,5 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod answers;
+mod crash;
+mod edited;
+mod flood;
+mod forged;
 mod harness;
+mod harness_edges;
+mod outages;
+mod replay;
 mod request_approve;
+mod start;
+mod voice;
