@@ -99,7 +99,12 @@ fn grow(
         display_name: request.display_name.clone(),
         thread: said.thread,
         requester: request.asker().unwrap_or(said.author),
-        owner: said.author,
+        owner: request
+            .approvals
+            .iter()
+            .map(|approval| approval.approver)
+            .find(|user| grant.approvers().contains(user))
+            .unwrap_or(said.author),
         scopes: grant.scopes().clone(),
         resources: wanted.resources.clone(),
         modes: wanted.modes.clone(),
