@@ -354,3 +354,6 @@ pub fn could_approve<'a>(
         })
         .map(|(user, _)| *user)
 }
+
+#[cfg(test)]
+mod tests;

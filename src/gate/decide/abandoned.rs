@@ -16,7 +16,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, line: u64, why: &str, quarantined: b
         return;
     };
     draft.remove(Key::inbox(line));
-    comment::forget(draft, &accepted);
+    comment::forget(draft, &accepted, quarantined);
     let code = if quarantined {
         "quarantined"
     } else {

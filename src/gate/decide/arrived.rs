@@ -89,6 +89,8 @@ fn once(
         return;
     }
     if !may_speak(draft, board, accepted, spoken.unverified_author) {
+        // Whoever becomes an owner later has not said it as one.
+        seen.many = true;
         draft.put(key, &seen);
         draft.answer(Answer::Taken(Taken::Stranger));
         return;
@@ -187,16 +189,14 @@ fn leaks(draft: &mut Draft<'_>, arrival: &Arrival) {
                 }
             }
             Leak::AgeKey(recipient) => {
-                lifecycle::burn_recipient(draft, recipient, thread);
-                draft.entry(
-                    Entry::new(
-                        "age_key_leaked",
-                        Actor::Bot,
-                        "a secret age key stood in a text of this thread",
-                    )
-                    .in_thread(thread)
-                    .with_facts(json!({ "recipient": recipient })),
-                );
+                if lifecycle::burn_recipient(draft, recipient, thread) {
+                    let text = "a secret age key stood in a text of this thread";
+                    draft.entry(
+                        Entry::new("age_key_leaked", Actor::Bot, text)
+                            .in_thread(thread)
+                            .with_facts(json!({ "recipient": recipient })),
+                    );
+                }
             }
         }
     }

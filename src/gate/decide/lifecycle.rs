@@ -300,13 +300,14 @@ pub(super) fn revoke_leaked(draft: &mut Draft<'_>, check: &Check, seen_in: Threa
 }
 
 /// A secret age key stood in a text: nothing is sealed to its recipient any more, open requests with
-/// it are void, and credentials sealed to it that were not used yet are revoked.
-pub(super) fn burn_recipient(draft: &mut Draft<'_>, recipient: &str, seen_in: ThreadKey) {
+/// it are void, and credentials sealed to it that were not used yet are revoked. True if it was not
+/// burnt before.
+pub(super) fn burn_recipient(draft: &mut Draft<'_>, recipient: &str, seen_in: ThreadKey) -> bool {
     draft.use_reserve();
     let key = Key::recipient(recipient);
     let mut state: RecipientState = draft.get_or_default(&key);
     if state.burnt.is_some() {
-        return;
+        return false;
     }
     state.burnt = Some(draft.now());
     draft.put(key, &state);
@@ -335,4 +336,5 @@ pub(super) fn burn_recipient(draft: &mut Draft<'_>, recipient: &str, seen_in: Th
         let text = "A secret age key stood in a text here. Its recipient is burnt: open requests with it are void. Make a new key and ask anew.";
         draft.tell(seen_in, text, None);
     }
+    true
 }

@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
-use super::super::ids::ThreadKey;
+use super::super::ids::{ThreadKey, UserId};
 use super::super::key::Key;
 use super::super::policy::{Board, Gate, Policy};
 use super::super::reply::escape::login;
 use super::super::reply::reasons::codes;
+use super::super::thread::BoardState;
 use super::super::time::span;
 use super::Draft;
 
@@ -34,6 +35,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     draft.cause("policy", json!({ "hash": policy.hash() }));
     draft.outcome("policy", "changed");
     draft.put(Key::policy(), policy);
+    if let Some(before) = &before {
+        end_login_holds(draft, before, policy);
+    }
     let mut words = Vec::new();
     for (repository, board) in &policy.boards {
         let old = before.as_ref().and_then(|before| before.board(*repository));
@@ -83,6 +87,29 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
             json!({ "before": before.map(|before| before.hash()), "now": policy.hash() }),
         ),
     );
+}
+
+/// A hold says that an owner's login is not what the config says. Where the config says another one
+/// now, or names the owner no more, it is out of date; the owner's next approval looks anew.
+fn end_login_holds(draft: &mut Draft<'_>, before: &Policy, now: &Policy) {
+    let login = |policy: &Policy, repository, name: &str| {
+        let user = UserId(name.strip_prefix("login:")?.parse().ok()?);
+        let owner = policy.board(repository)?.owner(user)?;
+        Some(owner.login.clone())
+    };
+    for repository in now.boards.keys() {
+        let key = Key::board(*repository);
+        let mut state: BoardState = draft.get_or_default(&key);
+        let held = state.holds.len();
+        state.holds.retain(|name, _| {
+            let configured = login(now, *repository, name);
+            !name.starts_with("login:")
+                || (configured.is_some() && configured == login(before, *repository, name))
+        });
+        if state.holds.len() < held {
+            draft.put(key, &state);
+        }
+    }
 }
 
 fn differences(old: &Board, new: &Board) -> Vec<Difference> {

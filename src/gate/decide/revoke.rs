@@ -70,12 +70,16 @@ fn meant(draft: &Draft<'_>, said: &Said<'_>, words: &Words) -> Meant {
         let identity = owner
             .filter(|owner| owner.repository == repository)
             .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity)));
-        if let Some(identity) = identity {
-            return Meant::Identity(Box::new(identity), 1);
-        }
         let naming: OpenRequests = draft.get_or_default(&Key::naming(repository, &slug));
-        if !naming.requests.is_empty() {
-            return Meant::Asked(slug, naming.requests.into_iter().collect());
+        let asked = !naming.requests.is_empty();
+        match identity {
+            Some(identity) if identity.is_living() || !asked => {
+                return Meant::Identity(Box::new(identity), 1);
+            }
+            Some(_) | None if asked => {
+                return Meant::Asked(slug, naming.requests.into_iter().collect());
+            }
+            Some(_) | None => {}
         }
     }
     let mut living = lifecycle::living_in(draft, said.thread);
