@@ -155,7 +155,8 @@ pub struct Seen {
     pub first: Hash,
     /// When it was received.
     pub at: Timestamp,
-    /// True once any other body was seen: worthless for requests and approvals from then on.
+    /// True once any other body was seen, or it came from somebody who could not speak here then:
+    /// worthless for requests and approvals from then on.
     pub many: bool,
     /// True once a decision was made on a re-read body that equals the delivered one.
     pub used: bool,
@@ -169,6 +170,9 @@ pub struct Seen {
     pub own: bool,
     /// True once its author was told that it was caught up and has to be repeated.
     pub told: bool,
+    /// True once something wrong with it was said or acted on, so that a replay says it no more.
+    #[serde(default)]
+    pub explained: bool,
 }
 
 fn delivery(issue: IssueNumber, body: &Hash) -> String {
@@ -187,6 +191,7 @@ impl Seen {
             quarantined: BTreeSet::new(),
             own: false,
             told: false,
+            explained: false,
         }
     }
 

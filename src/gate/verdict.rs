@@ -355,3 +355,6 @@ pub fn could_approve<'a>(
         })
         .map(|(user, _)| *user)
 }
+
+#[cfg(test)]
+mod tests;

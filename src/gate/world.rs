@@ -123,14 +123,23 @@ impl World {
         }
     }
 
-    /// Writes a record whole.
+    /// Writes a record whole. What stood there is loaded first, so that only what really changes is
+    /// written and both ways of loading give the same decision.
     pub fn put<T: Record>(&mut self, key: Key, record: &T) {
+        self.want(&key);
         self.changed.insert(key, Some(encode(record)));
     }
 
     /// Removes a record.
     pub fn remove(&mut self, key: Key) {
+        self.want(&key);
         self.changed.insert(key, None);
+    }
+
+    fn want(&mut self, key: &Key) {
+        if !self.known.contains_key(key) {
+            self.wanted.get_mut().insert(key.clone());
+        }
     }
 
     /// What was asked for and not loaded.

@@ -84,6 +84,9 @@ fn once(
     }
     if !may_speak(draft, board, accepted, spoken.unverified_author) {
         if spoken.text.to_ascii_lowercase().contains("/gate") {
+            // Whoever becomes an owner later has not said it as one.
+            seen.many = true;
+            draft.put(key, &seen);
             draft.answer(Answer::Taken(Taken::Stranger));
         }
         return;

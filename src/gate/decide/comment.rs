@@ -284,12 +284,19 @@ fn nobody(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: &Sp
 fn said_again(draft: &mut Draft<'_>, mut said: Said<'_>, now: &Hash, reading: Reading) {
     let key = Key::seen(said.accepted.repository, said.subject);
     if !may_be_answered(draft, &said) {
+        // Used up all the same: whoever becomes an owner later has not said it as one.
+        said.seen.used |= now == said.body;
+        draft.put(key, &said.seen);
         return draft.outcome("comment", "stranger");
     }
     if now != said.body {
         said.seen.sight(now);
+        let known = std::mem::replace(&mut said.seen.explained, true);
         draft.put(key, &said.seen);
         draft.outcome("comment", "changed");
+        if known {
+            return;
+        }
         draft.explain(
             said.thread,
             "A command here was changed before I could read it again; it did nothing. Post it as a new comment.",
@@ -391,15 +398,23 @@ pub(super) fn forget(draft: &mut Draft<'_>, accepted: &Accepted, line: u64, quar
     }
 }
 
-/// A pointer to the edited-comment case, which is a look and not a text.
+/// An edited comment that reads like a command; said once, however often it is edited.
 pub(super) fn edited_command(draft: &mut Draft<'_>, thread: ThreadKey, look: &Look, share: Share) {
-    if matches!(
-        look,
-        Look::Edited {
-            like_command: true,
-            ..
+    if let Look::Edited {
+        like_command: true,
+        comment,
+        body,
+    } = look
+    {
+        let key = Key::seen(thread.repository, Subject::Comment(comment.0));
+        let now = draft.now();
+        let mut seen = draft
+            .get::<Seen>(&key)
+            .unwrap_or_else(|| Seen::new(body.clone(), now));
+        if std::mem::replace(&mut seen.explained, true) {
+            return;
         }
-    ) {
+        draft.put(key, &seen);
         draft.explain(
             thread,
             "An edited comment never becomes a command. Post the line as a new comment.",

@@ -138,13 +138,14 @@ fn write(
 ) {
     let new = identity.credentials.is_empty();
     identity.credentials.push(credential.number);
+    // Written before the list is shortened: a credential that is not there yet looks ended.
+    draft.put(Key::credential(credential.number), credential);
     forget_ended(draft, &mut identity);
     identity.recent.push(
         draft.now(),
         "credential_issued",
         &format!("{} for {}", credential.number, request.number),
     );
-    draft.put(Key::credential(credential.number), credential);
     draft.put(Key::grant(request.number), record);
     draft.put(Key::identity(identity.number), &identity);
     lifecycle::write_checks(draft, &identity);

@@ -234,13 +234,19 @@ fn stray(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &Re
     let ReadComment::Found(found) = read else {
         return;
     };
-    let own = draft
-        .get::<Seen>(&Key::seen(thread.repository, Subject::Comment(comment.0)))
-        .is_some_and(|seen| seen.own);
-    let ours = own || found.marked || found.author != Some(draft.given.policy.bot);
+    let key = Key::seen(thread.repository, Subject::Comment(comment.0));
+    let mut seen = draft
+        .get::<Seen>(&key)
+        .unwrap_or_else(|| Seen::new(found.body.clone(), draft.now()));
+    let ours = seen.own || found.marked || found.author != Some(draft.given.policy.bot);
     if ours || found.issue != thread.issue {
         return;
     }
+    // Acted on once: requests that are asked later do not fall by a replay.
+    if std::mem::replace(&mut seen.explained, true) {
+        return;
+    }
+    draft.put(key, &seen);
     draft.entry(
         Entry::new(
             "stray_comment",

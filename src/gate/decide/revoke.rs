@@ -85,9 +85,6 @@ fn meant(draft: &Draft<'_>, said: &Said<'_>, words: &Words) -> Meant {
         let identity = owner
             .filter(|owner| owner.repository == repository)
             .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity)));
-        if let Some(identity) = identity {
-            return Meant::Identity(Box::new(identity), 1);
-        }
         let naming: OpenRequests = draft.get_or_default(&Key::naming(repository, &slug));
         let open: Vec<RequestNumber> = naming
             .requests
@@ -96,9 +93,15 @@ fn meant(draft: &Draft<'_>, said: &Said<'_>, words: &Words) -> Meant {
             .filter(|request| request.is_open(draft.now()))
             .map(|request| request.number)
             .collect();
-        if !open.is_empty() {
-            let only = only_living(draft, said).map(Box::new);
-            return Meant::Asked(slug, open, only);
+        match identity {
+            Some(identity) if identity.is_living() || open.is_empty() => {
+                return Meant::Identity(Box::new(identity), 1);
+            }
+            Some(_) | None if !open.is_empty() => {
+                let only = only_living(draft, said).map(Box::new);
+                return Meant::Asked(slug, open, only);
+            }
+            Some(_) | None => {}
         }
     }
     match only_living(draft, said) {
