@@ -125,6 +125,7 @@ pub(super) struct Line {
 /// A forge, a store and the core between them.
 pub(super) struct Story {
     pub policy: Policy,
+    in_force: (Arc<Policy>, Hash),
     pub forge: Forge,
     pub records: BTreeMap<Key, Value>,
     pub now: Timestamp,
@@ -148,6 +149,7 @@ impl Story {
     pub(super) fn with(policy: Policy) -> Self {
         let mut story = Self {
             policy: policy.clone(),
+            in_force: (Arc::new(policy.clone()), policy.hash()),
             forge: Forge::new(),
             records: BTreeMap::new(),
             now: Timestamp::from_second(1_795_564_800).expect("within the calendar"),
@@ -171,8 +173,8 @@ impl Story {
         Given {
             now: self.now,
             seq: Seq(self.seq() + 1),
-            policy: Arc::new(self.policy.clone()),
-            policy_hash: self.policy.hash(),
+            policy: Arc::clone(&self.in_force.0),
+            policy_hash: self.in_force.1.clone(),
             low_space: self.low_space,
             clock: self.clock.clone(),
         }
@@ -268,6 +270,7 @@ impl Story {
     /// Another configuration is in force.
     pub(super) fn configure(&mut self, policy: Policy) {
         self.policy = policy.clone();
+        self.in_force = (Arc::new(policy.clone()), policy.hash());
         self.answer(&Event::Policy(Box::new(policy)));
         self.settle();
     }
