@@ -8,6 +8,7 @@ use crate::gate::effect::Effect;
 use crate::gate::event::EffectDone;
 use crate::gate::identity::{Identity, IdentityStatus};
 use crate::gate::ids::CommentId;
+use crate::gate::policy::{Board, Factor, KnownRequester, Owner, Requesters};
 use crate::gate::thread::{Counters, Installation};
 use crate::gate::world::encode;
 
@@ -116,7 +117,8 @@ fn cutting_the_policy_cuts_what_lives() {
     story.issue(kan(12));
     let whole = names(&["board:read", "card:write"]);
     assert_eq!(story.live(1), Some(whole.clone()));
-    let rows: [(fn(&mut crate::gate::policy::Board), Option<&[&str]>); 7] = [
+    type Row = (fn(&mut Board), Option<&'static [&'static str]>);
+    let rows: [Row; 7] = [
         (
             |board| {
                 board
@@ -171,6 +173,165 @@ fn cutting_the_policy_cuts_what_lives() {
     assert_eq!(story.live(1), None);
 }
 
+/// A change of the board, its words, and whether it lets more through.
+type Difference = (fn(&mut Board), &'static str, bool);
+
+const DIFFERENCES: [Difference; 22] = [
+    (
+        |board| {
+            board.scopes.insert("x".to_owned());
+        },
+        "scopes gained `x`",
+        true,
+    ),
+    (
+        |board| {
+            board.scopes.remove("deploy:run");
+        },
+        "scopes lost `deploy:run`",
+        false,
+    ),
+    (
+        |board| {
+            let owner = Owner {
+                login: "carol".to_owned(),
+                ..board.owners[&ALICE].clone()
+            };
+            board.owners.insert(CAROL, owner);
+        },
+        "carol is an owner",
+        true,
+    ),
+    (
+        |board| {
+            board.owners.remove(&ALICE);
+        },
+        "alice is no owner any more",
+        false,
+    ),
+    (
+        |board| board.owners.get_mut(&ALICE).unwrap().ceiling = Some(names(&["x"])),
+        "what alice may approve changed",
+        true,
+    ),
+    (
+        |board| board.owners.get_mut(&ALICE).unwrap().may_approve = false,
+        "what alice may approve changed",
+        false,
+    ),
+    (
+        |board| {
+            board.machine_accounts.insert(CAROL);
+        },
+        "who may ask changed",
+        true,
+    ),
+    (
+        |board| board.requesters = Requesters::Anyone,
+        "who may ask changed",
+        true,
+    ),
+    (
+        |board| {
+            board
+                .known_requesters
+                .insert(STRANGER, KnownRequester::default());
+        },
+        "who may ask changed",
+        true,
+    ),
+    (
+        |board| {
+            board.gates.remove("dev");
+        },
+        "gate `dev` is gone",
+        false,
+    ),
+    (
+        |board| {
+            board.gates.insert("x".to_owned(), gate(&[], 1));
+        },
+        "gate `x` is new",
+        true,
+    ),
+    (
+        |board| {
+            board
+                .gates
+                .get_mut("dev")
+                .unwrap()
+                .scopes
+                .insert("deploy:run".to_owned());
+        },
+        "gate `dev` gained `deploy:run`",
+        true,
+    ),
+    (
+        |board| {
+            board
+                .gates
+                .get_mut("dev")
+                .unwrap()
+                .scopes
+                .remove("board:read");
+        },
+        "gate `dev` lost `board:read`",
+        false,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().max_ttl = 172_800,
+        "gate `dev` allows 2d instead of 1d",
+        true,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().max_ttl = 60,
+        "gate `dev` allows 1m instead of 1d",
+        false,
+    ),
+    (
+        |board| board.gates.get_mut("staging").unwrap().quorum = 1,
+        "gate `staging` needs 1 owners instead of 2",
+        true,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().quorum = 2,
+        "gate `dev` needs 2 owners instead of 1",
+        false,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().self_approval = true,
+        "the conditions of gate `dev` changed",
+        true,
+    ),
+    (
+        |board| {
+            board
+                .gates
+                .get_mut("dev")
+                .unwrap()
+                .factors
+                .insert(Factor::Code);
+        },
+        "the conditions of gate `dev` changed",
+        false,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().factors.clear(),
+        "the conditions of gate `dev` changed",
+        true,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().cooling_off = Some(60),
+        "the conditions of gate `dev` changed",
+        false,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().judge_required = true,
+        "the conditions of gate `dev` changed",
+        false,
+    ),
+];
+
 #[test]
 fn a_policy_is_journaled_with_the_difference_and_boards_hear_what_got_wider() {
     let mut story = Story::new();
@@ -181,161 +342,7 @@ fn a_policy_is_journaled_with_the_difference_and_boards_hear_what_got_wider() {
         story.replies(kan(1)).is_empty(),
         "the first one is not told"
     );
-    type Change = fn(&mut crate::gate::policy::Board);
-    let rows: [(Change, &str, bool); 22] = [
-        (
-            |board| {
-                board.scopes.insert("x".to_owned());
-            },
-            "scopes gained `x`",
-            true,
-        ),
-        (
-            |board| {
-                board.scopes.remove("deploy:run");
-            },
-            "scopes lost `deploy:run`",
-            false,
-        ),
-        (
-            |board| {
-                let owner = crate::gate::policy::Owner {
-                    login: "carol".to_owned(),
-                    ..board.owners[&ALICE].clone()
-                };
-                board.owners.insert(CAROL, owner);
-            },
-            "carol is an owner",
-            true,
-        ),
-        (
-            |board| {
-                board.owners.remove(&ALICE);
-            },
-            "alice is no owner any more",
-            false,
-        ),
-        (
-            |board| board.owners.get_mut(&ALICE).unwrap().ceiling = Some(names(&["x"])),
-            "what alice may approve changed",
-            true,
-        ),
-        (
-            |board| board.owners.get_mut(&ALICE).unwrap().may_approve = false,
-            "what alice may approve changed",
-            false,
-        ),
-        (
-            |board| {
-                board.machine_accounts.insert(CAROL);
-            },
-            "who may ask changed",
-            true,
-        ),
-        (
-            |board| board.requesters = crate::gate::policy::Requesters::Anyone,
-            "who may ask changed",
-            true,
-        ),
-        (
-            |board| {
-                board.known_requesters.insert(STRANGER, Default::default());
-            },
-            "who may ask changed",
-            true,
-        ),
-        (
-            |board| {
-                board.gates.remove("dev");
-            },
-            "gate `dev` is gone",
-            false,
-        ),
-        (
-            |board| {
-                board.gates.insert("x".to_owned(), gate(&[], 1));
-            },
-            "gate `x` is new",
-            true,
-        ),
-        (
-            |board| {
-                board
-                    .gates
-                    .get_mut("dev")
-                    .unwrap()
-                    .scopes
-                    .insert("deploy:run".to_owned());
-            },
-            "gate `dev` gained `deploy:run`",
-            true,
-        ),
-        (
-            |board| {
-                board
-                    .gates
-                    .get_mut("dev")
-                    .unwrap()
-                    .scopes
-                    .remove("board:read");
-            },
-            "gate `dev` lost `board:read`",
-            false,
-        ),
-        (
-            |board| board.gates.get_mut("dev").unwrap().max_ttl = 172_800,
-            "gate `dev` allows 2d instead of 1d",
-            true,
-        ),
-        (
-            |board| board.gates.get_mut("dev").unwrap().max_ttl = 60,
-            "gate `dev` allows 1m instead of 1d",
-            false,
-        ),
-        (
-            |board| board.gates.get_mut("staging").unwrap().quorum = 1,
-            "gate `staging` needs 1 owners instead of 2",
-            true,
-        ),
-        (
-            |board| board.gates.get_mut("dev").unwrap().quorum = 2,
-            "gate `dev` needs 2 owners instead of 1",
-            false,
-        ),
-        (
-            |board| board.gates.get_mut("dev").unwrap().self_approval = true,
-            "the conditions of gate `dev` changed",
-            true,
-        ),
-        (
-            |board| {
-                board
-                    .gates
-                    .get_mut("dev")
-                    .unwrap()
-                    .factors
-                    .insert(crate::gate::policy::Factor::Code);
-            },
-            "the conditions of gate `dev` changed",
-            false,
-        ),
-        (
-            |board| board.gates.get_mut("dev").unwrap().factors.clear(),
-            "the conditions of gate `dev` changed",
-            true,
-        ),
-        (
-            |board| board.gates.get_mut("dev").unwrap().cooling_off = Some(60),
-            "the conditions of gate `dev` changed",
-            false,
-        ),
-        (
-            |board| board.gates.get_mut("dev").unwrap().judge_required = true,
-            "the conditions of gate `dev` changed",
-            false,
-        ),
-    ];
-    for (change, words, wider) in rows {
+    for (change, words, wider) in DIFFERENCES {
         let mut story = Story::new();
         story.reconfigure(KAN, change);
         let entry = story

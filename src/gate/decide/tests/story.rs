@@ -118,7 +118,6 @@ pub(super) fn policy() -> Policy {
 #[derive(Debug)]
 pub(super) struct Line {
     pub seq: u64,
-    pub now: Timestamp,
     pub decision: Decision,
 }
 
@@ -183,8 +182,15 @@ impl Story {
     /// Feeds one event, makes its decision in both ways, and commits it.
     pub(super) fn feed(&mut self, event: &Event) -> Step {
         let given = self.given();
-        let step = decide_with(event, &given, |key| self.records.get(key).cloned());
-        assert_same(&step, &self.with_every_record(event, &given));
+        let mut absent = BTreeSet::new();
+        let step = decide_with(event, &given, |key| {
+            let found = self.records.get(key).cloned();
+            if found.is_none() {
+                absent.insert(key.clone());
+            }
+            found
+        });
+        assert_same(&step, &self.with_every_record(event, &given, absent));
         match step {
             Step::Decided(decision) => {
                 let answer = decision.answer.clone();
@@ -203,12 +209,14 @@ impl Story {
         }
     }
 
-    /// The same decision by a world that holds every record: what it asks for still is absent.
-    fn with_every_record(&self, event: &Event, given: &Given) -> Step {
+    /// The same decision by a world that holds every record, and knows what is absent: what it asks
+    /// for still is absent, too.
+    fn with_every_record(&self, event: &Event, given: &Given, absent: BTreeSet<Key>) -> Step {
         let mut known: BTreeMap<Key, Option<Value>> = self
             .records
             .iter()
             .map(|(key, value)| (key.clone(), Some(value.clone())))
+            .chain(absent.into_iter().map(|key| (key, None)))
             .collect();
         loop {
             match decide(World::new(known.clone()), event, given) {
@@ -245,11 +253,7 @@ impl Story {
             let place = u32::try_from(place).expect("a decision has few effects");
             self.records.insert(Key::outbox(seq, place), encode(effect));
         }
-        self.lines.push(Line {
-            seq,
-            now: self.now,
-            decision,
-        });
+        self.lines.push(Line { seq, decision });
     }
 
     /// What whoever fed an event is told.
@@ -264,7 +268,7 @@ impl Story {
 
     /// Time passes.
     pub(super) fn pass(&mut self, seconds: i64) {
-        self.now = self.now + SignedDuration::from_secs(seconds);
+        self.now += SignedDuration::from_secs(seconds);
     }
 
     /// Another configuration is in force.
