@@ -201,7 +201,8 @@ fn deny_wins_and_silence_denies() {
 #[test]
 fn a_gate_that_asks_for_more_than_a_comment_cannot_be_checked() {
     assert_eq!(cannot_check(&gate(1)), None);
-    let changes: [(fn(&mut Gate), &str); 6] = [
+    type Row = (fn(&mut Gate), &'static str);
+    let changes: [Row; 6] = [
         (|gate| gate.factors.clear(), "no factor at all"),
         (
             |gate| {

@@ -97,7 +97,8 @@ fn a_gate_that_cannot_be_checked_is_shut_from_the_start() {
 #[test]
 fn what_stands_wrong_on_the_forge_is_refused() {
     let line = request_line("codex-*", "board:read", "dev");
-    let cases: [(fn(&mut Story), &str); 4] = [
+    type Row = (fn(&mut Story), &'static str);
+    let cases: [Row; 4] = [
         (
             |story| {
                 story.forge.issues.get_mut(&kan(12)).unwrap().open = false;

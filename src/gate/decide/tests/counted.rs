@@ -66,7 +66,8 @@ fn who_asks_cannot_approve() {
 
 #[test]
 fn where_things_are_wrong_on_the_forge() {
-    let cases: [(fn(&mut Story), &str); 3] = [
+    type Row = (fn(&mut Story), &'static str);
+    let cases: [Row; 3] = [
         (
             |story| {
                 story.forge.issues.get_mut(&kan(12)).unwrap().open = false;

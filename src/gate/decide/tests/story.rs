@@ -122,13 +122,13 @@ pub(super) fn policy() -> Policy {
 #[derive(Debug)]
 pub(super) struct Line {
     pub seq: u64,
-    pub now: Timestamp,
     pub decision: Decision,
 }
 
 /// A forge, a store and the core between them.
 pub(super) struct Story {
     pub policy: Policy,
+    in_force: (Arc<Policy>, Hash),
     pub forge: Forge,
     pub records: BTreeMap<Key, Value>,
     pub now: Timestamp,
@@ -152,6 +152,7 @@ impl Story {
     pub(super) fn with(policy: Policy) -> Self {
         let mut story = Self {
             policy: policy.clone(),
+            in_force: (Arc::new(policy.clone()), policy.hash()),
             forge: Forge::new(),
             records: BTreeMap::new(),
             now: Timestamp::from_second(1_795_564_800).expect("within the calendar"),
@@ -175,8 +176,8 @@ impl Story {
         Given {
             now: self.now,
             seq: Seq(self.seq() + 1),
-            policy: Arc::new(self.policy.clone()),
-            policy_hash: self.policy.hash(),
+            policy: Arc::clone(&self.in_force.0),
+            policy_hash: self.in_force.1.clone(),
             low_space: self.low_space,
             clock: self.clock.clone(),
         }
@@ -185,8 +186,15 @@ impl Story {
     /// Feeds one event, makes its decision in both ways, and commits it.
     pub(super) fn feed(&mut self, event: &Event) -> Step {
         let given = self.given();
-        let step = decide_with(event, &given, |key| self.records.get(key).cloned());
-        assert_same(&step, &self.with_every_record(event, &given));
+        let mut absent = BTreeSet::new();
+        let step = decide_with(event, &given, |key| {
+            let found = self.records.get(key).cloned();
+            if found.is_none() {
+                absent.insert(key.clone());
+            }
+            found
+        });
+        assert_same(&step, &self.with_every_record(event, &given, absent));
         match step {
             Step::Decided(decision) => {
                 let answer = decision.answer.clone();
@@ -205,12 +213,14 @@ impl Story {
         }
     }
 
-    /// The same decision by a world that holds every record: what it asks for still is absent.
-    fn with_every_record(&self, event: &Event, given: &Given) -> Step {
+    /// The same decision by a world that holds every record, and knows what is absent: what it asks
+    /// for still is absent, too.
+    fn with_every_record(&self, event: &Event, given: &Given, absent: BTreeSet<Key>) -> Step {
         let mut known: BTreeMap<Key, Option<Value>> = self
             .records
             .iter()
             .map(|(key, value)| (key.clone(), Some(value.clone())))
+            .chain(absent.into_iter().map(|key| (key, None)))
             .collect();
         loop {
             match decide(World::new(known.clone()), event, given) {
@@ -247,11 +257,7 @@ impl Story {
             let place = u32::try_from(place).expect("a decision has few effects");
             self.records.insert(Key::outbox(seq, place), encode(effect));
         }
-        self.lines.push(Line {
-            seq,
-            now: self.now,
-            decision,
-        });
+        self.lines.push(Line { seq, decision });
     }
 
     /// What whoever fed an event is told.
@@ -266,12 +272,13 @@ impl Story {
 
     /// Time passes.
     pub(super) fn pass(&mut self, seconds: i64) {
-        self.now = self.now + SignedDuration::from_secs(seconds);
+        self.now += SignedDuration::from_secs(seconds);
     }
 
     /// Another configuration is in force.
     pub(super) fn configure(&mut self, policy: Policy) {
         self.policy = policy.clone();
+        self.in_force = (Arc::new(policy.clone()), policy.hash());
         self.answer(&Event::Policy(Box::new(policy)));
         self.settle();
     }

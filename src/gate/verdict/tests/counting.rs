@@ -406,7 +406,8 @@ fn every_reason_is_named_at_once() {
 
 #[test]
 fn what_is_within_the_limits_is_counted() {
-    let rows: [(&str, fn(&mut Facts)); 9] = [
+    type Row = (&'static str, fn(&mut Facts));
+    let rows: [Row; 9] = [
         ("narrower", |facts| {
             facts.restated.scopes.remove("card:write");
             facts.restated.ttl = 1;

@@ -388,7 +388,8 @@ fn its_own_requester_may_ask_for_a_revoked_or_an_expired_one_again() {
 /// requested ∩ restated ∩ gate ∩ board ∩ ceiling: each alone cuts.
 #[test]
 fn every_ceiling_cuts_what_is_granted() {
-    let rows: [(&str, fn(&mut Facts)); 5] = [
+    type Row = (&'static str, fn(&mut Facts));
+    let rows: [Row; 5] = [
         ("restated", |facts| {
             facts.request.approvals[0].scopes = names(&["board:read"]);
         }),
