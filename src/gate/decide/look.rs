@@ -165,7 +165,8 @@ pub(super) fn foreign_voice(draft: &mut Draft<'_>, thread: ThreadKey) {
         .map(ToString::to_string)
         .collect();
     if !void.is_empty() {
-        let text = format!("**Void: {}**: {why}. Ask anew.", void.join(", "));
+        let are = if void.len() == 1 { "is" } else { "are" };
+        let text = format!("**{} {are} void**: {why}. Ask anew.", void.join(" and "));
         draft.tell(thread, &text, None);
     }
 }

@@ -12,9 +12,10 @@ use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::ids::{RepositoryId, ThreadKey, UserId};
 use super::super::key::Key;
-use super::super::policy::{Board, Client, Gate, Policy, Requesters};
+use super::super::policy::{Board, Gate, Policy, Requesters};
 use super::super::reply::escape::login;
 use super::super::reply::reasons::codes;
+use super::super::thread::BoardState;
 use super::super::time::span;
 use super::Draft;
 
@@ -36,6 +37,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     draft.put(Key::policy(), policy);
     let mut words = Vec::new();
     for (repository, board) in &policy.boards {
+        end_holds(draft, board);
         let differences = on_board(before.as_ref(), policy, board);
         let wider: Vec<String> = differences
             .iter()
@@ -78,6 +80,15 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     );
 }
 
+/// A hold that the configuration has overtaken is dropped; it held nothing any more.
+fn end_holds(draft: &mut Draft<'_>, board: &Board) {
+    let key = Key::board(board.repository_id);
+    if let Some(mut state) = draft.get::<BoardState>(&key) {
+        state.holds.retain(|_, hold| hold.expected(board).is_some());
+        draft.put(key, &state);
+    }
+}
+
 /// What is different for one board: its own rules, and the installation's that concern it.
 fn on_board(before: Option<&Policy>, policy: &Policy, board: &Board) -> Vec<Difference> {
     let Some(before) = before else {
@@ -115,30 +126,28 @@ fn lives(old: &Policy, new: &Policy) -> Vec<Difference> {
     .collect()
 }
 
-/// Who may ask whether this board's tokens are alive.
+/// Who may ask whether this board's tokens are alive; of a gate that is gone there are none.
 fn clients(old: &Policy, new: &Policy, board: RepositoryId) -> Vec<Difference> {
-    let seen = |policy: &Policy, client: &Client| -> BTreeSet<String> {
-        policy
-            .board(board)
-            .map(|rules| {
-                let gates = rules.gates.keys();
-                let seen = gates.filter(|gate| client.sees(rules, gate));
-                seen.cloned().collect()
-            })
-            .unwrap_or_default()
+    let gates: BTreeSet<&String> = match new.board(board) {
+        Some(board) => board.gates.keys().collect(),
+        None => BTreeSet::new(),
+    };
+    let sees = |policy: &Policy, name: &String| -> BTreeSet<String> {
+        match (policy.clients.get(name), policy.board(board)) {
+            (Some(client), Some(board)) => gates
+                .iter()
+                .filter(|gate| client.sees(board, gate))
+                .map(|gate| (*gate).clone())
+                .collect(),
+            _ => BTreeSet::new(),
+        }
     };
     let names: BTreeSet<&String> = old.clients.keys().chain(new.clients.keys()).collect();
     names
         .into_iter()
         .flat_map(|name| {
-            let of = |policy: &Policy| {
-                policy
-                    .clients
-                    .get(name)
-                    .map(|client| seen(policy, client))
-                    .unwrap_or_default()
-            };
-            sets(&format!("what client `{name}` sees"), &of(old), &of(new))
+            let what = format!("what client `{name}` sees");
+            sets(&what, &sees(old, name), &sees(new, name))
         })
         .collect()
 }
@@ -233,14 +242,16 @@ fn owners(old: &Board, new: &Board) -> Vec<Difference> {
 /// Who may ask, how much at once, and whose keys are vouched for.
 fn requesters(old: &Board, new: &Board) -> Vec<Difference> {
     let mut all = Vec::new();
-    let who = |board: &Board| -> BTreeSet<UserId> {
-        let known = board.known_requesters.keys();
-        known.chain(&board.machine_accounts).copied().collect()
-    };
-    let (had, has) = (who(old), who(new));
-    let opened = new.requesters == Requesters::Anyone;
-    if old.requesters != new.requesters || had != has {
-        let wider = (opened && old.requesters != new.requesters) || !has.is_subset(&had);
+    let known =
+        |board: &Board| -> BTreeSet<UserId> { board.known_requesters.keys().copied().collect() };
+    let changed = old.requesters != new.requesters
+        || old.machine_accounts != new.machine_accounts
+        || known(old) != known(new);
+    if changed {
+        let anyone = new.requesters == Requesters::Anyone && old.requesters != new.requesters;
+        let wider = anyone
+            || !new.machine_accounts.is_subset(&old.machine_accounts)
+            || !known(new).is_subset(&known(old));
         all.push(difference(wider, "who may ask changed".to_owned()));
     }
     // A machine account can never approve: one that is none any more may be an owner now.

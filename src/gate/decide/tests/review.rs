@@ -27,9 +27,7 @@ fn seen_otherwise(story: &mut Story, subject: Subject) {
     let key = Key::seen(KAN, subject);
     let mut seen: Seen = story.record(&key).unwrap();
     seen.many = true;
-    story
-        .records
-        .insert(key, crate::gate::world::encode(&seen));
+    story.records.insert(key, crate::gate::world::encode(&seen));
 }
 
 /// How an identity stands.

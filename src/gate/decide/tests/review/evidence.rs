@@ -189,10 +189,16 @@ fn a_hold_ends_when_the_config_knows_the_login_or_the_owner_no_more() {
     let held = || {
         let mut story = Story::new();
         story.ask(kan(12));
-        story.forge.logins.insert(ALICE, "www.evil.example".to_owned());
+        story
+            .forge
+            .logins
+            .insert(ALICE, "www.evil.example".to_owned());
         story.approve(kan(12), ALICE, 1);
         let told = story.replies(kan(12)).join("\n");
-        assert!(told.contains("**Widening is held on this board**"), "{told}");
+        assert!(
+            told.contains("**Widening is held on this board**"),
+            "{told}"
+        );
         assert!(told.contains("`www.evil.example`"));
         story.approve(kan(12), PIOTR, 1);
         assert_eq!(story.last_code(kan(12)), "held");

@@ -123,7 +123,10 @@ fn an_edited_comment_pauses_and_ends_nothing() {
     assert_eq!(word(&story, "codex-kan-12"), "paused");
     assert_eq!(story.live(1), None);
     let said = story.last_reply(kan(12));
-    assert!(said.contains("is paused") && said.contains("as a new comment"), "{said}");
+    assert!(
+        said.contains("is paused") && said.contains("as a new comment"),
+        "{said}"
+    );
     // A new comment ends it.
     story.say(kan(12), ALICE, "/gate revoke codex-kan-12");
     assert_eq!(word(&story, "codex-kan-12"), "revoked");
@@ -174,7 +177,11 @@ fn a_burnt_key_is_told_where_it_matters_and_nowhere_else() {
     assert_eq!((story.word(1), story.word(2)), ("void", "void"));
     assert!(story.last_reply(kan(12)).starts_with("**R1 is void**"));
     assert!(story.last_reply(ops(12)).starts_with("**R2 is void**"));
-    assert!(story.last_reply(kan(13)).starts_with("A secret age key stood"));
+    assert!(
+        story
+            .last_reply(kan(13))
+            .starts_with("A secret age key stood")
+    );
 
     let mut story = Story::new();
     story.ask(ops(12));
@@ -223,7 +230,11 @@ fn looks_at_what_nothing_rests_on_are_not_kept() {
     let taken = story.arrive(story.trigger(kan(12), Look::Issue));
     assert_eq!(taken, Taken::Nothing);
     // A request that is not decided yet needs no look: its decision reads the issue again.
-    let id = story.write(kan(13), CODEX, &request_line("codex-*", "board:read", "dev"));
+    let id = story.write(
+        kan(13),
+        CODEX,
+        &request_line("codex-*", "board:read", "dev"),
+    );
     story.arrive(story.delivery(id));
     story.forge.issues.get_mut(&kan(13)).unwrap().open = false;
     assert_eq!(
