@@ -170,6 +170,9 @@ pub struct Seen {
     pub own: bool,
     /// True once its author was told that it was caught up and has to be repeated.
     pub told: bool,
+    /// True once it came from somebody who could not speak here then: only narrowing is heard in it.
+    #[serde(default)]
+    pub unheard: bool,
     /// True once something wrong with it was said or acted on, so that a replay says it no more.
     #[serde(default)]
     pub explained: bool,
@@ -191,6 +194,7 @@ impl Seen {
             quarantined: BTreeSet::new(),
             own: false,
             told: false,
+            unheard: false,
             explained: false,
         }
     }

@@ -69,23 +69,24 @@ fn once(
     let mut seen = draft
         .get::<Seen>(&key)
         .unwrap_or_else(|| Seen::new(spoken.body.clone(), accepted.at));
+    if seen.own {
+        // What the bot posted is known; whoever delivers it as newly written says nothing about it.
+        return;
+    }
     let flips = seen.sight(&spoken.body);
     draft.put(key.clone(), &seen);
     let caught_up = accepted.road == Road::CatchUp;
-    let decided = seen.used
-        || seen.own
-        || (seen.told && caught_up)
-        || seen.quarantined.contains(&spoken.body);
-    if decided {
-        if flips && (seen.used || seen.own) {
-            look_again(draft, accepted, spoken, subject);
-        }
+    if flips && seen.used {
+        look_again(draft, accepted, spoken, subject);
+    }
+    if seen.used || (seen.told && caught_up) || seen.quarantined.contains(&spoken.body) {
         return;
     }
     if !may_speak(draft, board, accepted, spoken.unverified_author) {
         if spoken.text.to_ascii_lowercase().contains("/gate") {
             // Whoever becomes an owner later has not said it as one.
             seen.many = true;
+            seen.unheard = true;
             draft.put(key, &seen);
             draft.answer(Answer::Taken(Taken::Stranger));
         }
@@ -100,6 +101,9 @@ fn once(
     }
     let narrows = matches!(&reading, Reading::Command(command) if command.narrows());
     let urgent = may_narrow(draft, board, accepted, spoken.unverified_author, &reading);
+    if seen.unheard && !urgent {
+        return;
+    }
     if merged(draft, &seen, accepted, spoken, narrows, urgent) {
         return;
     }
@@ -241,9 +245,11 @@ fn trigger(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Loo
                 wait(draft, accepted, false);
             }
         }
-        Look::Stray(_) => {
-            let record: Thread = draft.get_or_default(&Key::thread(thread));
-            if !record.requests.is_empty() || !record.identities.is_empty() {
+        Look::Stray(comment) => {
+            // Acted on once, wherever it stands: it must not end what is asked there later.
+            let key = Key::seen(accepted.repository, Subject::Comment(comment.0));
+            let known = draft.get::<Seen>(&key);
+            if !known.is_some_and(|seen| seen.own || seen.explained) {
                 wait(draft, accepted, false);
             }
         }

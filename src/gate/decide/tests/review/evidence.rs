@@ -93,6 +93,10 @@ fn junk_before_the_summary_is_posted_does_not_void_it() {
     story.arrive(story.forged(kan(12), coming, ALICE, "more junk"));
     story.ask(kan(12));
     assert_eq!(story.request(1).summary.unwrap().comment.0, coming);
+    // Nor does the same junk afterwards: nobody but the bot wrote that comment.
+    story.arrive(story.forged(kan(12), coming, ALICE, "junk"));
+    story.arrive(story.forged(kan(12), coming, BOT, "still more junk"));
+    story.settle();
     story.approve(kan(12), ALICE, 1);
     assert_eq!(story.credentials(), 1);
 }

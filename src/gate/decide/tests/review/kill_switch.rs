@@ -218,7 +218,6 @@ fn looks_at_what_nothing_rests_on_are_not_kept() {
         Look::Issue,
         Look::IssueEdited,
         Look::Deleted(CommentId(101)),
-        Look::Stray(CommentId(101)),
     ] {
         let lines = story.lines.len();
         assert_eq!(story.arrive(story.trigger(kan(13), look)), Taken::Nothing);
