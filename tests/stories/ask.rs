@@ -25,7 +25,7 @@ async fn a_request_in_a_block_is_shown_to_its_owners() {
     );
     let said = thread.answer(codex, &request).await;
     assert_snapshot!(said, @r"
-    **R1 · codex asks for `roadmap`** · dev
+    **R1 · `codex` asks for `roadmap`** · dev
     - may `board:read` `card:write` in `kan-ductor`, for 90 m
     - only resources `roadmap`
     - only modes `autonomous`
@@ -62,7 +62,7 @@ async fn the_text_of_a_new_issue_asks() {
     );
     let thread = story.thread_with(codex, "sort the roadmap", &line).await;
     assert_snapshot!(thread.news(0), @r"
-    **R1 · codex asks for `codex-kan-1`** · dev
+    **R1 · `codex` asks for `codex-kan-1`** · dev
     - may `board:read` in `kan-ductor`, for 8 h
     - new identity; sealed to `age1…`
     - needs one of @alice @piotr, by 27 Nov 14:00 UTC
@@ -97,7 +97,7 @@ async fn what_an_issue_form_leaves_asks() {
         .thread_with(codex, "Machine identity: codex", &body)
         .await;
     assert_snapshot!(thread.news(0), @r"
-    **R1 · codex asks for `codex-kan-1`** · dev
+    **R1 · `codex` asks for `codex-kan-1`** · dev
     - may `board:read` in `kan-ductor`, for 8 h
     - new identity; sealed to `age1…`
     - says: `what it is for`
