@@ -387,3 +387,23 @@ async fn an_approval_of_a_summary_that_is_in_doubt_waits() {
     let token = thread.open(&key);
     assert!(story.alive(&token).await);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_edits_a_comment_into_an_approval() {
+    let story = Story::begin().await;
+    let alice = &story.stage.alice;
+    let key = Key::new();
+    let thread = asked(&story, &key).await;
+    let line = thread.approve_line();
+    let comment = thread.comment(alice, "One moment").await;
+    let before = thread.replies().len();
+    for more in ["", " ", "  "] {
+        let text = format!("{line}{more}");
+        alice.edit_comment(KAN_NAME, comment, &text).await.unwrap();
+        story.stage.settle().await.unwrap();
+    }
+    assert_snapshot!(thread.news(before), @"An edited comment never becomes a command. Post the line as a new comment.");
+    assert_eq!(thread.block("credential"), serde_json::Value::Null);
+    let token = thread.approved(alice, &key).await;
+    assert!(story.alive(&token).await);
+}
