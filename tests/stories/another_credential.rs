@@ -21,7 +21,7 @@ async fn a_second_request_gets_another_credential() {
         .ask_for(codex, &new, "codex-*", "board:read,card:write", "4h", "dev")
         .await;
     assert_snapshot!(thread.news(before), @r"
-    **R2 · codex asks for `codex-kan-1`** · dev
+    **R2 · `codex` asks for `codex-kan-1`** · dev
     - may `board:read` `card:write` in `kan-ductor`, for 4 h
     - one more credential, new for it: `card:write`; sealed to `age1…`
     - says: `sort the roadmap`
@@ -35,7 +35,7 @@ async fn a_second_request_gets_another_credential() {
     let line = thread.approve_line();
     assert_snapshot!(thread.answer(alice, &line).await, @r"
     **R2 approved by alice: `codex-kan-1` c2** · `board:read` `card:write` · ends 24 Nov 18:00 UTC
-    codex: open it and use it by 24 Nov 18:00 UTC. To take it back: `/gate revoke codex-kan-1`
+    `codex`: open it and use it by 24 Nov 18:00 UTC. To take it back: `/gate revoke codex-kan-1`
     <details><summary>sealed file</summary>
 
     ```

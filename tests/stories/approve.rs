@@ -16,7 +16,7 @@ async fn an_approval_may_narrow() {
         .replace("board:read,card:write ttl=8h", "board:read ttl=1h");
     assert_snapshot!(thread.answer(alice, &line).await, @r"
     **R1 approved by alice: `codex-kan-1` c1** · `board:read` · ends 24 Nov 15:00 UTC
-    codex: open it and use it by 24 Nov 15:00 UTC. To take it back: `/gate revoke codex-kan-1`
+    `codex`: open it and use it by 24 Nov 15:00 UTC. To take it back: `/gate revoke codex-kan-1`
     <details><summary>sealed file</summary>
 
     ```
@@ -97,7 +97,7 @@ async fn an_owners_ceiling_cuts_what_is_granted() {
     let line = thread.approve_line();
     assert_snapshot!(thread.answer(piotr, &line).await, @r"
     **R1 approved by piotr: `codex-kan-1` c1** · `board:read` · ends 24 Nov 22:00 UTC
-    codex: open it and use it by 24 Nov 22:00 UTC. To take it back: `/gate revoke codex-kan-1`
+    `codex`: open it and use it by 24 Nov 22:00 UTC. To take it back: `/gate revoke codex-kan-1`
     <details><summary>sealed file</summary>
 
     ```
@@ -163,7 +163,7 @@ async fn whoever_asks_does_not_approve() {
         .ask_for(alice, &key, "mine", "board:read", "8h", "dev")
         .await;
     assert_snapshot!(thread.news(before), @r"
-    **R1 · alice asks for `mine`** · dev
+    **R1 · `alice` asks for `mine`** · dev
     - may `board:read` in `kan-ductor`, for 8 h
     - new identity; sealed to `age1…`
     - says: `sort the roadmap`

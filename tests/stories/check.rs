@@ -225,7 +225,7 @@ async fn time_runs_from_the_approval() {
     let line = thread.approve_line();
     assert_snapshot!(thread.answer(alice, &line).await, @r"
     **R1 approved by alice: `codex-kan-1` c1** · `board:read` · ends 24 Nov 15:50 UTC
-    codex: open it and use it by 24 Nov 15:50 UTC. To take it back: `/gate revoke codex-kan-1`
+    `codex`: open it and use it by 24 Nov 15:50 UTC. To take it back: `/gate revoke codex-kan-1`
     <details><summary>sealed file</summary>
 
     ```

@@ -35,7 +35,7 @@ async fn a_reason_renders_as_itself() {
         key.recipient
     );
     assert_snapshot!(thread.answer(codex, &request).await, @r"
-    **R1 · codex asks for `codex-kan-1`** · dev
+    **R1 · `codex` asks for `codex-kan-1`** · dev
     - may `board:read` in `kan-ductor`, for 8 h
     - new identity; sealed to `age1…`
     - called `**bold** @{zwsp}alice`
@@ -53,7 +53,7 @@ async fn a_reason_renders_as_itself() {
     thread
         .comment(alice, &format!("/gate revoke codex-kan-1 {EVIL}\n\n{EVIL}"))
         .await;
-    assert_snapshot!(thread.last_reply().replace('\u{200b}', "{zwsp}"), @"**`codex-kan-1` is revoked**, with 1 of its credentials: ````@{zwsp}piotr [click](http://evil.example) ![x](http://evil.example/p.png) ‹img src=x› --› ``` `` ‹!-- # head  @{zwsp}piotr [click](http://evil.example) ![x](http://evil.example/p.png) ‹img src=x› --› ``` `` ‹!-- …````.");
+    assert_snapshot!(thread.last_reply().replace('\u{200b}', "{zwsp}"), @"**`codex-kan-1` is revoked**, with 1 of its credentials: ````@{zwsp}piotr [click](http://evil.example) ![x](http://evil.example/p.png) ‹img src=x› --› ``` `` ‹!-- # head @{zwsp}piotr [click](http://evil.example) ![x](http://evil.example/p.png) ‹img src=x› --› ``` `` ‹!-- #````.");
     for reply in thread.replies() {
         let parts: Vec<String> = active_parts(&visible(&reply))
             .into_iter()

@@ -53,7 +53,7 @@ async fn in_a_command_and_its_answer() {
     assert_snapshot!(said, @r"
     **`codex-kan-1` c1 is revoked**: its token stood in a text in this thread. Delete that text; whoever read it has the token.
     ----
-    **R2 withdrawn by codex**: `I have [token removed] already`
+    **R2 withdrawn by `codex`**: `I have [token removed] already`
     ");
     assert!(!story.alive(&token).await);
 }
@@ -151,9 +151,11 @@ async fn a_secret_key_burns_its_recipient() {
         .answer(codex, &format!("Here is my key: {}", burnt.secret.expose()))
         .await;
     assert_snapshot!(said, @r"
+    **R3 is void**: the secret key of its recipient stood in a text. Make a new key and ask anew.
+    ----
     **`codex-kan-1` c2 is revoked**: the secret key of its recipient stood in a text.
     ----
-    A secret age key stood in a text here. Its recipient is burnt: open requests with it are void. Make a new key and ask anew.
+    A secret age key stood in a text here. Its recipient is burnt: open requests with it are void, and what was sealed to it and not used is revoked. Make a new key and ask anew.
     ");
     assert!(
         story.alive(&used).await,

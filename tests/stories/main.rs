@@ -7,6 +7,8 @@ mod another_credential;
 mod answers;
 mod approve;
 mod ask;
+mod ask_limits;
+mod ask_refused;
 mod check;
 mod crash;
 mod edited;

@@ -111,7 +111,7 @@ async fn a_comment_that_was_edited() {
     carol.edit_comment(KAN_NAME, comment, &line).await.unwrap();
     forge.release_hooks();
     story.stage.settle().await.unwrap();
-    assert_snapshot!(thread.news(before), @"An edited comment never becomes a command. Post the line as a new comment.");
+    assert_snapshot!(thread.news(before), @"(silence)");
 
     // Edited away and back.
     let before = thread.replies().len();
@@ -125,11 +125,7 @@ async fn a_comment_that_was_edited() {
     carol.edit_comment(KAN_NAME, comment, &line).await.unwrap();
     forge.release_hooks();
     story.stage.settle().await.unwrap();
-    assert_snapshot!(thread.news(before), @r"
-    Not counted for R1: this comment was edited, or its number was once seen with another text; post the line as a new comment.
-    ----
-    An edited comment never becomes a command. Post the line as a new comment.
-    ");
+    assert_snapshot!(thread.news(before), @"Not counted for R1: this comment was edited, or its number was once seen with another text; post the line as a new comment.");
     assert_eq!(thread.block("credential"), serde_json::Value::Null);
     let token = thread.approved(alice, &key).await;
     assert!(story.alive(&token).await);
@@ -232,7 +228,11 @@ async fn an_owner_who_is_called_otherwise() {
     let thread = asked(&story, &key).await;
     let line = thread.approve_line();
     forge.change(|state| state.rename_user(piotr.id, "peter"));
-    assert_snapshot!(thread.answer(piotr, &line).await, @"Not counted for R1: an owner is called peter now and my config says piotr; the operator has to set `login`.");
+    assert_snapshot!(thread.answer(piotr, &line).await, @r"
+    **Widening is held on this board**: owner 4 is called `peter` now, and my config says piotr. Whoever runs me: if that is still the same person, set `login`.
+    ----
+    Not counted for R1: an owner is called `peter` now and my config says piotr; the operator has to set `login`.
+    ");
     assert_eq!(thread.last_code(), "login_changed");
     // Until the config says the same, nothing widens on this board, whoever approves.
     assert_snapshot!(thread.answer(alice, &line).await, @"Not counted for R1: widening is held on this board: `owner 4 is called peter now, not piotr`.");
@@ -385,5 +385,25 @@ async fn an_approval_of_a_summary_that_is_in_doubt_waits() {
     story.pass(30).await;
     assert_eq!(thread.replies().len(), 2, "nothing is posted twice");
     let token = thread.open(&key);
+    assert!(story.alive(&token).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_edits_a_comment_into_an_approval() {
+    let story = Story::begin().await;
+    let alice = &story.stage.alice;
+    let key = Key::new();
+    let thread = asked(&story, &key).await;
+    let line = thread.approve_line();
+    let comment = thread.comment(alice, "One moment").await;
+    let before = thread.replies().len();
+    for more in ["", " ", "  "] {
+        let text = format!("{line}{more}");
+        alice.edit_comment(KAN_NAME, comment, &text).await.unwrap();
+        story.stage.settle().await.unwrap();
+    }
+    assert_snapshot!(thread.news(before), @"An edited comment never becomes a command. Post the line as a new comment.");
+    assert_eq!(thread.block("credential"), serde_json::Value::Null);
+    let token = thread.approved(alice, &key).await;
     assert!(story.alive(&token).await);
 }

@@ -28,7 +28,7 @@ async fn two_owners_agree() {
     let key = Key::new();
     let thread = asked(&story, &key).await;
     assert_snapshot!(thread.news(0), @r"
-    **R1 · codex asks for `codex-kan-1`** · pair
+    **R1 · `codex` asks for `codex-kan-1`** · pair
     - may `board:read` `card:write` in `kan-ductor`, for 8 h
     - new identity; sealed to `age1…`
     - says: `sort the roadmap`
@@ -47,7 +47,7 @@ async fn two_owners_agree() {
     // The shorter life and the lower ceiling win.
     assert_snapshot!(thread.answer(piotr, &line).await, @r"
     **R1 approved by alice and piotr: `codex-kan-1` c1** · `board:read` · ends 24 Nov 16:00 UTC
-    codex: open it and use it by 24 Nov 16:00 UTC. To take it back: `/gate revoke codex-kan-1`
+    `codex`: open it and use it by 24 Nov 16:00 UTC. To take it back: `/gate revoke codex-kan-1`
     <details><summary>sealed file</summary>
 
     ```
@@ -78,7 +78,7 @@ async fn a_yes_that_was_edited_before_the_second_is_dropped() {
     assert_eq!(thread.block("credential"), serde_json::Value::Null);
     assert_snapshot!(thread.answer(alice, &line).await, @r"
     **R1 approved by alice and piotr: `codex-kan-1` c1** · `board:read` · ends 24 Nov 22:00 UTC
-    codex: open it and use it by 24 Nov 22:00 UTC. To take it back: `/gate revoke codex-kan-1`
+    `codex`: open it and use it by 24 Nov 22:00 UTC. To take it back: `/gate revoke codex-kan-1`
     <details><summary>sealed file</summary>
 
     ```

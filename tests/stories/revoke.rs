@@ -127,7 +127,7 @@ async fn a_slip_of_the_pen_does_not_keep_a_token_alive() {
     > /gate revoke CODEX-KAN-7 the agent’s laptop was stolen
     done: **`codex-kan-7` is revoked**, with 1 of its credentials: `the agent’s laptop was stolen`.
     > /gate revoke CODEX-KAN-8 {rlo}detsopretni
-    done: **`codex-kan-8` is revoked**, with 1 of its credentials: `[U+202E]detsopretni`.
+    done: **`codex-kan-8` is revoked**, with 1 of its credentials: `detsopretni`.
     > /gate revoke CODEX-KAN-9{cr}
     It is in the CI log.{cr}
     > /gate approve R1{cr}
@@ -183,7 +183,7 @@ async fn what_was_only_asked_for_is_revoked_too() {
     let said = thread.answer(codex, "/gate revoke codex-kan-1").await;
     assert_snapshot!(said, @"No identity of that name lives here; `/gate withdraw` takes your request back.");
     let said = thread.answer(alice, "/gate revoke codex-kan-1").await;
-    assert_snapshot!(said, @"**`codex-kan-1` is revoked**: it did not live yet; void: R1.");
+    assert_snapshot!(said, @"**Requests for `codex-kan-1` are void**: R1. No identity of that name lives.");
     thread.comment(alice, &line).await;
     assert_eq!(thread.last_code(), "not_open");
 

@@ -138,7 +138,7 @@ async fn whoever_asked_takes_it_back() {
     thread.ask(codex, &key).await;
     assert_snapshot!(other.answer(codex, "/gate withdraw R1").await, @"Only whoever asked for R1 can take it back, in its own thread; an owner can `/gate deny` it.");
     let line = thread.approve_line();
-    assert_snapshot!(thread.answer(codex, "/gate withdraw").await, @"**R1 withdrawn by codex**");
+    assert_snapshot!(thread.answer(codex, "/gate withdraw").await, @"**R1 withdrawn by `codex`**");
     thread.comment(alice, &line).await;
     assert_eq!(thread.last_code(), "not_open");
     assert_eq!(thread.block("credential"), serde_json::Value::Null);

@@ -92,7 +92,7 @@ async fn each_board_knows_its_own() {
     ops_other
         .ask_for(codex, &key, "codex-kan-1", "board:read", "8h", "dev")
         .await;
-    assert_snapshot!(ops_other.news(before), @"That name belongs to somebody else; choose another. That name belongs to somebody else; choose another.");
+    assert_snapshot!(ops_other.news(before), @"That name belongs to somebody else; choose another.");
 
     // The right place works.
     for (thread, number) in [(&kan, "R2"), (&ops, "R4")] {
