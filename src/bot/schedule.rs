@@ -51,6 +51,8 @@ struct Item {
     attempts: u32,
     since: Option<Timestamp>,
     running: bool,
+    /// Something happened in its thread while it was running.
+    nudged: Option<Timestamp>,
 }
 
 /// How an attempt went wrong so far.
@@ -128,6 +130,7 @@ impl Schedule {
             attempts: 0,
             since: None,
             running: false,
+            nudged: None,
         };
         if inner.items.contains_key(&id) {
             return;
@@ -150,6 +153,7 @@ impl Schedule {
         for id in &ready {
             if let Some(item) = inner.items.get_mut(id) {
                 item.running = true;
+                item.nudged = None;
             }
         }
         ready
@@ -201,7 +205,9 @@ impl Schedule {
         let mut inner = self.lock();
         let lane = inner.items.get_mut(&id).map(|item| {
             item.running = false;
-            item.due = due;
+            // What it waits for may have come while it looked.
+            let nudged = item.nudged.take().filter(|_| item.since.is_none());
+            item.due = nudged.map_or(due, |at| due.min(at));
             if aside {
                 std::mem::replace(&mut item.lane, Lane::Free)
             } else {
@@ -224,7 +230,9 @@ impl Schedule {
     pub fn nudge(&self, thread: ThreadKey, now: Timestamp) {
         let mut inner = self.lock();
         for item in inner.items.values_mut() {
-            if item.thread == thread && item.since.is_none() && !item.running {
+            if item.thread == thread && item.running {
+                item.nudged = Some(now);
+            } else if item.thread == thread && item.since.is_none() {
                 item.due = item.due.min(now);
             }
         }
@@ -251,6 +259,11 @@ impl Schedule {
                 .items
                 .iter()
                 .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
+    }
+
+    /// How many changes there were.
+    pub fn changes(&self) -> u64 {
+        *self.moved.borrow()
     }
 
     /// Counts up with every change.
@@ -392,6 +405,27 @@ mod tests {
         schedule.add((2, 0), thread(1), Lane::Urgent, at(0));
         assert_eq!(schedule.take(at(0), 0, 1), [(2, 0)]);
         assert_eq!(schedule.take(at(0), 0, 1), []);
+    }
+
+    #[test]
+    fn what_happens_while_an_item_is_at_work_is_not_lost_on_it() {
+        let schedule = Schedule::default();
+        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        schedule.add((2, 0), thread(2), Lane::Ordered(thread(2)), at(0));
+        assert_eq!(schedule.take(at(0), 9), [(1, 0), (2, 0)]);
+        schedule.nudge(thread(1), at(0));
+        schedule.later((1, 0), at(60), true);
+        schedule.later((2, 0), at(60), true);
+        assert_eq!(schedule.take(at(0), 9), [(1, 0)]);
+        // Once looked at again, it waits.
+        schedule.later((1, 0), at(60), true);
+        assert!(schedule.is_idle(at(59)));
+        // A failing read is not tried sooner for it.
+        assert_eq!(schedule.take(at(60), 1), [(1, 0)]);
+        schedule.failed((1, 0), at(60));
+        schedule.nudge(thread(1), at(60));
+        schedule.later((1, 0), at(90), false);
+        assert_eq!(schedule.take(at(60), 9), [(2, 0)]);
     }
 
     #[test]
