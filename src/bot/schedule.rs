@@ -403,8 +403,8 @@ mod tests {
         let schedule = Schedule::default();
         schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
         schedule.add((2, 0), thread(1), Lane::Urgent, at(0));
-        assert_eq!(schedule.take(at(0), 0, 1), [(2, 0)]);
-        assert_eq!(schedule.take(at(0), 0, 1), []);
+        assert_eq!(schedule.take(at(0), 0, 1, 0), [(2, 0)]);
+        assert_eq!(schedule.take(at(0), 0, 1, 0), []);
     }
 
     #[test]
@@ -412,20 +412,20 @@ mod tests {
         let schedule = Schedule::default();
         schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
         schedule.add((2, 0), thread(2), Lane::Ordered(thread(2)), at(0));
-        assert_eq!(schedule.take(at(0), 9), [(1, 0), (2, 0)]);
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0), (2, 0)]);
         schedule.nudge(thread(1), at(0));
         schedule.later((1, 0), at(60), true);
         schedule.later((2, 0), at(60), true);
-        assert_eq!(schedule.take(at(0), 9), [(1, 0)]);
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0)]);
         // Once looked at again, it waits.
         schedule.later((1, 0), at(60), true);
         assert!(schedule.is_idle(at(59)));
         // A failing read is not tried sooner for it.
-        assert_eq!(schedule.take(at(60), 1), [(1, 0)]);
+        assert_eq!(schedule.take(at(60), 1, 0), [(1, 0)]);
         schedule.failed((1, 0), at(60));
         schedule.nudge(thread(1), at(60));
         schedule.later((1, 0), at(90), false);
-        assert_eq!(schedule.take(at(60), 9), [(2, 0)]);
+        assert_eq!(schedule.take(at(60), 9, 0), [(2, 0)]);
     }
 
     #[test]

@@ -88,6 +88,27 @@ impl Words {
     pub fn text(&self) -> &str {
         self.0.trim()
     }
+
+    /// The text as a reason that can be stored: short, on one line, without characters that nobody
+    /// sees.
+    pub fn reason(&self) -> String {
+        one_line(&self.0, MAX_REASON)
+    }
+}
+
+/// The longest reason of a narrowing command that is kept, in characters.
+const MAX_REASON: usize = 200;
+
+/// At most `most` characters of a foreign text, on one line, without invisible and control
+/// characters: the form in which records may hold it.
+pub fn one_line(text: &str, most: usize) -> String {
+    text.split_whitespace()
+        .flat_map(|word| [" ", word])
+        .skip(1)
+        .flat_map(str::chars)
+        .filter(|character| !form::invisible(*character))
+        .take(most)
+        .collect()
 }
 
 /// Every verb there is, in the order in which `help` shows them.
