@@ -403,8 +403,8 @@ mod tests {
         let schedule = Schedule::default();
         schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
         schedule.add((2, 0), thread(1), Lane::Urgent, at(0));
-        assert_eq!(schedule.take(at(0), 0, 1, 0), [(2, 0)]);
-        assert_eq!(schedule.take(at(0), 0, 1, 0), []);
+        assert_eq!(schedule.take(at(0), 0, 1), [(2, 0)]);
+        assert_eq!(schedule.take(at(0), 0, 1), []);
     }
 
     #[test]
