@@ -31,7 +31,7 @@ use crate::shared::thread::plain_client;
 /// How long a story waits for anything. The bot's own longest wait in these stories is ten seconds.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The pause between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(5);
 /// How long a stop may take.
 const STOP: Duration = Duration::from_secs(10);
 
