@@ -8,12 +8,17 @@ mod again;
 mod asking;
 mod boards;
 mod counted;
+mod ending;
 mod forge;
 mod life;
 mod once;
 mod outside;
 mod random;
+mod reading;
+mod rules;
+mod standing;
 mod story;
 
 use forge::*;
+use rules::*;
 use story::*;
