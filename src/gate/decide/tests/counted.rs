@@ -209,6 +209,7 @@ fn a_comment_that_changed_before_it_was_read_does_nothing() {
     story.settle();
     assert_eq!(story.last_code(kan(12)), "edited");
     assert_eq!(story.credentials(), 0);
+    assert!(story.seen(id).unwrap().many, "both texts were seen");
     let said = story.replies(kan(12)).len();
     story.arrive(delivery);
     story.settle();

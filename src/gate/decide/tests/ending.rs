@@ -1,7 +1,10 @@
 //! Ends: one credential or a whole identity revoked, a request denied or withdrawn; and reading.
 
 use super::*;
-use crate::gate::ids::CredentialNumber;
+use crate::gate::actor::Actor;
+use crate::gate::credential::CredentialStatus;
+use crate::gate::effect::Reaction;
+use crate::gate::ids::{CommentId, CredentialNumber};
 use crate::gate::key::Key;
 use crate::gate::time::after;
 
@@ -66,12 +69,53 @@ fn without_a_name_the_only_living_identity_is_meant() {
     assert!(story.live(1).is_some() && story.live(2).is_none());
 }
 
+/// Who did it and why is in the record, and the identity remembers the verbs.
+#[test]
+fn an_end_names_who_and_why() {
+    for (reason, why) in [("", "by user 2"), (" it leaked", "by user 2: it leaked")] {
+        let mut story = Story::new();
+        story.issue(kan(12));
+        story.issue(kan(12));
+        story.say(
+            kan(12),
+            ALICE,
+            &format!("/gate revoke codex-kan-12 c1{reason}"),
+        );
+        let id = story.say(
+            kan(12),
+            ALICE,
+            &format!("/gate revoke codex-kan-12{reason}"),
+        );
+        assert_eq!(story.reactions[&Some(CommentId(id))], Reaction::Yes);
+        for number in [1, 2] {
+            let status = story.credential(number).status;
+            let CredentialStatus::Revoked(ending) = status else {
+                panic!("{status:?}");
+            };
+            assert_eq!(ending.why, why);
+            assert_eq!(ending.by, Actor::User(ALICE));
+        }
+        let recent = story.identity("codex-kan-12").unwrap().recent;
+        let codes: Vec<_> = recent
+            .entries()
+            .iter()
+            .map(|entry| entry.code.as_str())
+            .collect();
+        let issued = "credential_issued";
+        assert_eq!(
+            codes,
+            [issued, issued, "credential_revoked", "identity_revoked"]
+        );
+    }
+}
+
 #[test]
 fn who_may_revoke() {
     let mut story = Story::new();
     story.issue(kan(12));
-    story.say(kan(12), CAROL, "/gate revoke codex-kan-12");
+    let id = story.say(kan(12), CAROL, "/gate revoke codex-kan-12");
     assert_eq!(story.last_code(kan(12)), "not_an_owner");
+    assert_eq!(story.reactions[&Some(CommentId(id))], Reaction::No);
     story.say(kan(13), CODEX, "/gate revoke codex-kan-12");
     assert_eq!(story.last_code(kan(13)), "not_an_owner");
     story.say(kan(12), STRANGER, "/gate revoke codex-kan-12");
@@ -125,7 +169,8 @@ fn deny_and_withdraw_end_a_request() {
     let line = story.approve_line(1);
     story.say(kan(12), CODEX, "/gate deny R1");
     assert_eq!(story.last_code(kan(12)), "not_an_owner");
-    story.say(kan(13), PIOTR, "/gate deny r1 not now\r\n");
+    let id = story.say(kan(13), PIOTR, "/gate deny r1 not now\r\n");
+    assert_eq!(story.reactions[&Some(CommentId(id))], Reaction::Yes);
     assert_eq!(
         story.last_reply(kan(12)),
         "**R1 denied by piotr**: `not now`"
@@ -164,7 +209,8 @@ fn reading_commands_show_and_change_nothing_else() {
     let mut story = Story::new();
     story.issue(kan(12));
     story.ask(kan(12));
-    story.say(kan(12), CODEX, "/gate inspect");
+    let id = story.say(kan(12), CODEX, "/gate inspect");
+    assert_eq!(story.reactions[&Some(CommentId(id))], Reaction::Eyes);
     let shown = story.last_reply(kan(12));
     assert!(
         shown.starts_with("**`codex-kan-12`** · active · dev"),

@@ -63,6 +63,17 @@ fn an_agent_asks_and_an_owner_approves() {
         "credential_issued",
     ];
     assert_eq!(story.entries(), codes);
+    let entry = story
+        .lines
+        .iter()
+        .flat_map(|line| &line.decision.entries)
+        .last()
+        .unwrap();
+    assert_eq!(entry.thread, Some(kan(12)));
+    assert_eq!(entry.request, Some(RequestNumber(1)));
+    assert_eq!(entry.identity, Some(credential.identity));
+    assert_eq!(entry.credential, Some(credential.number));
+    assert_eq!(entry.actor, crate::gate::actor::Actor::User(ALICE));
 }
 
 /// What is missing is asked for in two rounds, and nothing is written before everything was read.
@@ -197,10 +208,19 @@ fn a_token_comes_alive_with_its_first_use_and_ends_with_the_revoke() {
     let Live {
         scopes,
         first_use,
+        check,
         workspace,
         ..
     } = *live;
     assert!(first_use);
+    assert_eq!(check.status, CredentialStatus::Active(story.now));
+    let recent = story.identity("codex-kan-12").unwrap().recent;
+    let codes: Vec<_> = recent
+        .entries()
+        .iter()
+        .map(|entry| entry.code.as_str())
+        .collect();
+    assert_eq!(codes, ["credential_issued", "credential_first_used"]);
     assert_eq!(scopes, names(&["board:read", "card:write"]));
     assert_eq!(workspace, "kan-ductor");
     assert_eq!(story.lines.len(), lines + 1, "the first use is journaled");
@@ -321,8 +341,9 @@ fn a_quorum_of_two_counts_two_people() {
         "board:read,deploy:run",
         "staging",
     );
-    story.approve(kan(12), PIOTR, 1);
+    let first = story.approve(kan(12), PIOTR, 1);
     assert_eq!(story.word(1), "open");
+    assert_eq!(story.reactions[&Some(CommentId(first))], Reaction::Yes);
     assert_eq!(
         story.last_reply(kan(12)),
         "R1: counted piotr (1 of 2); still to come from alice."
@@ -354,7 +375,8 @@ fn ceilings_cut_and_never_uncount() {
 
     story.ask_for(kan(13), CODEX, "codex-*", "deploy:run", "staging");
     story.approve(kan(13), PIOTR, 2);
-    story.approve(kan(13), ALICE, 2);
+    let last = story.approve(kan(13), ALICE, 2);
+    assert_eq!(story.reactions[&Some(CommentId(last))], Reaction::No);
     assert_eq!(story.word(2), "void");
     assert_eq!(story.last_code(kan(13)), "nothing_left");
 }
@@ -389,6 +411,34 @@ fn a_second_request_adds_to_the_identity() {
         "the first does no more"
     );
     assert_eq!(story.live(2), Some(names(&["card:write"])));
+}
+
+#[test]
+fn what_an_identity_is_for_grows_to_everything_and_not_back() {
+    let mut story = Story::new();
+    for (more, resources, modes) in [
+        (
+            " resources=inbox modes=interactive",
+            Some(&["inbox"][..]),
+            Some(&["interactive"][..]),
+        ),
+        (
+            " resources=roadmap modes=interactive",
+            Some(&["inbox", "roadmap"]),
+            Some(&["interactive"]),
+        ),
+        (" modes=interactive", None, Some(&["interactive"])),
+        (" resources=inbox", None, None),
+        (" resources=inbox modes=interactive", None, None),
+    ] {
+        let line = request_line("codex", "board:read", "dev") + more;
+        story.say(kan(12), CODEX, &line);
+        story.approve(kan(12), ALICE, u64::try_from(story.requests()).unwrap());
+        let identity = story.identity("codex").unwrap();
+        assert_eq!(identity.resources, resources.map(names), "{more}");
+        assert_eq!(identity.modes, modes.map(names), "{more}");
+    }
+    assert_eq!(story.credential(1).resources, Some(names(&["inbox"])));
 }
 
 /// Ended credentials are forgotten, living ones and the newest are not: whoever revokes the identity

@@ -12,6 +12,7 @@ mod ending;
 mod forge;
 mod life;
 mod once;
+mod outcomes;
 mod outside;
 mod random;
 mod reading;

@@ -1,21 +1,129 @@
 //! What a story can be asked: records, replies, and shorthands for the usual course of things.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::*;
 use super::*;
-use crate::gate::credential::Credential;
+use crate::gate::credential::{Check, Credential, CredentialStatus};
 use crate::gate::identity::Identity;
-use crate::gate::ids::{CredentialNumber, IdentityNumber, RequestNumber, Slug, ThreadKey, UserId};
+use crate::gate::ids::{
+    CredentialNumber, IdentityNumber, RepositoryId, RequestNumber, Slug, ThreadKey, UserId,
+};
 use crate::gate::key::{Part, Subject, Table};
 use crate::gate::reply;
-use crate::gate::request::Request;
-use crate::gate::thread::{Seen, SlugOwner};
+use crate::gate::request::{Request, RequestStatus};
+use crate::gate::thread::{BoardState, OpenRequests, RecipientState, Seen, SlugOwner, Thread};
 use crate::gate::world::{Record, decode};
 
 impl Story {
+    fn all<T: Record>(&self, table: Table) -> Vec<T> {
+        self.records
+            .iter()
+            .filter(|(key, _)| key.table == table)
+            .map(|(_, value)| decode(value).expect("it can be read"))
+            .collect()
+    }
+
+    /// Lists and derived rows say what the records say.
+    pub(super) fn consistent(&self) {
+        let mut lists: BTreeMap<Key, BTreeSet<RequestNumber>> = BTreeMap::new();
+        for request in self.all::<Request>(Table::Request) {
+            let (board, number) = (request.thread.repository, request.number);
+            let asker = request.asker().expect("people ask");
+            for key in [
+                Key::thread(request.thread),
+                Key::board(board),
+                Key::requester(board, asker),
+                Key::naming(board, &request.effect.identity),
+                Key::recipient(&request.effect.recipient),
+            ] {
+                let listed = self.listed(&key).contains(&number);
+                assert!(
+                    listed || !request.is_open(self.now),
+                    "{number} is not in {key:?}"
+                );
+                assert!(
+                    !listed || request.status == RequestStatus::Open,
+                    "{number} in {key:?}"
+                );
+                if listed {
+                    lists.entry(key).or_default().insert(number);
+                }
+            }
+        }
+        for (key, value) in &self.records {
+            let short = matches!(key.table, Table::Requester | Table::Naming);
+            let listed = self.listed(key);
+            assert!(
+                !short || !listed.is_empty(),
+                "{key:?} is an empty list: {value}"
+            );
+            assert_eq!(lists.remove(key).unwrap_or_default(), listed, "{key:?}");
+        }
+        self.identities_are_consistent();
+    }
+
+    /// The requests that a list names.
+    fn listed(&self, key: &Key) -> BTreeSet<RequestNumber> {
+        match key.table {
+            Table::Thread => {
+                let thread: Option<Thread> = self.record(key);
+                thread.unwrap_or_default().requests.into_iter().collect()
+            }
+            Table::Board => self.record::<BoardState>(key).unwrap_or_default().requests,
+            Table::Recipient => {
+                self.record::<RecipientState>(key)
+                    .unwrap_or_default()
+                    .requests
+            }
+            Table::Requester | Table::Naming => {
+                self.record::<OpenRequests>(key)
+                    .unwrap_or_default()
+                    .requests
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
+    fn identities_are_consistent(&self) {
+        let mut counts: BTreeMap<(RepositoryId, String), u64> = BTreeMap::new();
+        for identity in self.all::<Identity>(Table::Identity) {
+            // The word of an identity that does not end by time.
+            let word = identity.word(Timestamp::MIN).to_owned();
+            *counts.entry((identity.board(), word)).or_default() += 1;
+            let thread: Thread = self
+                .record(&Key::thread(identity.thread))
+                .expect("it lives there");
+            let listed = thread.identities.contains(&identity.number);
+            assert_eq!(listed, identity.is_living(), "{}", identity.slug);
+            for number in &identity.credentials {
+                let credential = self.credential(number.0);
+                let check: Check = self.record(&Key::check(&credential.mac)).expect("a row");
+                assert_eq!(check, credential.check(&identity), "{number}");
+                let over = matches!(credential.status, CredentialStatus::Revoked(_));
+                assert!(over || identity.is_living(), "{number}");
+            }
+        }
+        for (key, _) in self
+            .records
+            .iter()
+            .filter(|(key, _)| key.table == Table::Board)
+        {
+            let Some(Part::Number(repository)) = key.parts.first() else {
+                panic!("{key:?}");
+            };
+            let state: BoardState = self.record(key).expect("a board");
+            for (word, count) in state.identities {
+                let found = counts.remove(&(RepositoryId(*repository), word));
+                assert_eq!(found.unwrap_or_default(), count);
+            }
+        }
+        assert!(counts.is_empty(), "{counts:?}");
+    }
+
     /// A record.
     pub(super) fn record<T: Record>(&self, key: &Key) -> Option<T> {
         self.records

@@ -2,7 +2,8 @@
 //! summary, gate, logins, and who people were when they spoke.
 
 use super::*;
-use crate::gate::ids::UserId;
+use crate::gate::effect::Reaction;
+use crate::gate::ids::{CommentId, UserId};
 use crate::gate::key::Key;
 use crate::gate::thread::BoardState;
 
@@ -46,7 +47,8 @@ fn what_an_approval_rests_on_must_stand() {
         );
         let line = story.approve_line(1);
         change(&mut story, source);
-        story.say(kan(12), ALICE, &line);
+        let id = story.say(kan(12), ALICE, &line);
+        assert_eq!(story.reactions[&Some(CommentId(id))], Reaction::No);
         assert_eq!(story.word(1), "void", "{name}");
         assert_eq!(story.credentials(), 0, "{name}");
         assert!(
@@ -123,6 +125,14 @@ fn stale_approvals_are_forgotten_when_the_next_one_comes() {
         story.approve(kan(12), ALICE, 1);
         assert_eq!(story.word(1), "approved", "{name}");
     }
+    // Forgotten, too, if the next one does not count itself.
+    let mut story = Story::new();
+    story.ask_for(kan(12), CODEX, "codex", "board:read", "staging");
+    let id = story.approve(kan(12), ALICE, 1);
+    story.forge.delete(id);
+    let wider = story.approve_line(1).replace("ttl=8h", "ttl=9h");
+    story.say(kan(12), PIOTR, &wider);
+    assert!(story.request(1).approvals.is_empty());
     // Another gate's change voids nothing here.
     let mut story = Story::new();
     story.ask_for(kan(12), CODEX, "codex", "board:read", "staging");

@@ -46,6 +46,8 @@ pub(super) struct Story {
     /// Posts wait as long as this is set.
     pub outbox_stands: bool,
     pub minted: u64,
+    /// Verbs and outcomes, for the metrics.
+    pub outcomes: Vec<(&'static str, &'static str)>,
 }
 
 impl Story {
@@ -69,6 +71,7 @@ impl Story {
             clock: None,
             outbox_stands: false,
             minted: 0,
+            outcomes: Vec::new(),
         };
         story.configure(policy);
         story
@@ -104,6 +107,12 @@ impl Story {
         match step {
             Step::Decided(decision) => {
                 let answer = decision.answer.clone();
+                if let Answer::Decided { verb, outcome } = answer {
+                    self.outcomes.push((verb, outcome));
+                }
+                // Only new texts and first uses may be kept waiting when the disk is nearly full.
+                let waits = matches!(event, Event::Arrived(_) | Event::Used { .. });
+                assert!(waits || decision.under_reserve || decision.changes.is_empty());
                 self.commit(*decision);
                 // What was decided is in the line; the caller needs the answer only.
                 Step::Decided(Box::new(Decision {
@@ -148,6 +157,7 @@ impl Story {
         if nothing {
             return;
         }
+        assert!(decision.cause["event"].is_string(), "{decision:?}");
         assert!(
             decision.under_reserve || !self.low_space || decision.entries.is_empty(),
             "{decision:?} needs more disk than there is"
@@ -359,6 +369,7 @@ impl Story {
                 self.dispatch(effect);
             }
             if !moved {
+                self.consistent();
                 return;
             }
         }
