@@ -266,11 +266,6 @@ impl Schedule {
         *self.moved.borrow()
     }
 
-    /// How many changes there were.
-    pub fn changes(&self) -> u64 {
-        *self.moved.borrow()
-    }
-
     /// Counts up with every change.
     pub fn moves(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()
@@ -431,27 +426,6 @@ mod tests {
         schedule.nudge(thread(1), at(60));
         schedule.later((1, 0), at(90), false);
         assert_eq!(schedule.take(at(60), 9, 0), [(2, 0)]);
-    }
-
-    #[test]
-    fn what_happens_while_an_item_is_at_work_is_not_lost_on_it() {
-        let schedule = Schedule::default();
-        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
-        schedule.add((2, 0), thread(2), Lane::Ordered(thread(2)), at(0));
-        assert_eq!(schedule.take(at(0), 9), [(1, 0), (2, 0)]);
-        schedule.nudge(thread(1), at(0));
-        schedule.later((1, 0), at(60), true);
-        schedule.later((2, 0), at(60), true);
-        assert_eq!(schedule.take(at(0), 9), [(1, 0)]);
-        // Once looked at again, it waits.
-        schedule.later((1, 0), at(60), true);
-        assert!(schedule.is_idle(at(59)));
-        // A failing read is not tried sooner for it.
-        assert_eq!(schedule.take(at(60), 1), [(1, 0)]);
-        schedule.failed((1, 0), at(60));
-        schedule.nudge(thread(1), at(60));
-        schedule.later((1, 0), at(90), false);
-        assert_eq!(schedule.take(at(60), 9), [(2, 0)]);
     }
 
     #[test]

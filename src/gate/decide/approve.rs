@@ -55,16 +55,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     };
     forget_stale(draft, said, &mut request);
     if let Some(broken) = broken(draft, &request, &evidence) {
-        draft.outcome("approve", "void");
-        draft.react(said.thread, Some(comment), Reaction::No);
-        return match broken {
-            Broken::Summary => look::foreign_voice(draft, request.thread),
-            Broken::Request(why) => {
-                lifecycle::void(draft, request.number, why);
-                let text = format!("**{} is void**: {why}. Ask anew.", request.number);
-                draft.tell(request.thread, &text, Some(request.number));
-            }
-        };
+        return fall(draft, said, &request, broken);
     }
     let identity = ask::newest_identity(draft, said.board, &request.effect.identity);
     let living = identity.clone().filter(Identity::is_living);
@@ -92,6 +83,20 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     match judged {
         Err(reasons) => not_counted(draft, said, &request, &reasons),
         Ok(()) => counted(draft, said, restated, request, identity.as_ref(), found),
+    }
+}
+
+/// The request itself does not stand any more, whoever approves.
+fn fall(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, broken: Broken) {
+    draft.outcome("approve", "void");
+    draft.react(said.thread, said.comment(), Reaction::No);
+    match broken {
+        Broken::Summary => look::foreign_voice(draft, request.thread),
+        Broken::Request(why) => {
+            lifecycle::void(draft, request.number, why);
+            let text = format!("**{} is void**: {why}. Ask anew.", request.number);
+            draft.tell(request.thread, &text, Some(request.number));
+        }
     }
 }
 
