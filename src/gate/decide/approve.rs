@@ -55,16 +55,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     };
     forget_stale(draft, said, &mut request);
     if let Some(broken) = broken(draft, &request, &evidence) {
-        draft.outcome("approve", "void");
-        draft.react(said.thread, Some(comment), Reaction::No);
-        return match broken {
-            Broken::Summary => look::foreign_voice(draft, request.thread),
-            Broken::Request(why) => {
-                lifecycle::void(draft, request.number, why);
-                let text = format!("**{} is void**: {why}. Ask anew.", request.number);
-                draft.tell(request.thread, &text, Some(request.number));
-            }
-        };
+        return fell(draft, said, &request, &broken);
     }
     let identity = ask::newest_identity(draft, said.board, &request.effect.identity);
     let living = identity.clone().filter(Identity::is_living);
@@ -237,6 +228,20 @@ fn broken(draft: &Draft<'_>, request: &Request, evidence: &Evidence<'_>) -> Opti
         ));
     }
     None
+}
+
+/// The request ends, and its thread is told why.
+fn fell(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, broken: &Broken) {
+    draft.outcome("approve", "void");
+    draft.react(said.thread, said.comment(), Reaction::No);
+    match broken {
+        Broken::Summary => look::foreign_voice(draft, request.thread),
+        Broken::Request(why) => {
+            lifecycle::void(draft, request.number, why);
+            let text = format!("**{} is void**: {why}. Ask anew.", request.number);
+            draft.tell(request.thread, &text, Some(request.number));
+        }
+    }
 }
 
 /// A changed login of an owner holds widening on the board until the config says the same, and the
