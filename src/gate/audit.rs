@@ -120,3 +120,22 @@ impl Recent {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ten_are_remembered() {
+        let mut recent = Recent::default();
+        for number in 1..=12 {
+            recent.push(Timestamp::UNIX_EPOCH, "code", &number.to_string());
+        }
+        let texts: Vec<&str> = recent
+            .entries()
+            .iter()
+            .map(|entry| entry.text.as_str())
+            .collect();
+        assert_eq!(texts, ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]);
+    }
+}

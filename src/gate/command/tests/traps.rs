@@ -176,6 +176,7 @@ fn ordinary_texts_are_nothing() {
         "- /gate",
         "- /gate frobnicate",
         "</gate>",
+        "<b>see</b> /gate help",
     ] {
         assert_eq!(read(text), Reading::Nothing, "{text:?}");
     }

@@ -144,6 +144,14 @@ fn a_request_reads_the_same_from_the_line_and_from_the_block() {
     assert_eq!(form.label.as_deref(), Some("ci"));
     assert_eq!(form.reason.as_deref(), Some("sort  the roadmap"));
     assert_eq!(form.recipient, RECIPIENT);
+    for (quoted, label) in [
+        (r#"a \"  b"#, "a \"  b"),
+        (r"a \\", "a \\"),
+        (r#"\\\"  b"#, "\\\"  b"),
+    ] {
+        let form = super::form(&format!("{} label=\"{quoted}\"", request_line()));
+        assert_eq!(form.label.as_deref(), Some(label));
+    }
     assert_eq!(form.ttl, 8 * 3_600);
 }
 

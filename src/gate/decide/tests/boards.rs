@@ -155,3 +155,19 @@ fn explanations_are_limited_and_narrowing_is_not() {
     story.say(kan(12), CODEX, "/gate frobnicate");
     assert_eq!(story.replies(kan(12)).len(), before + most + 6);
 }
+
+/// Faults alone and readings alone are limited, and counted anew in the next hour.
+#[test]
+fn each_kind_of_answer_is_limited_by_itself() {
+    let most = usize::try_from(ANSWERS_PER_HOUR).unwrap();
+    for text in ["/gate frobnicate", "/gate help"] {
+        let mut story = Story::new();
+        for hour in 1..=2 {
+            for _ in 0..=most {
+                story.say(kan(12), CODEX, text);
+            }
+            assert_eq!(story.replies(kan(12)).len(), hour * most, "{text}");
+            story.pass(3_600);
+        }
+    }
+}

@@ -63,6 +63,17 @@ fn an_agent_asks_and_an_owner_approves() {
         "credential_issued",
     ];
     assert_eq!(story.entries(), codes);
+    let entry = story
+        .lines
+        .iter()
+        .flat_map(|line| &line.decision.entries)
+        .last()
+        .unwrap();
+    assert_eq!(entry.thread, Some(kan(12)));
+    assert_eq!(entry.request, Some(RequestNumber(1)));
+    assert_eq!(entry.identity, Some(credential.identity));
+    assert_eq!(entry.credential, Some(credential.number));
+    assert_eq!(entry.actor, crate::gate::actor::Actor::User(ALICE));
 }
 
 /// What is missing is asked for in two rounds, and nothing is written before everything was read.
@@ -197,10 +208,19 @@ fn a_token_comes_alive_with_its_first_use_and_ends_with_the_revoke() {
     let Live {
         scopes,
         first_use,
+        check,
         workspace,
         ..
     } = *live;
     assert!(first_use);
+    assert_eq!(check.status, CredentialStatus::Active(story.now));
+    let recent = story.identity("codex-kan-12").unwrap().recent;
+    let codes: Vec<_> = recent
+        .entries()
+        .iter()
+        .map(|entry| entry.code.as_str())
+        .collect();
+    assert_eq!(codes, ["credential_issued", "credential_first_used"]);
     assert_eq!(scopes, names(&["board:read", "card:write"]));
     assert_eq!(workspace, "kan-ductor");
     assert_eq!(story.lines.len(), lines + 1, "the first use is journaled");
@@ -321,8 +341,9 @@ fn a_quorum_of_two_counts_two_people() {
         "board:read,deploy:run",
         "staging",
     );
-    story.approve(kan(12), PIOTR, 1);
+    let first = story.approve(kan(12), PIOTR, 1);
     assert_eq!(story.word(1), "open");
+    assert_eq!(story.reactions[&Some(CommentId(first))], Reaction::Yes);
     assert_eq!(
         story.last_reply(kan(12)),
         "R1: counted piotr (1 of 2); still to come from alice."
@@ -354,7 +375,8 @@ fn ceilings_cut_and_never_uncount() {
 
     story.ask_for(kan(13), CODEX, "codex-*", "deploy:run", "staging");
     story.approve(kan(13), PIOTR, 2);
-    story.approve(kan(13), ALICE, 2);
+    let last = story.approve(kan(13), ALICE, 2);
+    assert_eq!(story.reactions[&Some(CommentId(last))], Reaction::No);
     assert_eq!(story.word(2), "void");
     assert_eq!(story.last_code(kan(13)), "nothing_left");
 }
@@ -391,6 +413,34 @@ fn a_second_request_adds_to_the_identity() {
     assert_eq!(story.live(2), Some(names(&["card:write"])));
 }
 
+#[test]
+fn what_an_identity_is_for_grows_to_everything_and_not_back() {
+    let mut story = Story::new();
+    for (more, resources, modes) in [
+        (
+            " resources=inbox modes=interactive",
+            Some(&["inbox"][..]),
+            Some(&["interactive"][..]),
+        ),
+        (
+            " resources=roadmap modes=interactive",
+            Some(&["inbox", "roadmap"]),
+            Some(&["interactive"]),
+        ),
+        (" modes=interactive", None, Some(&["interactive"])),
+        (" resources=inbox", None, None),
+        (" resources=inbox modes=interactive", None, None),
+    ] {
+        let line = request_line("codex", "board:read", "dev") + more;
+        story.say(kan(12), CODEX, &line);
+        story.approve(kan(12), ALICE, u64::try_from(story.requests()).unwrap());
+        let identity = story.identity("codex").unwrap();
+        assert_eq!(identity.resources, resources.map(names), "{more}");
+        assert_eq!(identity.modes, modes.map(names), "{more}");
+    }
+    assert_eq!(story.credential(1).resources, Some(names(&["inbox"])));
+}
+
 /// Ended credentials are forgotten, living ones and the newest are not: whoever revokes the identity
 /// revokes every one that works.
 #[test]
@@ -416,203 +466,6 @@ fn however_many_credentials_live_all_of_them_are_revoked() {
     for number in 1..=24 {
         assert_eq!(story.live(number), None, "c{number}");
     }
-}
-
-#[test]
-fn one_credential_is_revoked_and_the_identity_stays() {
-    let mut story = Story::new();
-    story.issue(kan(12));
-    story.issue(kan(12));
-    story.say(kan(12), CODEX, "/gate revoke codex-kan-12 c1 it leaked");
-    assert_eq!(story.live(1), None);
-    assert!(story.live(2).is_some());
-    assert_eq!(
-        story.last_reply(kan(12)),
-        "**c1 of `codex-kan-12` is revoked**: `it leaked`; the identity stays."
-    );
-    story.say(kan(12), CODEX, "/gate revoke codex-kan-12 c1");
-    assert!(story.last_reply(kan(12)).contains("was revoked already"));
-
-    // A number that it lacks may be any of them: it stands still.
-    story.say(kan(12), ALICE, "/gate revoke codex-kan-12 c9");
-    assert_eq!(story.live(2), None);
-    assert_eq!(
-        story.identity("codex-kan-12").unwrap().word(story.now),
-        "paused"
-    );
-    assert!(
-        story
-            .last_reply(kan(12))
-            .contains("it has no c9. It has c2"),
-        "{}",
-        story.last_reply(kan(12))
-    );
-}
-
-#[test]
-fn without_a_name_the_only_living_identity_is_meant() {
-    let mut story = Story::new();
-    story.issue(kan(12));
-    for spelling in [
-        "/gate revoke",
-        "/GATE Revoke `Codex-Kan-12`.",
-        "/gate revoke everything, please",
-        "/gate\u{a0}revoke",
-    ] {
-        let mut story = Story::new();
-        story.issue(kan(12));
-        story.say(kan(12), ALICE, spelling);
-        assert_eq!(story.live(1), None, "{spelling}");
-    }
-    story.ask_for(kan(12), CODEX, "second", "board:read", "dev");
-    story.approve(kan(12), ALICE, 2);
-    story.say(kan(12), ALICE, "/gate revoke");
-    assert!(story.live(1).is_some() && story.live(2).is_some());
-    assert!(
-        story
-            .last_reply(kan(12))
-            .contains("In this thread live `codex-kan-12` `second`"),
-        "{}",
-        story.last_reply(kan(12))
-    );
-    story.say(kan(12), ALICE, "/gate revoke second");
-    assert!(story.live(1).is_some() && story.live(2).is_none());
-}
-
-#[test]
-fn who_may_revoke() {
-    let mut story = Story::new();
-    story.issue(kan(12));
-    story.say(kan(12), CAROL, "/gate revoke codex-kan-12");
-    assert_eq!(story.last_code(kan(12)), "not_an_owner");
-    story.say(kan(13), CODEX, "/gate revoke codex-kan-12");
-    assert_eq!(story.last_code(kan(13)), "not_an_owner");
-    story.say(kan(12), STRANGER, "/gate revoke codex-kan-12");
-    assert!(story.live(1).is_some());
-    story.say(kan(14), PIOTR, "/gate revoke codex-kan-12");
-    assert_eq!(story.live(1), None);
-}
-
-/// Revoking a name ends its open requests, whatever became of its identity.
-#[test]
-fn revoking_a_name_voids_the_requests_for_it() {
-    // Nothing lives yet.
-    let mut story = Story::new();
-    story.ask(kan(12));
-    story.say(kan(12), CODEX, "/gate revoke codex-kan-12");
-    assert_eq!(story.word(1), "open");
-    story.say(kan(13), ALICE, "/gate revoke codex-kan-12");
-    assert_eq!(story.word(1), "void");
-
-    // It lives.
-    story.issue(kan(12));
-    story.ask(kan(12));
-    story.say(kan(12), ALICE, "/gate revoke codex-kan-12");
-    assert_eq!(story.word(3), "void");
-
-    // It is revoked already, and asked for again.
-    story.ask(kan(12));
-    story.say(kan(12), ALICE, "/gate revoke codex-kan-12");
-    assert_eq!(story.word(4), "void");
-    let requests: crate::gate::thread::Thread = story.record(&Key::thread(kan(12))).unwrap();
-    assert!(requests.requests.is_empty());
-}
-
-#[test]
-fn a_revoked_name_asked_for_again_by_its_requester_is_a_new_identity() {
-    let mut story = Story::new();
-    story.issue(kan(12));
-    story.say(kan(12), ALICE, "/gate revoke");
-    story.issue(kan(12));
-    let identity = story.identity("codex-kan-12").unwrap();
-    assert_eq!(identity.number.0, 2);
-    assert_eq!(identity.credentials, [CredentialNumber(2)]);
-    assert_eq!(story.live(1), None);
-    assert!(story.live(2).is_some());
-}
-
-#[test]
-fn deny_and_withdraw_end_a_request() {
-    let mut story = Story::new();
-    story.ask(kan(12));
-    let line = story.approve_line(1);
-    story.say(kan(12), CODEX, "/gate deny R1");
-    assert_eq!(story.last_code(kan(12)), "not_an_owner");
-    story.say(kan(13), PIOTR, "/gate deny r1 not now\r\n");
-    assert_eq!(
-        story.last_reply(kan(12)),
-        "**R1 denied by piotr**: `not now`"
-    );
-    story.say(kan(12), ALICE, &line);
-    assert_eq!(story.last_code(kan(12)), "not_open");
-
-    story.ask(kan(12));
-    story.say(kan(12), ALICE, "/gate withdraw");
-    assert_eq!(story.last_code(kan(12)), "not_yours");
-    story.say(kan(13), CODEX, "/gate withdraw R2");
-    assert_eq!(story.last_code(kan(13)), "not_yours");
-    story.say(kan(12), CODEX, "/gate withdraw");
-    assert_eq!(story.word(2), "withdrawn");
-    story.say(kan(12), CODEX, "/gate withdraw R2");
-    assert_eq!(story.last_code(kan(12)), "not_open");
-    story.say(kan(12), ALICE, "/gate deny");
-    assert_eq!(story.last_code(kan(12)), "unknown_request");
-    story.say(kan(12), ALICE, "/gate deny R77");
-    assert_eq!(story.last_code(kan(12)), "unknown_request");
-
-    story.ask(kan(12));
-    story.ask(kan(12));
-    story.say(kan(12), ALICE, "/gate deny");
-    assert!(story.last_reply(kan(12)).contains("R3 or R4"));
-    assert_eq!((story.word(3), story.word(4)), ("open", "open"));
-    story.say(kan(12), ALICE, "/gate deny R3");
-    story.say(kan(12), ALICE, "/gate deny this one, too");
-    assert_eq!(story.word(4), "denied");
-    let request = story.request(4);
-    assert_eq!(request.word(after(story.now, 400 * 3_600)), "denied");
-}
-
-#[test]
-fn reading_commands_show_and_change_nothing_else() {
-    let mut story = Story::new();
-    story.issue(kan(12));
-    story.ask(kan(12));
-    story.say(kan(12), CODEX, "/gate inspect");
-    let shown = story.last_reply(kan(12));
-    assert!(
-        shown.starts_with("**`codex-kan-12`** · active · dev"),
-        "{shown}"
-    );
-    assert!(
-        shown.contains("- c1: pending") && shown.contains("- R2 is open"),
-        "{shown}"
-    );
-    story.say(kan(12), CODEX, "/gate inspect nothing");
-    assert_eq!(story.last_code(kan(12)), "unknown_identity");
-    story.say(kan(13), CODEX, "/gate inspect codex-kan-12");
-    assert_eq!(story.last_code(kan(13)), "unknown_identity");
-    story.say(kan(13), ALICE, "/gate inspect codex-kan-12");
-    assert!(story.last_reply(kan(13)).contains("active"));
-    story.say(kan(12), CODEX, "/gate list");
-    assert_eq!(story.last_code(kan(12)), "not_an_owner");
-    story.say(kan(12), ALICE, "/gate list");
-    let shown = story.last_reply(kan(12));
-    assert!(
-        shown.contains("1 open requests") && shown.contains("1 active"),
-        "{shown}"
-    );
-    assert!(!shown.contains("codex-kan-12"), "{shown}");
-    story.say(kan(12), CODEX, "/gate help approve");
-    assert!(story.last_reply(kan(12)).contains("/gate approve R17"));
-    assert!(!story.last_reply(kan(12)).contains("/gate deny"));
-    let mac = story.credential(1).mac;
-    assert!(
-        !story
-            .forge
-            .comments
-            .values()
-            .any(|comment| comment.text.contains(mac.as_str()))
-    );
 }
 
 /// The one comment with the sealed file goes to the request's own thread, and nothing but sealed

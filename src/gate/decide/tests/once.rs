@@ -145,6 +145,38 @@ fn junk_for_a_coming_comment_does_not_cut_the_kill_switch() {
     assert_eq!(story.live(1), None);
 }
 
+/// Another text of the same number, before, between or behind: the approval is worth nothing.
+#[test]
+fn a_number_that_was_seen_with_two_texts_does_not_count() {
+    // Junk behind the real delivery, while that waits.
+    let mut story = Story::new();
+    story.ask(kan(12));
+    let line = story.approve_line(1);
+    let id = story.write(kan(12), ALICE, &line);
+    story.arrive(story.delivery(id));
+    story.arrive(story.forged(kan(12), id, CAROL, "hello"));
+    story.settle();
+    assert_eq!(
+        (story.last_code(kan(12)).as_str(), story.credentials()),
+        ("edited", 0)
+    );
+
+    // Edited to something else and back within its second; the edit's delivery comes first.
+    let mut story = Story::new();
+    story.ask(kan(12));
+    let id = story.write(kan(12), ALICE, &line);
+    let (created, delivery) = (story.forge.comments[&id].created, story.delivery(id));
+    story.arrive(delivery);
+    story.forge.edit(id, "no", created);
+    story.arrive(story.edited(id));
+    story.forge.edit(id, &line, created);
+    story.settle();
+    assert_eq!(
+        (story.last_code(kan(12)).as_str(), story.credentials()),
+        ("edited", 0)
+    );
+}
+
 /// The exact words in advance, too: the author is read and not believed.
 #[test]
 fn a_forged_command_does_nothing() {
@@ -284,6 +316,9 @@ fn the_reserve_is_for_stopping() {
     let mac = story.credential(1).mac;
     let mut leak = story.forged(kan(12), 1, STRANGER, "x");
     leak.leaks = vec![crate::gate::event::Leak::Token(vec![mac])];
+    assert!(uses(&story, leak));
+    let mut leak = story.forged(kan(12), 1, STRANGER, "x");
+    leak.leaks = vec![crate::gate::event::Leak::AgeKey(RECIPIENT.to_owned())];
     assert!(uses(&story, leak));
 }
 

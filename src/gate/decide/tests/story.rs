@@ -8,115 +8,21 @@ use serde_json::Value;
 
 use super::super::*;
 use super::forge::*;
+use super::rules::policy;
 use crate::gate::command;
-use crate::gate::credential::Credential;
 use crate::gate::effect::{Effect, Reaction};
 use crate::gate::event::{Accepted, Arrival, EffectDone, Leak, Look, Road, Spoken, What};
 use crate::gate::evidence::{Candidate, Need, Reads};
-use crate::gate::identity::Identity;
-use crate::gate::ids::{
-    CommentId, CredentialNumber, IdentityNumber, Mac, RepositoryId, RequestNumber, Slug, ThreadKey,
-    UserId,
-};
-use crate::gate::key::{Part, Subject, Table};
-use crate::gate::policy::{Board, Client, Factor, Gate, KnownRequester, Owner, Requesters};
-use crate::gate::reply;
-use crate::gate::request::Request;
-use crate::gate::thread::{Seen, SlugOwner};
-use crate::gate::world::{Record, World, decode, encode};
+use crate::gate::ids::{CommentId, Mac, RepositoryId, ThreadKey, UserId};
+use crate::gate::key::{Part, Table};
+use crate::gate::policy::Board;
+use crate::gate::world::{World, encode};
 
 /// A recipient whose checksum is right.
 pub(super) const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 /// Another one.
 pub(super) const OTHER_RECIPIENT: &str =
     "age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg";
-
-/// A set of names.
-pub(super) fn names(list: &[&str]) -> BTreeSet<String> {
-    list.iter().map(|name| (*name).to_owned()).collect()
-}
-
-fn owner(login: &str) -> Owner {
-    Owner {
-        login: login.to_owned(),
-        may_approve: true,
-        ceiling: None,
-        signing_keys: BTreeSet::new(),
-        has_code: false,
-    }
-}
-
-/// A gate that one comment opens.
-pub(super) fn gate(scopes: &[&str], quorum: u32) -> Gate {
-    Gate {
-        scopes: names(scopes),
-        max_ttl: 86_400,
-        quorum,
-        factors: [Factor::Comment].into(),
-        self_approval: false,
-        holder_rotation: false,
-        offline: false,
-        judge_required: false,
-        cooling_off: None,
-        open_hours: None,
-    }
-}
-
-fn board(name: &str, repository: RepositoryId, path: &str) -> Board {
-    Board {
-        name: name.to_owned(),
-        repository: path.to_owned(),
-        repository_id: repository,
-        workspace: format!("{name}-ductor"),
-        scopes: names(&["board:read", "card:write", "deploy:run"]),
-        resources: Some(names(&["inbox", "roadmap"])),
-        modes: Some(names(&["interactive"])),
-        requesters: Requesters::Listed,
-        machine_accounts: [CODEX].into(),
-        known_requesters: BTreeMap::new(),
-        max_open_requests: 50,
-        control_issue: Some(crate::gate::ids::IssueNumber(1)),
-        quiet_hours: None,
-        list_in_thread: false,
-        max_silence: None,
-        owners: [(ALICE, owner("alice"))].into(),
-        gates: [
-            ("dev".to_owned(), gate(&["board:read", "card:write"], 1)),
-            ("staging".to_owned(), gate(&["board:read", "deploy:run"], 2)),
-        ]
-        .into(),
-        judges: BTreeMap::new(),
-    }
-}
-
-/// Two boards: `kan` with Alice and Piotr, `ops` with Alice and Carol, who may ask on `kan`.
-pub(super) fn policy() -> Policy {
-    let mut kan = board("kan", KAN, "alice/board");
-    kan.owners.insert(PIOTR, owner("piotr"));
-    kan.known_requesters
-        .insert(CAROL, KnownRequester::default());
-    let mut ops = board("ops", OPS, "ops/board");
-    ops.owners.insert(CAROL, owner("carol"));
-    let client = Client {
-        boards: [KAN, OPS].into(),
-        environments: Some(names(&["dev", "staging"])),
-    };
-    Policy {
-        installation: "i".repeat(64),
-        forge: "https://forge.example".to_owned(),
-        public_url: "https://gate.example".to_owned(),
-        bot: BOT,
-        token_prefix: "og".to_owned(),
-        activation: 86_400,
-        grace: 900,
-        identity_ttl: 90 * 86_400,
-        request_ttl: 72 * 3_600,
-        closed_revoke: 86_400,
-        boards: [(KAN, kan), (OPS, ops)].into(),
-        clients: [("kanban-api".to_owned(), client)].into(),
-        operators: BTreeMap::new(),
-    }
-}
 
 /// One committed decision.
 #[derive(Debug)]
@@ -140,6 +46,8 @@ pub(super) struct Story {
     /// Posts wait as long as this is set.
     pub outbox_stands: bool,
     pub minted: u64,
+    /// Verbs and outcomes, for the metrics.
+    pub outcomes: Vec<(&'static str, &'static str)>,
 }
 
 impl Story {
@@ -163,6 +71,7 @@ impl Story {
             clock: None,
             outbox_stands: false,
             minted: 0,
+            outcomes: Vec::new(),
         };
         story.configure(policy);
         story
@@ -198,6 +107,12 @@ impl Story {
         match step {
             Step::Decided(decision) => {
                 let answer = decision.answer.clone();
+                if let Answer::Decided { verb, outcome } = answer {
+                    self.outcomes.push((verb, outcome));
+                }
+                // Only new texts and first uses may be kept waiting when the disk is nearly full.
+                let waits = matches!(event, Event::Arrived(_) | Event::Used { .. });
+                assert!(waits || decision.under_reserve || decision.changes.is_empty());
                 self.commit(*decision);
                 // What was decided is in the line; the caller needs the answer only.
                 Step::Decided(Box::new(Decision {
@@ -242,6 +157,7 @@ impl Story {
         if nothing {
             return;
         }
+        assert!(decision.cause["event"].is_string(), "{decision:?}");
         assert!(
             decision.under_reserve || !self.low_space || decision.entries.is_empty(),
             "{decision:?} needs more disk than there is"
@@ -454,6 +370,7 @@ impl Story {
                 self.dispatch(effect);
             }
             if !moved {
+                self.consistent();
                 return;
             }
         }
@@ -581,165 +498,6 @@ impl Story {
             }
         }
         self.answer(&Event::Done(done));
-    }
-
-    // ---- what there is ----
-
-    /// A record.
-    pub(super) fn record<T: Record>(&self, key: &Key) -> Option<T> {
-        self.records
-            .get(key)
-            .map(|value| decode(value).expect("it can be read"))
-    }
-
-    /// A request by its number.
-    pub(super) fn request(&self, number: u64) -> Request {
-        self.record(&Key::request(RequestNumber(number)))
-            .expect("a request")
-    }
-
-    /// How a request stands.
-    pub(super) fn word(&self, number: u64) -> &'static str {
-        self.request(number).word(self.now)
-    }
-
-    /// The line that approves a request as it was asked.
-    pub(super) fn approve_line(&self, number: u64) -> String {
-        reply::approve_line(&self.request(number))
-    }
-
-    /// A credential by its number.
-    pub(super) fn credential(&self, number: u64) -> Credential {
-        self.record(&Key::credential(CredentialNumber(number)))
-            .expect("a credential")
-    }
-
-    /// How many credentials there ever were.
-    pub(super) fn credentials(&self) -> usize {
-        self.records
-            .keys()
-            .filter(|key| key.table == Table::Credential)
-            .count()
-    }
-
-    /// An identity by its slug.
-    pub(super) fn identity(&self, slug: &str) -> Option<Identity> {
-        let slug = Slug::parse(slug)?;
-        let owner: SlugOwner = self.record(&Key::slug(&slug))?;
-        self.record(&Key::identity(IdentityNumber(owner.identity.0)))
-    }
-
-    /// What a credential may do now.
-    pub(super) fn live(&self, number: u64) -> Option<BTreeSet<String>> {
-        let credential = self.credential(number);
-        let check: crate::gate::credential::Check = self.record(&Key::check(&credential.mac))?;
-        check.live(&self.policy, self.now).map(|live| live.scopes)
-    }
-
-    /// What was first seen of a comment of `kan`.
-    pub(super) fn seen(&self, id: i64) -> Option<Seen> {
-        self.record(&Key::seen(KAN, Subject::Comment(id)))
-    }
-
-    /// What the bot said in a thread, without what only programs read.
-    pub(super) fn replies(&self, thread: ThreadKey) -> Vec<String> {
-        self.forge
-            .comments
-            .values()
-            .filter(|comment| comment.author == BOT && comment.thread == thread && comment.marked)
-            .map(|comment| {
-                comment
-                    .text
-                    .split("\n\n<!--")
-                    .next()
-                    .unwrap_or("")
-                    .to_owned()
-            })
-            .collect()
-    }
-
-    /// The last of it.
-    pub(super) fn last_reply(&self, thread: ThreadKey) -> String {
-        self.replies(thread).pop().unwrap_or_default()
-    }
-
-    /// The code in the last refusal in a thread.
-    pub(super) fn last_code(&self, thread: ThreadKey) -> String {
-        let text = self
-            .forge
-            .comments
-            .values()
-            .rfind(|comment| comment.author == BOT && comment.thread == thread)
-            .map(|comment| comment.text.clone())
-            .unwrap_or_default();
-        let json = text
-            .split("<!-- ownergate.v1 ")
-            .nth(1)
-            .and_then(|rest| rest.split(" -->").next())
-            .and_then(|json| serde_json::from_str::<Value>(json).ok())
-            .unwrap_or_default();
-        json["code"].as_str().unwrap_or("").to_owned()
-    }
-
-    /// The codes of every entry, in order.
-    pub(super) fn entries(&self) -> Vec<&str> {
-        self.lines
-            .iter()
-            .flat_map(|line| &line.decision.entries)
-            .map(|entry| entry.code.as_str())
-            .collect()
-    }
-
-    // ---- shorthands ----
-
-    /// Codex asks in a thread for `codex-BOARD-ISSUE` in `dev`.
-    pub(super) fn ask(&mut self, thread: ThreadKey) -> u64 {
-        self.ask_for(thread, CODEX, "codex-*", "board:read,card:write", "dev")
-    }
-
-    /// Somebody asks; the number of the request, which must have been taken.
-    pub(super) fn ask_for(
-        &mut self,
-        thread: ThreadKey,
-        who: UserId,
-        identity: &str,
-        scopes: &str,
-        environment: &str,
-    ) -> u64 {
-        let before = self.requests();
-        self.say(thread, who, &request_line(identity, scopes, environment));
-        assert_eq!(self.requests(), before + 1, "{}", self.last_reply(thread));
-        self.records
-            .keys()
-            .filter(|key| key.table == Table::Request)
-            .filter_map(|key| match key.parts.first() {
-                Some(Part::Number(number)) => u64::try_from(*number).ok(),
-                Some(Part::Text(_)) | None => None,
-            })
-            .max()
-            .unwrap_or(0)
-    }
-
-    /// How many requests there ever were.
-    pub(super) fn requests(&self) -> usize {
-        self.records
-            .keys()
-            .filter(|key| key.table == Table::Request)
-            .count()
-    }
-
-    /// Somebody approves a request as it was asked.
-    pub(super) fn approve(&mut self, thread: ThreadKey, who: UserId, number: u64) -> i64 {
-        let line = self.approve_line(number);
-        self.say(thread, who, &line)
-    }
-
-    /// Codex asks, Alice approves: the number of the credential.
-    pub(super) fn issue(&mut self, thread: ThreadKey) -> u64 {
-        let number = self.ask(thread);
-        self.approve(thread, ALICE, number);
-        assert_eq!(self.word(number), "approved", "{}", self.last_reply(thread));
-        u64::try_from(self.credentials()).expect("a small number")
     }
 }
 

@@ -4,132 +4,20 @@
 //! What the core says is checked against what the forge in memory knows: who wrote which words, and
 //! whether anybody touched them. Every decision is also made from a world with all records.
 
-use std::collections::BTreeMap;
+mod acts;
+mod oracle;
 
 use proptest::prelude::*;
 
-use super::super::*;
+use self::acts::{Act, Twist, Way, Words, act, words};
+use self::oracle::no_wider;
 use super::*;
-use crate::gate::command::{self, Command, Reading};
-use crate::gate::credential::{Check, Credential};
-use crate::gate::event::{Leak, Look, Road};
-use crate::gate::grant::{GrantRecord, GrantStatus};
+use crate::gate::credential::Credential;
+use crate::gate::event::{Leak, Look};
 use crate::gate::ids::{CommentId, ThreadKey, UserId};
-use crate::gate::key::{Subject, Table};
+use crate::gate::key::Table;
 use crate::gate::request::Request;
 use crate::gate::world::decode;
-
-/// One thing that somebody does. Numbers pick among what is there at that time.
-#[derive(Clone, Debug)]
-enum Act {
-    /// Somebody says something, and it is delivered or not.
-    Say(u8, u8, Words, Way),
-    /// Somebody edits a comment, seen, unseen or within its second.
-    Edit(u8, Words, Way),
-    /// Somebody deletes a comment.
-    Delete(u8, Way),
-    /// An issue is closed or opened.
-    Toggle(u8, Way),
-    /// An old delivery comes once more.
-    Replay(u8),
-    /// A delivery that the forge did not make.
-    Forge(u8, u8, u8, Words),
-    /// A delivered comment is read back.
-    CatchUp(u8),
-    /// Somebody writes as the bot.
-    Stray(u8),
-    /// A secret stands in a text.
-    Leak(u8),
-    /// A token is used.
-    Use(u8),
-    /// The configuration changes.
-    Configure(u8),
-    /// Time passes.
-    Pass(u8),
-    /// Posts stand still, or go on.
-    Outbox(bool),
-    /// What waits is decided and done.
-    Settle,
-}
-
-/// What somebody says.
-#[derive(Clone, Debug)]
-enum Words {
-    Request(u8, u8, bool),
-    Approve(u8, Twist),
-    Deny(u8),
-    Withdraw,
-    Revoke(u8),
-    Other(u8),
-}
-
-/// How an approval differs from the line that was to be copied.
-#[derive(Clone, Debug)]
-enum Twist {
-    Plain,
-    Narrower,
-    Shorter,
-    WrongCode,
-    Wider,
-    Quoted,
-    NotAlone,
-}
-
-/// How a change becomes known.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Way {
-    Delivered,
-    Late,
-    Unseen,
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    let way = || {
-        prop_oneof![
-            6 => Just(Way::Delivered),
-            1 => Just(Way::Late),
-            1 => Just(Way::Unseen),
-        ]
-    };
-    let n = any::<u8>;
-    prop_oneof![
-        40 => (n(), n(), words(), way()).prop_map(|(who, place, words, way)| Act::Say(who, place, words, way)),
-        2 => (n(), words(), way()).prop_map(|(which, words, way)| Act::Edit(which, words, way)),
-        1 => (n(), way()).prop_map(|(which, way)| Act::Delete(which, way)),
-        1 => (n(), way()).prop_map(|(which, way)| Act::Toggle(which, way)),
-        2 => n().prop_map(Act::Replay),
-        2 => (n(), n(), n(), words()).prop_map(|(id, who, place, words)| Act::Forge(id, who, place, words)),
-        1 => n().prop_map(Act::CatchUp),
-        1 => n().prop_map(Act::Stray),
-        1 => n().prop_map(Act::Leak),
-        2 => n().prop_map(Act::Use),
-        1 => n().prop_map(Act::Configure),
-        2 => n().prop_map(Act::Pass),
-        1 => any::<bool>().prop_map(Act::Outbox),
-        4 => Just(Act::Settle),
-    ]
-}
-
-fn words() -> impl Strategy<Value = Words> {
-    let twist = prop_oneof![
-        12 => Just(Twist::Plain),
-        1 => Just(Twist::Narrower),
-        1 => Just(Twist::Shorter),
-        1 => Just(Twist::WrongCode),
-        1 => Just(Twist::Wider),
-        1 => Just(Twist::Quoted),
-        1 => Just(Twist::NotAlone),
-    ];
-    let n = any::<u8>;
-    prop_oneof![
-        4 => (n(), n(), any::<bool>()).prop_map(|(name, scopes, staging)| Words::Request(name, scopes, staging)),
-        8 => (n(), twist).prop_map(|(number, twist)| Words::Approve(number, twist)),
-        1 => n().prop_map(Words::Deny),
-        1 => Just(Words::Withdraw),
-        1 => n().prop_map(Words::Revoke),
-        1 => n().prop_map(Words::Other),
-    ]
-}
 
 const PEOPLE: [UserId; 6] = [ALICE, PIOTR, CODEX, CAROL, BOT, STRANGER];
 
@@ -140,14 +28,6 @@ fn pick<T: Copy>(list: &[T], which: u8) -> Option<T> {
 
 fn thread(which: u8) -> ThreadKey {
     [kan(12), kan(12), kan(13), ops(12)][usize::from(which) % 4]
-}
-
-/// What was written in a comment that approves, as the grammar reads it.
-fn restated(text: &str) -> Option<command::Restated> {
-    match command::read(text) {
-        Reading::Command(Command::Approve(restated)) => Some(restated),
-        Reading::Command(_) | Reading::Nothing | Reading::Fault(_) => None,
-    }
 }
 
 /// A story that is lived at random.
@@ -418,122 +298,6 @@ impl Life {
         });
     }
 
-    /// What every committed line since the last look must satisfy.
-    fn check(&mut self) {
-        let grants: Vec<GrantRecord> = self.all(Table::Grant);
-        let credentials: Vec<Credential> = self.all(Table::Credential);
-        assert_eq!(grants.len(), credentials.len(), "one credential a grant");
-        for line in self.checked..self.story.lines.len() {
-            let issued: Vec<_> = self.story.lines[line]
-                .decision
-                .entries
-                .iter()
-                .filter(|entry| entry.code == "credential_issued")
-                .map(|entry| (entry.request.unwrap(), entry.credential.unwrap()))
-                .collect();
-            for (request, number) in issued {
-                let credential = credentials.iter().find(|c| c.number == number).unwrap();
-                assert_eq!(credential.request, request);
-                self.check_issued(credential, line);
-            }
-        }
-        self.checked = self.story.lines.len();
-        for credential in &credentials {
-            let granted = grants
-                .iter()
-                .find(|grant| grant.request == credential.request)
-                .unwrap();
-            assert_eq!(granted.status, GrantStatus::Consumed(credential.number));
-            let check: Check = self.story.record(&Key::check(&credential.mac)).unwrap();
-            let identity = self
-                .story
-                .record(&Key::identity(credential.identity))
-                .unwrap();
-            assert_eq!(check, credential.check(&identity), "the row is up to date");
-            assert!(check.scopes.is_subset(&granted.scopes));
-        }
-    }
-
-    /// Invariants 1 to 3: a new credential rests on enough untouched comments by people who may.
-    fn check_issued(&self, credential: &Credential, line: usize) {
-        let request: Request = self
-            .story
-            .record(&Key::request(credential.request))
-            .unwrap();
-        let grant: GrantRecord = self.story.record(&Key::grant(credential.request)).unwrap();
-        // Policies are committed alone and looked at at once: what is in force is what was.
-        let policy = &self.story.policy;
-        let board = policy.board(request.thread.repository).unwrap();
-        let gate = &board.gates[&request.effect.environment];
-        assert_eq!(grant.digest, request.recompute(policy));
-        assert_eq!(grant.policy, policy.hash());
-        let approvers = &credential.approvers;
-        assert!(approvers.len() >= usize::try_from(gate.quorum.max(1)).unwrap());
-        let mut ceiling: BTreeSet<String> = request.effect.scopes.clone();
-        ceiling.retain(|scope| gate.scopes.contains(scope) && board.scopes.contains(scope));
-        let mut ttl = request.effect.ttl.min(gate.max_ttl);
-        for approver in approvers {
-            let owner = &board.owners[approver];
-            assert!(owner.may_approve && approver.is_somebody() && *approver != policy.bot);
-            assert!(!board.machine_accounts.contains(approver));
-            assert_ne!(Some(*approver), request.asker());
-            let said = self.said(&request, *approver);
-            let said = said.unwrap_or_else(|| {
-                panic!("{approver} never approved {} (line {line})", request.number)
-            });
-            ceiling.retain(|scope| said.scopes.contains(scope));
-            if let Some(most) = &owner.ceiling {
-                ceiling.retain(|scope| most.contains(scope));
-            }
-            ttl = ttl.min(said.ttl);
-        }
-        assert!(credential.scopes.is_subset(&ceiling) && !credential.scopes.is_empty());
-        let life = credential.expires_at.duration_since(credential.issued_at);
-        assert!(life.as_secs() <= i64::try_from(ttl).unwrap());
-    }
-
-    /// What this person said in an untouched comment below the summary, in the request's thread.
-    fn said(&self, request: &Request, approver: UserId) -> Option<command::Restated> {
-        let counted = request
-            .approvals
-            .iter()
-            .find(|one| one.approver == approver)?;
-        let comment = self.story.forge.comments.get(&counted.comment.0)?;
-        let whole = comment.author == approver
-            && comment.touched == 0
-            && comment.thread == request.thread
-            && counted.comment > request.summary.as_ref()?.comment
-            && request.source.subject != Subject::Comment(counted.comment.0);
-        let delivered = self.story.deliveries.iter().any(|delivery| {
-            let accepted = &delivery.accepted;
-            accepted.road == Road::Hook
-                && accepted.unverified_sender == Some(approver)
-                && matches!(&accepted.what, crate::gate::event::What::Comment(spoken)
-                    if spoken.id == counted.comment.0 && spoken.text == comment.first_text)
-        });
-        restated(&comment.first_text)
-            .filter(|said| whole && delivered && said.code == request.code())
-            .filter(|said| said.request == request.number)
-    }
-
-    /// What everybody may do now, and what is open and counted.
-    fn authority(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut all = BTreeMap::new();
-        for check in self.all::<Check>(Table::Check) {
-            if let Some(live) = check.live(&self.story.policy, self.story.now) {
-                all.insert(format!("{}", check.credential), live.scopes);
-            }
-        }
-        for request in self.all::<Request>(Table::Request) {
-            if request.is_open(self.story.now) {
-                let approvers = request.approvals.iter();
-                let approvers = approvers.map(|one| one.approver.to_string()).collect();
-                all.insert(request.number.to_string(), approvers);
-            }
-        }
-        all
-    }
-
     /// Lets everything that waits come to its end.
     fn rest(&mut self) {
         self.story.outbox_stands = false;
@@ -545,16 +309,6 @@ impl Life {
             self.story.pass(61);
         }
         panic!("something waits for ever");
-    }
-}
-
-fn no_wider(
-    before: &BTreeMap<String, BTreeSet<String>>,
-    after: &BTreeMap<String, BTreeSet<String>>,
-) {
-    for (what, now) in after {
-        let had = before.get(what).unwrap_or_else(|| panic!("{what} is new"));
-        assert!(now.is_subset(had), "{what} grew from {had:?} to {now:?}");
     }
 }
 
