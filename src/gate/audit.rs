@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
+use super::command::one_line;
 use super::ids::{CredentialNumber, IdentityNumber, RequestNumber, ThreadKey};
 
 /// One thing that happened.
@@ -108,7 +109,7 @@ impl Recent {
         self.0.push(RecentEntry {
             at,
             code: code.to_owned(),
-            text: text.to_owned(),
+            text: one_line(text, 120),
         });
         let surplus = self.0.len().saturating_sub(10);
         self.0.drain(..surplus);

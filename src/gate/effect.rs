@@ -3,6 +3,7 @@
 //! An effect is durable with the decision that made it and is done at least once; posts are made
 //! once by their hidden marker.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CommentId, CredentialNumber, RequestNumber, ThreadKey};
@@ -33,6 +34,8 @@ pub struct Post {
     pub role: Role,
     /// Its Markdown, machine block included, marker not.
     pub body: String,
+    /// When it was decided: its comment is not older.
+    pub at: Timestamp,
     /// True if it is already the control issue's copy of a post that a thread refused.
     #[serde(default)]
     pub elsewhere: bool,

@@ -4,11 +4,11 @@
 //! decided here.
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
 
 use super::super::ids::Slug;
 use super::super::time::parse_span;
 use super::{Fault, distance};
+use crate::secret::recipient::Recipient;
 
 /// The longest request, in bytes of the comment.
 pub const MAX_REQUEST_BYTES: usize = 8 * 1024;
@@ -280,10 +280,7 @@ impl Raw {
             }),
             (None, Some(challenge)) => Err(challenge_fault(&challenge)),
             (Some(recipient), None) => {
-                // The crate accepts upper case as bech32 does; one form is enough for a digest.
-                let plain = recipient.starts_with("age1")
-                    && age::x25519::Recipient::from_str(&recipient).is_ok();
-                if plain {
+                if Recipient::parse(&recipient).is_ok() {
                     Ok(recipient)
                 } else {
                     Err(Fault::BadValue {

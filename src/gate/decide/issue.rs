@@ -101,8 +101,10 @@ fn grow(
         requester: request.asker().unwrap_or(said.author),
         owner: request
             .approvals
-            .first()
-            .map_or(said.author, |first| first.approver),
+            .iter()
+            .map(|approval| approval.approver)
+            .find(|user| grant.approvers().contains(user))
+            .unwrap_or(said.author),
         scopes: grant.scopes().clone(),
         resources: wanted.resources.clone(),
         modes: wanted.modes.clone(),

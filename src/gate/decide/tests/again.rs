@@ -168,7 +168,7 @@ fn a_deleted_or_unreadable_issue_is_said_in_the_control_issue() {
     assert!(
         story
             .last_reply(kan(1))
-            .contains("could not be read for ten minutes: 500")
+            .contains("could not be read for ten minutes: `500`")
     );
     let said = story.replies(kan(1)).len();
     story.answer(&event);

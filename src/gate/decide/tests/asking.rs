@@ -224,14 +224,14 @@ fn two_are_open_in_a_thread_and_a_few_of_one_requester() {
 fn a_thread_holds_only_so_many_identities() {
     let mut story = Story::new();
     for number in 0..MAX_IDENTITIES_IN_THREAD {
-        story.ask_for(kan(12), CODEX, &format!("c{number}"), "board:read", "dev");
+        story.ask_for(kan(12), CODEX, &format!("id{number}"), "board:read", "dev");
         let request = u64::try_from(story.requests()).unwrap();
         story.approve(kan(12), ALICE, request);
     }
     let line = request_line("one-more", "board:read", "dev");
     assert_eq!(refused(&mut story, &line), "too_many_identities");
-    story.ask_for(kan(12), CODEX, "c3", "board:read", "dev");
-    story.say(kan(12), ALICE, "/gate revoke c4");
+    story.ask_for(kan(12), CODEX, "id3", "board:read", "dev");
+    story.say(kan(12), ALICE, "/gate revoke id4");
     story.ask_for(kan(12), CODEX, "one-more", "board:read", "dev");
 }
 

@@ -60,6 +60,7 @@ pub(super) struct Issue {
     pub gone: bool,
     pub author: UserId,
     pub body: String,
+    pub created: Timestamp,
 }
 
 /// Everything there is.
@@ -114,6 +115,7 @@ impl Forge {
             gone: false,
             author,
             body: String::new(),
+            created: now,
         });
         self.last_id += 1;
         self.comments.insert(
@@ -176,6 +178,7 @@ impl Forge {
                 author: Some(issue.author),
                 login: self.login(issue.author),
                 body: (issue.body.len() <= 64 * 1024).then(|| Hash::of(issue.body.as_bytes())),
+                created_at: issue.created,
             }),
             Some(_) | None => ReadIssue::Gone,
         }

@@ -24,7 +24,7 @@ fn an_agent_asks_and_an_owner_approves() {
     assert_eq!(story.reactions[&Some(CommentId(asked))], Reaction::Eyes);
     let summary = story.last_reply(kan(12));
     for part in [
-        "**R1 · codex asks for `codex-kan-12`** · dev",
+        "**R1 · `codex` asks for `codex-kan-12`** · dev",
         "one of @alice @piotr",
         &story.approve_line(1),
     ] {

@@ -16,6 +16,7 @@ mod outcomes;
 mod outside;
 mod random;
 mod reading;
+mod review;
 mod rules;
 mod standing;
 mod story;

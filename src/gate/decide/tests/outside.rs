@@ -445,7 +445,7 @@ fn an_event_that_is_given_up_is_said_and_gone() {
     // Strangers and looks are not answered.
     let mut story = Story::new();
     story.issue(kan(12));
-    story.arrive(story.trigger(kan(12), crate::gate::event::Look::IssueEdited));
+    story.arrive(story.trigger(kan(12), crate::gate::event::Look::Issue));
     let said = story.replies(kan(12)).len();
     let line = story.waiting()[0];
     story.answer(&Event::Abandoned {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::forge::*;
 use crate::gate::ids::{IssueNumber, RepositoryId};
-use crate::gate::policy::{Board, Factor, Gate, KnownRequester, Owner, Policy, Requesters};
+use crate::gate::policy::{Board, Client, Factor, Gate, KnownRequester, Owner, Policy, Requesters};
 
 /// A set of names.
 pub(super) fn names(list: &[&str]) -> BTreeSet<String> {
@@ -72,6 +72,10 @@ pub(super) fn policy() -> Policy {
         .insert(CAROL, KnownRequester::default());
     let mut ops = board("ops", OPS, "ops/board");
     ops.owners.insert(CAROL, owner("carol"));
+    let client = Client {
+        boards: [KAN, OPS].into(),
+        environments: Some(names(&["dev", "staging"])),
+    };
     Policy {
         installation: "i".repeat(64),
         forge: "https://forge.example".to_owned(),
@@ -84,7 +88,7 @@ pub(super) fn policy() -> Policy {
         request_ttl: 72 * 3_600,
         closed_revoke: 86_400,
         boards: [(KAN, kan), (OPS, ops)].into(),
-        clients: BTreeMap::new(),
+        clients: [("kanban-api".to_owned(), client)].into(),
         operators: BTreeMap::new(),
     }
 }

@@ -289,6 +289,7 @@ impl Story {
                 gone: false,
                 author,
                 body: body.to_owned(),
+                created: self.now,
             },
         );
         let spoken = Spoken::new(

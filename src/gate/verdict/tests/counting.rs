@@ -20,7 +20,9 @@ struct Facts {
     road: Road,
     asked_in_body: bool,
     source: ReadComment,
+    source_seen: Option<Seen>,
     summary: ReadComment,
+    summary_seen: Option<Seen>,
     issue: ReadIssue,
     repository: ReadRepository,
 }
@@ -61,12 +63,15 @@ impl Facts {
             road: Road::Hook,
             asked_in_body: false,
             source: ReadComment::Found(found(CODEX, "codex", b"/gate request", 0)),
+            source_seen: Some(Seen::new(Hash::of(b"/gate request"), time(0))),
             summary: ReadComment::Found(found(BOT, "bot", b"summary", 1)),
+            summary_seen: Some(Seen::new(Hash::of(b"summary"), time(1))),
             issue: ReadIssue::Found(FoundIssue {
                 open: true,
                 author: Some(CODEX),
                 login: "codex".to_owned(),
                 body: Some(Hash::of(b"text")),
+                created_at: time(0),
             }),
             repository: ReadRepository::Named("alice/board".to_owned()),
         }
@@ -114,7 +119,9 @@ impl Facts {
             } else {
                 SourceRead::Comment(&self.source)
             },
+            source_seen: self.source_seen.as_ref(),
             summary: &self.summary,
+            summary_seen: self.summary_seen.as_ref(),
             issue: &self.issue,
             repository: &self.repository,
         }
@@ -262,7 +269,7 @@ const WHEN: [Row; 15] = [
     }),
 ];
 
-const WHAT: [Row; 15] = [
+const WHAT: [Row; 18] = [
     ("the code of another digest", |facts| {
         facts.restated.code = Code::of(&Hash::of(b"another"));
         Reason::WrongCode
@@ -286,6 +293,18 @@ const WHAT: [Row; 15] = [
     ("the request's comment is somebody else's now", |facts| {
         facts.source = ReadComment::Found(found(CAROL, "carol", b"/gate request", 0));
         Reason::SourceChanged
+    }),
+    ("the request's comment was once another text", |facts| {
+        facts.source_seen.as_mut().expect("it is there").many = true;
+        Reason::SourceChanged
+    }),
+    ("the request's comment was never seen", |facts| {
+        facts.source_seen = None;
+        Reason::SourceChanged
+    }),
+    ("the summary was once another text", |facts| {
+        facts.summary_seen.as_mut().expect("it is there").many = true;
+        Reason::SummaryChanged
     }),
     ("the request's comment is gone", |facts| {
         facts.source = ReadComment::Gone;
@@ -421,6 +440,7 @@ fn what_is_within_the_limits_is_counted() {
             facts.asked_in_body = true;
             facts.request.source.subject = Subject::Issue(12);
             facts.request.source.body = Hash::of(b"text");
+            facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
         }),
         (
             "asked in the body, whose number is not a comment's",
@@ -428,6 +448,7 @@ fn what_is_within_the_limits_is_counted() {
                 facts.asked_in_body = true;
                 facts.request.source.subject = Subject::Issue(99);
                 facts.request.source.body = Hash::of(b"text");
+                facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
             },
         ),
     ];

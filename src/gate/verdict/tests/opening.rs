@@ -209,7 +209,7 @@ const MENDED_BY_NOBODY: [Row; 15] = [
 ];
 
 /// What may pass, or comes with approvals.
-const AT_THE_END: [Row; 14] = [
+const AT_THE_END: [Row; 13] = [
     ("after the request's end", |facts| {
         facts.now = time(72 * 3_600);
         Reason::NotOpen("ended")
@@ -239,12 +239,6 @@ const AT_THE_END: [Row; 14] = [
     }),
     ("nothing restated", |facts| {
         facts.request.approvals[0].scopes = names(&["deploy:run"]);
-        Reason::NothingLeft
-    }),
-    ("an approver who is no owner any more", |facts| {
-        facts.change_board(|board| {
-            board.owners.remove(&ALICE);
-        });
         Reason::NothingLeft
     }),
     ("nobody approved", |facts| {
@@ -279,11 +273,12 @@ const AT_THE_END: [Row; 14] = [
     }),
     ("a hold", |facts| {
         let hold = Hold {
-            found: "owner 3 is called pjotr now".to_owned(),
+            user: PIOTR,
+            found: "pjotr".to_owned(),
             since: time(0),
         };
         facts.state.holds.insert("login:3".to_owned(), hold);
-        Reason::Held("owner 3 is called pjotr now".to_owned())
+        Reason::Held("owner 3 is called pjotr now, not piotr".to_owned())
     }),
     ("a clock that jumped", |facts| {
         facts.clock = Some("it jumped".to_owned());
@@ -302,6 +297,55 @@ fn a_gate_for_which_everything_holds_is_open() {
     assert_eq!(opening.ttl(), 8 * 3_600);
     assert_eq!(opening.request(), &facts.request);
     assert_eq!(opening.policy(), &Hash::of(b"policy"));
+}
+
+/// Whoever must not approve is not counted, even where somebody noted an approval: an owner no more,
+/// one who left, a machine account, the bot, and who benefits.
+#[test]
+fn nobody_is_counted_who_must_not_approve() {
+    type Change = fn(&mut Facts);
+    let rows: [(&str, Change); 6] = [
+        ("no owner any more", |facts| {
+            facts.change_board(|board| {
+                board.owners.remove(&ALICE);
+            });
+        }),
+        ("one who left", |facts| {
+            facts.change_board(|board| {
+                board.owners.get_mut(&ALICE).expect("an owner").may_approve = false;
+            });
+        }),
+        ("a machine account", |facts| {
+            facts.change_board(|board| {
+                board.machine_accounts.insert(ALICE);
+            });
+        }),
+        ("the bot", |facts| facts.policy.bot = ALICE),
+        ("who asked", |facts| {
+            facts.request.requester = Actor::User(ALICE);
+            facts.request.digest = facts.request.recompute(&facts.policy);
+        }),
+        ("the identity's requester", |facts| {
+            facts.lives(|identity| identity.requester = ALICE);
+            facts.request.requester = Actor::User(PIOTR);
+            facts.request.digest = facts.request.recompute(&facts.policy);
+        }),
+    ];
+    let nobody = Reason::MoreOwners {
+        counted: Vec::new(),
+        needed: 1,
+    };
+    for (name, change) in rows {
+        let mut facts = Facts::whole();
+        change(&mut facts);
+        assert!(facts.reasons().contains(&nobody), "{name}");
+    }
+    // Where the gate allows it, who asked counts.
+    let mut facts = Facts::whole();
+    facts.change_gate(|gate| gate.self_approval = true);
+    facts.request.requester = Actor::User(ALICE);
+    facts.request.digest = facts.request.recompute(&facts.policy);
+    assert_eq!(facts.reasons(), []);
 }
 
 #[test]

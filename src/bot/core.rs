@@ -1,0 +1,209 @@
+//! The core at work: the gate's `decide` on the store's writer thread, with time and policy attached
+//! there.
+//!
+//! One thread decides and commits, so the state that a decision saw is the state that its line
+//! replaces. There is no second way to change state.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::gate::audit::Entry;
+use crate::gate::credential::Check;
+use crate::gate::decide::{Answer, Decision, Given, Step, decide_with};
+use crate::gate::effect::Effect;
+use crate::gate::event::Event;
+use crate::gate::evidence::Needs;
+use crate::gate::ids::{Hash, Mac, Seq};
+use crate::gate::key::Key;
+use crate::gate::policy::Policy;
+use crate::gate::world;
+use crate::store::{self, Body, Opened, Read, Stamp, Store, SubmitError, Writer};
+
+use super::schedule::Id;
+
+/// What comes of feeding an event to the core.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is decided and durable.
+    Decided {
+        /// What whoever fed it is told.
+        answer: Answer,
+        /// What is to be done outside, with the id of each.
+        effects: Vec<(Id, Effect)>,
+    },
+    /// These things have to be read first.
+    Gather(Needs),
+    /// Not before this time.
+    Wait(Timestamp),
+    /// A record cannot be read by this program; nothing was decided.
+    Unreadable(String),
+}
+
+/// Why the clock cannot be trusted, if so; set by whoever compares clocks.
+#[derive(Clone, Debug, Default)]
+pub struct ClockTrouble(Arc<Mutex<Option<String>>>);
+
+impl ClockTrouble {
+    /// Sets or clears it.
+    pub fn set(&self, why: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
+    /// Why, if so.
+    pub fn get(&self) -> Option<String> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The running core; clones share it.
+#[derive(Clone, Debug)]
+pub struct Core {
+    writer: Writer<Event, Outcome>,
+    policy: Arc<RwLock<Arc<Policy>>>,
+    clock_trouble: ClockTrouble,
+}
+
+impl Core {
+    /// Starts the writer's thread with a first policy, which `feed(Event::Policy)` journals.
+    pub fn start(opened: Opened, policy: Policy) -> Self {
+        let policy = Arc::new(policy);
+        let clock_trouble = ClockTrouble::default();
+        let trouble = clock_trouble.clone();
+        let mut current = (Arc::clone(&policy), policy.hash());
+        let writer = opened.start(move |records: &dyn Read, event: Event, stamp: &Stamp| {
+            if let Event::Policy(policy) = &event {
+                current = (Arc::new((**policy).clone()), policy.hash());
+            }
+            decide(records, &event, stamp, &current, &trouble)
+        });
+        Self {
+            writer,
+            policy: Arc::new(RwLock::new(policy)),
+            clock_trouble,
+        }
+    }
+
+    /// Decides an event, waiting for room in the queue.
+    pub async fn feed(&self, event: Event) -> Result<Outcome, SubmitError> {
+        self.writer.submit(event).await
+    }
+
+    /// Decides an event, or refuses at once when the queue is full: for the edges.
+    pub async fn try_feed(&self, event: Event) -> Result<Outcome, SubmitError> {
+        self.writer.try_submit(event).await
+    }
+
+    /// Journals a policy and puts it into force for checks.
+    pub async fn adopt(&self, policy: Policy) -> Result<Outcome, SubmitError> {
+        let outcome = self.feed(Event::Policy(Box::new(policy.clone()))).await?;
+        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        Ok(outcome)
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The row that a check of a token reads; the first of its possible MACs that is known.
+    pub fn check(&self, macs: &[Mac]) -> Result<Option<Check>, store::StoreError> {
+        let store = self.writer.store();
+        for mac in macs {
+            if let Some(value) = store.get(&Key::check(mac))? {
+                return Ok(world::decode(&value));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A record, for those who only read.
+    pub fn get<T: world::Record>(&self, key: &Key) -> Result<Option<T>, store::StoreError> {
+        let value = self.writer.store().get(key)?;
+        Ok(value.as_ref().and_then(world::decode))
+    }
+
+    /// For reading.
+    pub fn store(&self) -> Store {
+        self.writer.store()
+    }
+
+    /// The writer, for its health, its queue and its end.
+    pub fn writer(&self) -> &Writer<Event, Outcome> {
+        &self.writer
+    }
+
+    /// Whether the clock can be trusted.
+    pub fn clock_trouble(&self) -> &ClockTrouble {
+        &self.clock_trouble
+    }
+}
+
+/// One decision, on the writer's thread.
+fn decide(
+    records: &dyn Read,
+    event: &Event,
+    stamp: &Stamp,
+    (policy, hash): &(Arc<Policy>, Hash),
+    trouble: &ClockTrouble,
+) -> store::Step<Outcome> {
+    let given = Given {
+        now: stamp.time,
+        seq: Seq(stamp.seq),
+        policy: Arc::clone(policy),
+        policy_hash: hash.clone(),
+        low_space: stamp.low_space,
+        clock: trouble.get(),
+    };
+    match decide_with(event, &given, |key| records.get(key)) {
+        Step::Decided(decision) => commit(*decision, stamp, hash),
+        Step::Gather(needs) => store::Step::Nothing(Outcome::Gather(needs)),
+        Step::Wait(time) => store::Step::Nothing(Outcome::Wait(time)),
+        Step::Load(keys) | Step::Unreadable(keys) => {
+            let first = keys.first().map(|key| format!("{:?}", key.table));
+            store::Step::Nothing(Outcome::Unreadable(first.unwrap_or_default()))
+        }
+    }
+}
+
+fn commit(decision: Decision, stamp: &Stamp, policy: &Hash) -> store::Step<Outcome> {
+    let Decision {
+        cause,
+        changes,
+        entries,
+        effects,
+        under_reserve,
+        answer,
+    } = decision;
+    if changes.is_empty() && entries.is_empty() && effects.is_empty() {
+        return store::Step::Nothing(Outcome::Decided {
+            answer,
+            effects: Vec::new(),
+        });
+    }
+    let body = Body {
+        policy: policy.as_str().to_owned(),
+        cause,
+        changes,
+        entries: entries.iter().map(plain::<Entry>).collect(),
+        effects: effects.iter().map(world::encode::<Effect>).collect(),
+        under_reserve,
+    };
+    let effects = effects
+        .into_iter()
+        .zip(0..)
+        .map(|(effect, place)| ((stamp.seq, place), effect))
+        .collect();
+    store::Step::Commit {
+        body,
+        answer: Outcome::Decided { answer, effects },
+    }
+}
+
+fn plain<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("entries are made of plain data")
+}

@@ -1,0 +1,233 @@
+//! The outbox: does on the forge what decisions asked for, at least once, and posts once.
+//!
+//! Posts of a thread go out in order. After an answer that does not say whether a post was made, and
+//! after every restart, the thread's comments are looked through for the post's marker before it is
+//! made again. A refusal for good is fed back to the core.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::core::Outcome;
+use super::pages::{Listed, Pages};
+use super::schedule::{Id, Lane};
+use super::worker::{jitter, later};
+use super::{Bot, marker};
+use crate::forgejo::client::retry::backoff;
+use crate::forgejo::{Body, ForgejoError};
+use crate::gate::effect::{Effect, Post};
+use crate::gate::event::{EffectDone, Event};
+use crate::gate::ids::{CommentId, Hash, ThreadKey};
+use crate::gate::key::{Key, Part, Table};
+use crate::gate::time::after;
+use crate::gate::world;
+
+/// Effects that are done at the same time.
+const AT_ONCE: usize = 8;
+/// How far before an effect's line its comment is looked for, in seconds: the forge's clock may be
+/// behind.
+const LOOK_BACK: i64 = 600;
+
+/// Fills the schedule from the outbox: at start, whatever was decided and not done. It may have been
+/// done and not recorded, so each post is looked for first.
+pub fn load(bot: &Bot) -> Result<usize, crate::store::StoreError> {
+    let mut after: Option<Key> = None;
+    let mut count = 0;
+    loop {
+        let page = bot
+            .core
+            .store()
+            .scan(Table::Outbox, &[], after.as_ref(), 500)?;
+        let Some((last, _)) = page.last() else {
+            return Ok(count);
+        };
+        after = Some(last.clone());
+        for (key, value) in &page {
+            if let ([Part::Number(line), Part::Number(place)], Some(effect)) =
+                (key.parts.as_slice(), world::decode::<Effect>(value))
+                && let (Ok(line), Ok(place)) = (u64::try_from(*line), u32::try_from(*place))
+            {
+                bot.doubtful((line, place), true);
+                add(bot, (line, place), &effect);
+                count += 1;
+            }
+        }
+    }
+}
+
+/// Adds one effect.
+pub fn add(bot: &Bot, id: Id, effect: &Effect) {
+    let lane = match effect {
+        Effect::Post(post) => Lane::Ordered(post.thread),
+        Effect::React { .. } => Lane::Free,
+    };
+    bot.outbox.add(id, effect.thread(), lane, bot.clock.now());
+}
+
+/// Runs until the task is dropped.
+pub async fn run(bot: Arc<Bot>) {
+    let work = |id| {
+        let bot = Arc::clone(&bot);
+        async move { dispatch(&bot, id).await }
+    };
+    bot.outbox.run(&bot.clock, AT_ONCE, work).await;
+}
+
+/// Does one effect, or has it tried again.
+async fn dispatch(bot: &Arc<Bot>, id: Id) {
+    let effect = match bot.core.get::<Effect>(&Key::outbox(id.0, id.1)) {
+        Ok(Some(effect)) => effect,
+        Ok(None) => return bot.outbox.finish(id),
+        Err(error) => {
+            tracing::error!(line = id.0, %error, "cannot read the outbox");
+            return bot.outbox.later(id, after(bot.clock.now(), 5), false);
+        }
+    };
+    let thread = effect.thread();
+    let done = match &effect {
+        Effect::Post(effect) => post(bot, id, effect).await,
+        Effect::React {
+            thread,
+            comment,
+            with,
+        } => react(bot, *thread, *comment, with.content()).await,
+    };
+    match done {
+        Ok((comment, body)) => {
+            let event = Event::Done(EffectDone {
+                effect: id,
+                comment,
+                body,
+            });
+            record(bot, id, thread, event).await;
+        }
+        Err(error) => failed(bot, id, &effect, &error).await,
+    }
+}
+
+/// Feeds back what became of an effect; it stays until that is durable.
+async fn record(bot: &Arc<Bot>, id: Id, thread: ThreadKey, event: Event) {
+    match bot.core.feed(event).await {
+        Ok(Outcome::Decided { answer, effects }) => {
+            bot.decided(&answer, effects);
+            bot.doubtful(id, false);
+            // Before it is finished: whoever sees nothing left to do sees this as well.
+            bot.inbox.nudge(thread, bot.clock.now());
+            bot.outbox.finish(id);
+        }
+        Ok(_) | Err(_) => {
+            tracing::error!(
+                line = id.0,
+                "cannot record an effect; it is looked for again later"
+            );
+            bot.doubtful(id, true);
+            bot.outbox.later(id, after(bot.clock.now(), 5), false);
+        }
+    }
+}
+
+type Done = (Option<CommentId>, Option<Hash>);
+
+async fn post(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Done, ForgejoError> {
+    let text = marker::mark(&bot.peppers, id, &post.body);
+    let hash = Hash::of(text.as_bytes());
+    let path = bot.forge.path(post.thread.repository).await?;
+    if bot.is_doubtful(id)
+        && let Some(comment) = look_for(bot, id, post).await?
+    {
+        return Ok((Some(comment), Some(hash)));
+    }
+    bot.doubtful(id, true);
+    let client = &bot.forge.client;
+    let answer = bot
+        .forge
+        .note(client.post_comment(&path, post.thread.issue, &text).await);
+    match answer {
+        Ok(answer) => Ok((Some(answer.value.id), Some(hash))),
+        Err(error) => {
+            bot.doubtful(id, error.may_have_acted());
+            Err(error)
+        }
+    }
+}
+
+/// Looks for a post that may have been made, by its marker in comments of the bot's own id.
+async fn look_for(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Option<CommentId>, ForgejoError> {
+    let since = post
+        .at
+        .checked_sub(jiff::SignedDuration::from_secs(LOOK_BACK))
+        .unwrap_or(Timestamp::UNIX_EPOCH);
+    let own = bot.core.policy().bot;
+    let mut pages = Pages::comments(bot, post.thread.repository, since).await?;
+    while let Some(page) = pages.next().await? {
+        for listed in page {
+            let Listed::Comment(comment) = listed else {
+                continue;
+            };
+            let by_us = comment.user.as_ref().is_some_and(|user| user.id == own);
+            if let (true, Body::Text(text)) = (by_us, &comment.body)
+                && marker::read(&bot.peppers, text.expose()) == Some(id)
+            {
+                return Ok(Some(comment.id));
+            }
+        }
+    }
+    Ok(None)
+}
+
+async fn react(
+    bot: &Arc<Bot>,
+    thread: ThreadKey,
+    comment: Option<CommentId>,
+    with: &str,
+) -> Result<Done, ForgejoError> {
+    let path = bot.forge.path(thread.repository).await?;
+    let client = &bot.forge.client;
+    match comment {
+        Some(comment) => bot
+            .forge
+            .note(client.react_comment(&path, comment, with).await)?,
+        None => bot
+            .forge
+            .note(client.react_issue(&path, thread.issue, with).await)?,
+    };
+    Ok((None, None))
+}
+
+/// Waits and tries again, or tells the core that the forge refuses it for good.
+async fn failed(bot: &Arc<Bot>, id: Id, effect: &Effect, error: &ForgejoError) {
+    let for_good = match error {
+        ForgejoError::NotFound => true,
+        // A token that the forge does not know (any more) is the operator's to mend; the post waits.
+        ForgejoError::Permanent { status, .. } => *status != 401,
+        ForgejoError::Transient { .. }
+        | ForgejoError::TooLarge { .. }
+        | ForgejoError::Redirected { .. } => false,
+    };
+    if for_good {
+        bot.metrics.refused_posts.inc();
+        tracing::warn!(line = id.0, %error, "the forge refuses an effect for good");
+        let event = Event::Refused {
+            effect: id,
+            why: error.to_string(),
+        };
+        return record(bot, id, effect.thread(), event).await;
+    }
+    let trouble = bot.outbox.failed(id, bot.clock.now());
+    tracing::warn!(line = id.0, attempts = trouble.attempts, %error, "an effect failed; it is tried again");
+    let pause = backoff(
+        trouble.attempts,
+        error.retry_after(),
+        jitter(id, trouble.attempts),
+    );
+    // Reactions are worth a day of trying and not more.
+    let lasting = crate::gate::time::seconds_between(trouble.since, bot.clock.now()) > 86_400;
+    if lasting && matches!(effect, Effect::React { .. }) {
+        let event = Event::Refused {
+            effect: id,
+            why: "tried for a day".to_owned(),
+        };
+        return record(bot, id, effect.thread(), event).await;
+    }
+    bot.outbox.later(id, later(bot.clock.now(), pause), false);
+}
