@@ -96,7 +96,10 @@ fn an_unknown_verb_gets_the_nearest_one_named() {
     ] {
         assert_eq!(fault(text), Fault::UnknownVerb(nearest), "{text}");
     }
-    for (text, odd, column) in [("/gate 🚀", '🚀', 7), ("/gate approve\u{200b} R1", '\u{200b}', 14)] {
+    for (text, odd, column) in [
+        ("/gate 🚀", '🚀', 7),
+        ("/gate approve\u{200b} R1", '\u{200b}', 14),
+    ] {
         assert!(
             matches!(fault(text), Fault::Character { character, column: found, .. }
                 if character == odd && found == column),

@@ -133,11 +133,9 @@ impl Forge {
         self.last_id
     }
 
-    /// Somebody edits a comment; `updated` is what the forge says afterwards. Saving the same text
-    /// again changes nothing that anybody said.
+    /// Somebody edits a comment; `updated` is what the forge says afterwards.
     pub(super) fn edit(&mut self, id: i64, text: &str, updated: Timestamp) {
         if let Some(comment) = self.comments.get_mut(&id) {
-            comment.touched += u32::from(comment.text != text);
             comment.text = text.to_owned();
             comment.updated = updated;
         }

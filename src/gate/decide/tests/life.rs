@@ -389,7 +389,11 @@ fn ceilings_cut_and_never_uncount() {
     let asked = story.requests();
     let line = request_line("codex-*", "card:write,deploy:run", "staging");
     story.say(kan(14), CODEX, &line);
-    story.say(kan(14), CODEX, &request_line("codex-*", "deploy:run", "staging"));
+    story.say(
+        kan(14),
+        CODEX,
+        &request_line("codex-*", "deploy:run", "staging"),
+    );
     assert_eq!(story.requests(), asked);
 }
 

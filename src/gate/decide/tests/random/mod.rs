@@ -423,7 +423,6 @@ proptest! {
             life.check();
         }
         life.rest();
-        life.check();
         for (which, words, kind, seen) in touches {
             let before = life.authority();
             let way = if seen { Way::Delivered } else { Way::Unseen };

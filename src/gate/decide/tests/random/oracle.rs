@@ -129,7 +129,7 @@ impl Life {
                 What::Look(Look::Edited { comment, body, .. }) if *comment == counted.comment => {
                     body
                 }
-                What::Comment(_) | What::Opened(_) | What::Look(_) => continue,
+                What::Comment(_) | What::Opened(_) | What::Look(_) | What::Screened => continue,
             };
             if accepted.repository == request.thread.repository {
                 alone &= *body == counted.body;
