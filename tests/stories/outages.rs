@@ -339,12 +339,10 @@ async fn sixteen_mebibytes_of_issue_before_a_revoke() {
         .settings(|settings| settings.keep_bodies = false);
     stage.forge.clear_calls();
     // Every delivery of the thread is as large from now on.
-    stage.forge.drop_hooks(1);
+    let huge = "x".repeat(16 << 20);
     stage
-        .codex
-        .edit_issue(KAN_NAME, thread.issue, &"x".repeat(16 << 20))
-        .await
-        .unwrap();
+        .forge
+        .set_issue_body(stage.thread(thread.issue), &huge);
     let revoke = thread.say(&stage.alice, "/gate revoke codex-kan-1").await;
     soon(stage.forge.hooks_idle()).await;
     let outcomes: Vec<Outcome> = stage
@@ -454,4 +452,25 @@ async fn on_a_nearly_full_disk_only_taking_away_works() {
         block(&credential)["scopes"],
         json!(["board:read", "card:write"])
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forge_that_lives_under_a_path() {
+    for slash in ["", "/"] {
+        let story = Story::with(|setting| {
+            setting.sub_path = "/git".to_owned();
+            setting.config = setting
+                .config
+                .replace("\"{forge}\"", &format!("\"{{forge}}{slash}\""));
+        })
+        .await;
+        let thread = story.thread(&story.stage.codex, "path").await;
+        let token = thread.credential(&Key::new()).await;
+        assert!(story.alive(&token).await);
+        assert!(story.reconcile().await);
+        for call in story.stage.forge.calls() {
+            assert!(call.path.starts_with("/git/api/v1/"), "{}", call.path);
+            assert!(!call.path.contains("//"), "{}", call.path);
+        }
+    }
 }
