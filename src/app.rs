@@ -31,6 +31,9 @@ use secrets::Secrets;
 
 /// Seconds that a stop may take before what is left is dropped.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// How long an unused connection is kept: longer than usual proxies keep theirs, so that it is the
+/// proxy that closes it and no delivery is sent into a connection that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Seconds that open connections are given at a stop.
 const DRAIN: u64 = 3;
 /// How long a start waits for its ports.
@@ -330,6 +333,7 @@ fn bind(
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
     .disable_signals()
     .shutdown_timeout(DRAIN)
+    .keep_alive(KEEP_ALIVE)
     .bind((listen.host.as_str(), listen.port))
     .with_context(|| format!("cannot listen on {listen}"))?;
     let addresses = server.addrs();

@@ -162,6 +162,7 @@ pub fn read_issue(issue: &Issue) -> ReadIssue {
         author: issue.user.as_ref().map(|user| user.id),
         login: login(issue.user.as_ref()),
         body,
+        created_at: issue.created_at.unwrap_or(Timestamp::MIN),
     })
 }
 

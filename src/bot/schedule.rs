@@ -51,6 +51,8 @@ struct Item {
     attempts: u32,
     since: Option<Timestamp>,
     running: bool,
+    /// Something happened in its thread while it was running.
+    nudged: Option<Timestamp>,
 }
 
 /// How an attempt went wrong so far.
@@ -67,6 +69,18 @@ struct Inner {
     items: BTreeMap<Id, Item>,
     lanes: BTreeMap<Lane, BTreeSet<Id>>,
     parked: BTreeSet<Id>,
+    expected: usize,
+}
+
+/// Something is on its way into a schedule, which is not idle until this is dropped.
+#[derive(Debug)]
+pub struct Expected<'a>(&'a Schedule);
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.0.lock().expected -= 1;
+        self.0.wake();
+    }
 }
 
 /// Items, lanes and times.
@@ -99,6 +113,12 @@ impl Schedule {
         self.changed.notify_one();
     }
 
+    /// Says that something may be added soon: it is being written down.
+    pub fn expect(&self) -> Expected<'_> {
+        self.lock().expected += 1;
+        Expected(self)
+    }
+
     /// Adds an item unless it is known.
     pub fn add(&self, id: Id, thread: ThreadKey, lane: Lane, due: Timestamp) {
         let mut inner = self.lock();
@@ -110,6 +130,7 @@ impl Schedule {
             attempts: 0,
             since: None,
             running: false,
+            nudged: None,
         };
         if inner.items.contains_key(&id) {
             return;
@@ -132,6 +153,7 @@ impl Schedule {
         for id in &ready {
             if let Some(item) = inner.items.get_mut(id) {
                 item.running = true;
+                item.nudged = None;
             }
         }
         ready
@@ -183,7 +205,9 @@ impl Schedule {
         let mut inner = self.lock();
         let lane = inner.items.get_mut(&id).map(|item| {
             item.running = false;
-            item.due = due;
+            // What it waits for may have come while it looked.
+            let nudged = item.nudged.take().filter(|_| item.since.is_none());
+            item.due = nudged.map_or(due, |at| due.min(at));
             if aside {
                 std::mem::replace(&mut item.lane, Lane::Free)
             } else {
@@ -206,7 +230,9 @@ impl Schedule {
     pub fn nudge(&self, thread: ThreadKey, now: Timestamp) {
         let mut inner = self.lock();
         for item in inner.items.values_mut() {
-            if item.thread == thread && item.since.is_none() && !item.running {
+            if item.thread == thread && item.running {
+                item.nudged = Some(now);
+            } else if item.thread == thread && item.since.is_none() {
                 item.due = item.due.min(now);
             }
         }
@@ -225,13 +251,19 @@ impl Schedule {
         self.lock().items.values().next().map(|item| item.added)
     }
 
-    /// True if nothing is running and nothing could be.
+    /// True if nothing is running, nothing could be, and nothing is on its way.
     pub fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
-        !inner
-            .items
-            .iter()
-            .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
+        inner.expected == 0
+            && !inner
+                .items
+                .iter()
+                .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
+    }
+
+    /// How many changes there were.
+    pub fn changes(&self) -> u64 {
+        *self.moved.borrow()
     }
 
     /// Counts up with every change.
@@ -373,6 +405,27 @@ mod tests {
         schedule.add((2, 0), thread(1), Lane::Urgent, at(0));
         assert_eq!(schedule.take(at(0), 0, 1), [(2, 0)]);
         assert_eq!(schedule.take(at(0), 0, 1), []);
+    }
+
+    #[test]
+    fn what_happens_while_an_item_is_at_work_is_not_lost_on_it() {
+        let schedule = Schedule::default();
+        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        schedule.add((2, 0), thread(2), Lane::Ordered(thread(2)), at(0));
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0), (2, 0)]);
+        schedule.nudge(thread(1), at(0));
+        schedule.later((1, 0), at(60), true);
+        schedule.later((2, 0), at(60), true);
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0)]);
+        // Once looked at again, it waits.
+        schedule.later((1, 0), at(60), true);
+        assert!(schedule.is_idle(at(59)));
+        // A failing read is not tried sooner for it.
+        assert_eq!(schedule.take(at(60), 1, 0), [(1, 0)]);
+        schedule.failed((1, 0), at(60));
+        schedule.nudge(thread(1), at(60));
+        schedule.later((1, 0), at(90), false);
+        assert_eq!(schedule.take(at(60), 9, 0), [(2, 0)]);
     }
 
     #[test]

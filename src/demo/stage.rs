@@ -349,6 +349,8 @@ fn client() -> anyhow::Result<Client> {
         .no_proxy()
         .tls_certs_only([])
         .redirect(reqwest::redirect::Policy::none())
+        // A kept connection may have been ended by a bot that was stopped or slow.
+        .pool_max_idle_per_host(0)
         .timeout(std::time::Duration::from_secs(30))
         .build()
         .context("cannot make a client")

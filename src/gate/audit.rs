@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
+use super::command::one_line;
 use super::ids::{CredentialNumber, IdentityNumber, RequestNumber, ThreadKey};
 
 /// One thing that happened.
@@ -108,7 +109,7 @@ impl Recent {
         self.0.push(RecentEntry {
             at,
             code: code.to_owned(),
-            text: text.to_owned(),
+            text: one_line(text, 120),
         });
         let surplus = self.0.len().saturating_sub(10);
         self.0.drain(..surplus);
@@ -117,5 +118,24 @@ impl Recent {
     /// Oldest first.
     pub fn entries(&self) -> &[RecentEntry] {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ten_are_remembered() {
+        let mut recent = Recent::default();
+        for number in 1..=12 {
+            recent.push(Timestamp::UNIX_EPOCH, "code", &number.to_string());
+        }
+        let texts: Vec<&str> = recent
+            .entries()
+            .iter()
+            .map(|entry| entry.text.as_str())
+            .collect();
+        assert_eq!(texts, ["3", "4", "5", "6", "7", "8", "9", "10", "11", "12"]);
     }
 }

@@ -1,18 +1,39 @@
 //! A credential: the record of one token, and the row that a check of that token reads.
 //!
-//! `pending → active → grace → revoked`; expiry is computed at use. A credential is made from an
-//! open grant and from nothing else (`grant.rs`); the token itself is never here, only its MAC.
+//! `pending → active → grace → revoked`; expiry is computed at use. A credential is made by using up a
+//! grant and in no other way, the row that its checks read by `Credential::check` and in no other way;
+//! reading records back from the journal makes nothing new. The token itself is never here, only its
+//! MAC.
+//!
+//! ```compile_fail,E0451
+//! // Outside of this file nobody can write a credential down, not even from another one.
+//! use ownergate::gate::credential::Credential;
+//! use ownergate::gate::ids::CredentialNumber;
+//! fn another(one: Credential) -> Credential {
+//!     Credential { number: CredentialNumber(2), ..one }
+//! }
+//! ```
+//!
+//! ```compile_fail,E0451
+//! // Nor the row that a check reads.
+//! use ownergate::gate::credential::Check;
+//! fn alive(row: Check) -> Check {
+//!     Check { identity_active: true, ..row }
+//! }
+//! ```
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::grant::{Grant, Terms};
 use super::identity::{Ending, Identity, IdentityStatus};
 use super::ids::{
     CredentialNumber, IdentityNumber, Mac, RepositoryId, RequestNumber, Slug, ThreadKey, UserId,
 };
 use super::policy::Policy;
+use super::time::after;
 
 /// The record of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +74,14 @@ pub struct Credential {
     pub expires_at: Timestamp,
     /// How it stands.
     pub status: CredentialStatus,
+    /// Nobody outside of this file can name it, so nobody else can write the record down.
+    #[serde(skip)]
+    made: Made,
 }
+
+/// Part of what only this file may put together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Made;
 
 /// What a credential is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +106,41 @@ pub enum CredentialStatus {
 }
 
 impl Credential {
+    /// A grant becomes a credential; it is used up. `None` if the candidate was minted for something
+    /// else.
+    pub(super) fn of(grant: Grant, terms: Terms) -> Option<Self> {
+        let request = grant.request();
+        let fits = terms.candidate.request == request.number
+            && terms.candidate.slug == request.effect.identity
+            && terms.candidate.recipient == request.effect.recipient;
+        if !fits {
+            return None;
+        }
+        let expires_at = after(terms.now, grant.ttl()).min(terms.identity_ends);
+        let pending_until = after(terms.now, terms.activation).min(expires_at);
+        Some(Self {
+            number: terms.number,
+            identity: terms.identity,
+            kind: CredentialKind::Token,
+            mac: terms.candidate.mac,
+            pepper_id: terms.candidate.pepper_id,
+            label: request.label.clone(),
+            scopes: grant.scopes().clone(),
+            resources: request.effect.resources.clone(),
+            modes: request.effect.modes.clone(),
+            request: request.number,
+            approvers: grant.approvers().clone(),
+            family: terms.number,
+            generation: 1,
+            predecessor: request.effect.predecessor,
+            recipient: request.effect.recipient.clone(),
+            issued_at: terms.now,
+            expires_at,
+            status: CredentialStatus::Pending(pending_until),
+            made: Made,
+        })
+    }
+
     /// True while it can still work or come to work.
     pub fn is_living(&self, now: Timestamp) -> bool {
         let status = match &self.status {
@@ -122,6 +185,7 @@ impl Credential {
             expires_at: self.expires_at.min(identity.expires_at),
             status: self.status.clone(),
             identity_active: matches!(identity.status, IdentityStatus::Active),
+            made: Made,
         }
     }
 }
@@ -161,6 +225,9 @@ pub struct Check {
     pub status: CredentialStatus,
     /// Whether the identity is active.
     pub identity_active: bool,
+    /// As in `Credential`.
+    #[serde(skip)]
+    made: Made,
 }
 
 /// What a live credential may do right now.

@@ -178,21 +178,28 @@ pub enum Look {
     Issue,
 }
 
+/// The most bytes of a text that wait in the inbox, as JSON writes them: a request may be 8 KiB long,
+/// and its line ends are escaped.
+const KEPT: usize = 12 * 1024;
+/// The most bytes of a command that narrows or reads: its words and its reason are short.
+const KEPT_OF_LENIENT: usize = 1024;
+
 impl Spoken {
-    /// Makes one from a screened text, keeping no more of it than a command can need.
+    /// Makes one from a screened text, keeping no more of it than its command can need: whoever
+    /// writes a text chooses its length, and every record is to stay small.
     pub fn new(id: i64, author: Option<UserId>, text: &str, body: Hash) -> Self {
-        let most = MAX_REQUEST_BYTES + 1;
-        let cut = text.len() > most;
-        let end = if cut {
-            text.floor_char_boundary(most)
-        } else {
-            text.len()
+        let head = &text[..text.floor_char_boundary(MAX_REQUEST_BYTES + 1)];
+        let most = match command::read(head) {
+            Reading::Command(Command::Request(_) | Command::Approve(_)) => KEPT,
+            Reading::Command(_) => KEPT_OF_LENIENT,
+            Reading::Fault(_) | Reading::Nothing => KEPT,
         };
+        let end = within(head, most);
         Self {
             id,
             unverified_author: author,
             text: text[..end].to_owned(),
-            cut,
+            cut: end < text.len(),
             body,
         }
     }
@@ -216,6 +223,22 @@ impl Spoken {
             other => other,
         }
     }
+}
+
+/// Where a text ends if it may take this many bytes as JSON writes it.
+fn within(text: &str, most: usize) -> usize {
+    let mut bytes = 0;
+    for (place, character) in text.char_indices() {
+        bytes += match character {
+            '"' | '\\' | '\n' | '\r' | '\t' => 2,
+            '\0'..='\u{1f}' => 6,
+            other => other.len_utf8(),
+        };
+        if bytes > most {
+            return place;
+        }
+    }
+    text.len()
 }
 
 impl Accepted {

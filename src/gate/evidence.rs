@@ -82,6 +82,8 @@ pub struct FoundIssue {
     pub login: String,
     /// SHA-256 of its body, `None` if that is over 64 KiB.
     pub body: Option<Hash>,
+    /// When the forge says it was opened.
+    pub created_at: Timestamp,
 }
 
 /// The board's repository as the forge shows it now, read by its id.

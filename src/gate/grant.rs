@@ -27,11 +27,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::credential::{Credential, CredentialKind, CredentialStatus};
+use super::credential::Credential;
 use super::evidence::Candidate;
 use super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, UserId};
 use super::request::Request;
-use super::time::after;
 use super::verdict::Opening;
 
 /// Permission for one credential, on one digest.
@@ -111,48 +110,23 @@ impl Grant {
         self.opening.request()
     }
 
+    /// Seconds of life.
+    pub fn ttl(&self) -> u64 {
+        self.opening.ttl()
+    }
+
     /// The grant becomes one credential. `None` if the candidate was minted for something else.
     pub fn issue(self, terms: Terms) -> Option<(Credential, GrantRecord)> {
-        let request = self.opening.request();
-        let fits = terms.candidate.request == request.number
-            && terms.candidate.slug == request.effect.identity
-            && terms.candidate.recipient == request.effect.recipient;
-        if !fits {
-            return None;
-        }
-        let ttl = self.opening.ttl();
-        let expires_at = after(terms.now, ttl).min(terms.identity_ends);
-        let pending_until = after(terms.now, terms.activation).min(expires_at);
-        let credential = Credential {
-            number: terms.number,
-            identity: terms.identity,
-            kind: CredentialKind::Token,
-            mac: terms.candidate.mac,
-            pepper_id: terms.candidate.pepper_id,
-            label: request.label.clone(),
-            scopes: self.opening.scopes().clone(),
-            resources: request.effect.resources.clone(),
-            modes: request.effect.modes.clone(),
-            request: request.number,
-            approvers: self.opening.approvers().clone(),
-            family: terms.number,
-            generation: 1,
-            predecessor: request.effect.predecessor,
-            recipient: request.effect.recipient.clone(),
-            issued_at: terms.now,
-            expires_at,
-            status: CredentialStatus::Pending(pending_until),
-        };
         let record = GrantRecord {
-            request: request.number,
-            digest: request.digest.clone(),
-            approvers: self.opening.approvers().clone(),
-            scopes: self.opening.scopes().clone(),
-            ttl,
+            request: self.request().number,
+            digest: self.request().digest.clone(),
+            approvers: self.approvers().clone(),
+            scopes: self.scopes().clone(),
+            ttl: self.ttl(),
             policy: self.opening.policy().clone(),
             at: terms.now,
             status: GrantStatus::Consumed(terms.number),
         };
-        Some((credential, record))
+        Credential::of(self, terms).map(|credential| (credential, record))
     }
 }

@@ -4,6 +4,8 @@
 //! table first and numbers big-endian, so that a walk over a table goes in order. A table's byte
 //! and name are never re-used for something else.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -108,14 +110,26 @@ pub enum Part {
     Text(String),
 }
 
-/// The address of one record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The address of one record. Its `Debug` does not show the MAC of a token.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Key {
     /// Which kind of record.
     pub table: Table,
     /// Which of them.
     #[serde(rename = "key")]
     pub parts: Vec<Part>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Key");
+        shown.field("table", &self.table);
+        match self.table {
+            Table::Check => shown.field("key", &"[REDACTED]"),
+            _ => shown.field("key", &self.parts),
+        };
+        shown.finish()
+    }
 }
 
 /// What a once-event is about.
@@ -252,12 +266,21 @@ fn count(number: u64) -> Part {
     Part::Number(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// One record written whole, or removed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One record written whole, or removed. Its `Debug` shows where and not what.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
     /// Where.
     #[serde(flatten)]
     pub key: Key,
     /// The record, with its version; `null` removes it.
     pub value: Option<Value>,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change")
+            .field("key", &self.key)
+            .field("removed", &self.value.is_none())
+            .finish()
+    }
 }

@@ -211,6 +211,18 @@ pub struct Client {
     pub environments: Option<BTreeSet<String>>,
 }
 
+impl Client {
+    /// Whether this client may see tokens of a board's environment (G1). Without named environments
+    /// it sees a board that has one gate, and that gate's tokens only.
+    pub fn sees(&self, board: &Board, environment: &str) -> bool {
+        let named = match &self.environments {
+            Some(environments) => environments.contains(environment),
+            None => board.gates.len() == 1,
+        };
+        named && self.boards.contains(&board.repository_id) && board.gates.contains_key(environment)
+    }
+}
+
 /// A person with an operator token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {

@@ -7,15 +7,23 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{
-    CredentialNumber, Hash, IdentityNumber, RepositoryId, RequestNumber, Slug, UserId,
+    CredentialNumber, Hash, IdentityNumber, IssueNumber, RepositoryId, RequestNumber, Slug, UserId,
 };
+use super::policy::Board;
 
 /// The most identities that may live in one thread.
 pub const MAX_IDENTITIES_IN_THREAD: usize = 20;
 /// The most open requests in one thread.
 pub const MAX_REQUESTS_IN_THREAD: usize = 2;
-/// Explanations and refusals in a thread in one hour; the last one says that it is the last.
+/// Explanations and refusals in a thread in one hour, to owners and to everybody else each; the last
+/// one says that it is the last.
 pub const ANSWERS_PER_HOUR: u32 = 20;
+/// The most open requests with one recipient.
+pub const MAX_REQUESTS_OF_RECIPIENT: usize = 20;
+/// The most undecided deliveries that are noted of one text.
+const MAX_PENDING: usize = 8;
+/// The most bodies of one text that are noted as impossible to decide.
+const MAX_QUARANTINED: usize = 8;
 
 /// The record of one thread.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,12 +32,45 @@ pub struct Thread {
     pub requests: Vec<RequestNumber>,
     /// Identities that are not final.
     pub identities: Vec<IdentityNumber>,
-    /// The hour (since 1970) that `answers` counts.
+    /// The hour (since 1970) that the answers are counted in.
     pub hour: i64,
-    /// Explanations and refusals given in that hour.
+    /// Explanations and refusals given to owners in that hour.
+    #[serde(default)]
+    pub owner_answers: u32,
+    /// Explanations and refusals given to everybody else in that hour.
     pub answers: u32,
     /// Comments of the bot's id that were not its own and have been told.
     pub told_strays: u32,
+}
+
+/// Whose share of explanations an answer is taken from: nobody can use up the owners'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// Owners, as the forge named the author when the text was read again.
+    Owners,
+    /// Everybody else.
+    Others,
+}
+
+impl Thread {
+    /// Takes one answer from a share; `None` if it is used up for this hour, else true for the last.
+    pub fn take_answer(&mut self, share: Share, now: Timestamp) -> Option<bool> {
+        let hour = now.as_second() / 3_600;
+        if self.hour != hour {
+            self.hour = hour;
+            self.owner_answers = 0;
+            self.answers = 0;
+        }
+        let count = match share {
+            Share::Owners => &mut self.owner_answers,
+            Share::Others => &mut self.answers,
+        };
+        if *count >= ANSWERS_PER_HOUR {
+            return None;
+        }
+        *count += 1;
+        Some(*count == ANSWERS_PER_HOUR)
+    }
 }
 
 /// The record of one board.
@@ -43,13 +84,26 @@ pub struct BoardState {
     pub identities: BTreeMap<String, u64>,
 }
 
-/// Something that differs from the configuration and holds widening.
+/// An owner is called otherwise than the configuration says, which holds widening.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// What was found.
+    /// Which owner.
+    pub user: UserId,
+    /// The login that was found.
     pub found: String,
     /// When it was first found.
     pub since: Timestamp,
+}
+
+impl Hold {
+    /// The login that the configuration expects, if it still differs: a hold ends when the operator
+    /// has set it, and when the user is no owner any more.
+    pub fn expected<'a>(&self, board: &'a Board) -> Option<&'a str> {
+        board
+            .owner(self.user)
+            .map(|owner| owner.login.as_str())
+            .filter(|login| *login != self.found)
+    }
 }
 
 /// The open requests of one requester on one board, or of one slug on one board.
@@ -101,16 +155,31 @@ pub struct Seen {
     pub first: Hash,
     /// When it was received.
     pub at: Timestamp,
-    /// True once any other body was seen: worthless for requests and approvals from then on.
+    /// True once any other body was seen, or it came from somebody who could not speak here then:
+    /// worthless for requests and approvals from then on.
     pub many: bool,
     /// True once a decision was made on a re-read body that equals the delivered one.
     pub used: bool,
-    /// Accepted, undecided deliveries by the hash of their body: the line that accepted each.
+    /// Accepted, undecided deliveries by issue and hash of their body: the line that accepted each.
+    /// A delivery of another issue is another delivery, since only the re-read says where it stands.
     pub pending: BTreeMap<String, u64>,
+    /// Bodies whose decision failed inside the program: never tried again.
+    #[serde(default)]
+    pub quarantined: BTreeSet<Hash>,
     /// True if the outbox posted it.
     pub own: bool,
     /// True once its author was told that it was caught up and has to be repeated.
     pub told: bool,
+    /// True once it came from somebody who could not speak here then: only narrowing is heard in it.
+    #[serde(default)]
+    pub unheard: bool,
+    /// True once something wrong with it was said or acted on, so that a replay says it no more.
+    #[serde(default)]
+    pub explained: bool,
+}
+
+fn delivery(issue: IssueNumber, body: &Hash) -> String {
+    format!("{}:{body}", issue.0)
 }
 
 impl Seen {
@@ -122,14 +191,53 @@ impl Seen {
             many: false,
             used: false,
             pending: BTreeMap::new(),
+            quarantined: BTreeSet::new(),
             own: false,
             told: false,
+            unheard: false,
+            explained: false,
         }
     }
 
-    /// Notes another sight.
-    pub fn sight(&mut self, body: &Hash) {
-        self.many |= *body != self.first;
+    /// Notes another sight. True if the text is worthless from this sight on and was not before.
+    pub fn sight(&mut self, body: &Hash) -> bool {
+        let flips = !self.many && *body != self.first;
+        self.many |= flips;
+        flips
+    }
+
+    /// True if this is the one body that was ever seen of it.
+    pub fn only(&self, body: &Hash) -> bool {
+        !self.many && self.first == *body
+    }
+
+    /// The line that accepted this very delivery, if it is noted and undecided.
+    pub fn waiting(&self, issue: IssueNumber, body: &Hash) -> Option<u64> {
+        self.pending.get(&delivery(issue, body)).copied()
+    }
+
+    /// Notes that a delivery waits under a line. Beyond a few it waits without being noted: then it
+    /// is not recognised when it comes again, which costs one more decision and nothing else.
+    pub fn wait(&mut self, issue: IssueNumber, body: &Hash, line: u64) {
+        let key = delivery(issue, body);
+        if self.pending.len() < MAX_PENDING || self.pending.contains_key(&key) {
+            self.pending.insert(key, line);
+        }
+    }
+
+    /// Notes that the delivery which this line accepted is decided or given up.
+    pub fn settle(&mut self, issue: IssueNumber, body: &Hash, line: u64) {
+        let key = delivery(issue, body);
+        if self.pending.get(&key) == Some(&line) {
+            self.pending.remove(&key);
+        }
+    }
+
+    /// Notes that this body cannot be decided by this program.
+    pub fn quarantine(&mut self, body: &Hash) {
+        if self.quarantined.len() < MAX_QUARANTINED {
+            self.quarantined.insert(body.clone());
+        }
     }
 }
 

@@ -84,4 +84,11 @@ mod tests {
         assert_eq!(span(28_800), "8h");
         assert_eq!(span(90), "90s");
     }
+
+    #[test]
+    fn instants_are_written_in_utc() {
+        let time = Timestamp::from_second(1_795_788_005).expect("within the calendar");
+        assert_eq!(instant(time), "27 Nov 14:00 UTC");
+        assert_eq!(rfc3339(time), "2026-11-27T14:00:05Z");
+    }
 }

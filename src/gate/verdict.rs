@@ -5,7 +5,7 @@
 //! owner's comment must satisfy to be counted, and those that open the gate for what was counted.
 
 mod counting;
-pub(super) use counting::source_stands;
+pub(super) use counting::{IN_TIME, source_stands, summary_stands};
 mod opening;
 
 use std::collections::BTreeSet;
@@ -56,6 +56,8 @@ pub enum Reason {
     TooOld,
     /// The forge's time and the time of receipt are more than five minutes apart.
     NotInTime,
+    /// An issue's text was first seen more than five minutes after the issue was opened.
+    IssueNotInTime,
     /// The summary was not posted within a minute.
     NoSummary,
     /// The code is another request's, or an older one's; the right line to copy.
@@ -160,8 +162,12 @@ pub struct Case<'a> {
     pub road: Road,
     /// The text that asked, as it was read again.
     pub source: SourceRead<'a>,
+    /// What was first seen of it.
+    pub source_seen: Option<&'a Seen>,
     /// The bot's summary as it was read again.
     pub summary: &'a ReadComment,
+    /// What was first seen of it.
+    pub summary_seen: Option<&'a Seen>,
     /// The issue as it was read again.
     pub issue: &'a ReadIssue,
     /// The repository as it was read again.
@@ -263,12 +269,7 @@ pub fn judge(case: &Opened<'_>) -> Verdict {
         Err(reasons) => Verdict::Shut(reasons),
         Ok(()) => Verdict::Open(Box::new(Opening {
             request: case.request.clone(),
-            approvers: case
-                .request
-                .approvals
-                .iter()
-                .map(|approval| approval.approver)
-                .collect(),
+            approvers: opening::counted(case),
             scopes: opening::granted(case),
             ttl: opening::granted_ttl(case),
             policy: case.policy_hash.clone(),
@@ -342,6 +343,7 @@ pub fn could_approve<'a>(
         .iter()
         .filter(move |(user, owner)| {
             owner.may_approve
+                && hands_on(owner, request)
                 && **user != bot
                 && !board.machine_accounts.contains(user)
                 && (self_approval
@@ -353,4 +355,15 @@ pub fn could_approve<'a>(
                     .any(|approval| approval.approver == **user)
         })
         .map(|(user, _)| *user)
+}
+
+#[cfg(test)]
+mod tests;
+
+/// True if an owner's ceiling leaves anything of what is asked.
+fn hands_on(owner: &super::policy::Owner, request: &Request) -> bool {
+    owner
+        .ceiling
+        .as_ref()
+        .is_none_or(|ceiling| !ceiling.is_disjoint(&request.effect.scopes))
 }

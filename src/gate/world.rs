@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,13 +75,23 @@ pub fn decode<T: Record>(value: &Value) -> Option<T> {
     serde_json::from_value(value).ok()
 }
 
-/// The loaded records, and the changes that a decision makes to them.
-#[derive(Debug, Default)]
+/// The loaded records, and the changes that a decision makes to them. Its `Debug` shows which, and
+/// none of what they hold.
+#[derive(Default)]
 pub struct World {
     known: BTreeMap<Key, Option<Value>>,
     changed: BTreeMap<Key, Option<Value>>,
     wanted: RefCell<BTreeSet<Key>>,
     unreadable: RefCell<BTreeSet<Key>>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("known", &self.known.keys())
+            .field("changed", &self.changed.keys())
+            .finish_non_exhaustive()
+    }
 }
 
 impl World {
@@ -112,14 +123,23 @@ impl World {
         }
     }
 
-    /// Writes a record whole.
+    /// Writes a record whole. What stood there is loaded first, so that only what really changes is
+    /// written and both ways of loading give the same decision.
     pub fn put<T: Record>(&mut self, key: Key, record: &T) {
+        self.want(&key);
         self.changed.insert(key, Some(encode(record)));
     }
 
     /// Removes a record.
     pub fn remove(&mut self, key: Key) {
+        self.want(&key);
         self.changed.insert(key, None);
+    }
+
+    fn want(&mut self, key: &Key) {
+        if !self.known.contains_key(key) {
+            self.wanted.get_mut().insert(key.clone());
+        }
     }
 
     /// What was asked for and not loaded.

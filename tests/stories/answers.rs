@@ -658,7 +658,7 @@ async fn when_the_disk_fails_everything_is_503_and_the_start_after_it_has_all() 
     assert_eq!(story.get("/readyz").await.0, 503);
     assert_eq!(story.get("/healthz").await.0, 200);
     soon(story.stage.bot().unwrap().core.writer().died()).await;
-    story.restart().await;
+    story.start_again().await;
     assert!(story.alive(&token).await);
     assert_eq!(story.deliver_signed(&fresh).await, 202);
     story.stage.settle().await.unwrap();

@@ -315,7 +315,7 @@ async fn a_journal_without_its_last_line_refuses_the_start_until_the_loss_is_acc
     let number = next.block("credential")["credential"].as_str().unwrap()[1..].parse::<u64>();
     assert!(number.unwrap() > 1_000);
     // Accepted once: the next start needs no word and pauses nobody.
-    story.restart().await;
+    story.start_again().await;
     assert!(story.alive(&token).await);
     assert!(story.journal().contains("loss_accepted"));
 }

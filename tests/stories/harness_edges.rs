@@ -40,7 +40,7 @@ impl Story {
     }
 
     /// Kills the bot and starts it on the same directory.
-    pub(crate) async fn restart(&mut self) {
+    pub(crate) async fn start_again(&mut self) {
         self.stage.kill_bot().await;
         self.stage.start_bot().await.unwrap();
         self.stage.settle().await.unwrap();

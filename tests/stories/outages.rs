@@ -77,7 +77,7 @@ async fn a_caught_up_approval_is_not_counted_said_after_ten_seconds_and_counts_w
         thread.issue.0
     };
     // A restart does not lose it.
-    story.restart().await;
+    story.start_again().await;
     story.pass(2).await;
     let thread = story.at(issue);
     assert_eq!(thread.count("credential"), 0);

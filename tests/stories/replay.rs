@@ -18,7 +18,7 @@ async fn everything_sent_again_fifty_times_and_across_a_restart_changes_nothing(
     let past = story.stage.forge.deliveries().len();
     for round in 0..50 {
         if round == 25 {
-            story.restart().await;
+            story.start_again().await;
         }
         // Newest first, so that the approval comes after the revoke as well as before it.
         for delivery in (0..past).rev() {

@@ -88,6 +88,27 @@ impl Words {
     pub fn text(&self) -> &str {
         self.0.trim()
     }
+
+    /// The text as a reason that can be stored: short, on one line, without characters that nobody
+    /// sees.
+    pub fn reason(&self) -> String {
+        one_line(&self.0, MAX_REASON)
+    }
+}
+
+/// The longest reason of a narrowing command that is kept, in characters.
+const MAX_REASON: usize = 200;
+
+/// At most `most` characters of a foreign text, on one line, without invisible and control
+/// characters: the form in which records may hold it.
+pub fn one_line(text: &str, most: usize) -> String {
+    text.split_whitespace()
+        .flat_map(|word| [" ", word])
+        .skip(1)
+        .flat_map(str::chars)
+        .filter(|character| !form::invisible(*character))
+        .take(most)
+        .collect()
 }
 
 /// Every verb there is, in the order in which `help` shows them.
@@ -169,9 +190,27 @@ fn command(body: &str, verb: &str, rest: &str) -> Reading {
         "help" => Command::Help(words),
         "request" | "approve" => return strict::read(body, verb),
         "" => return Reading::Fault(Fault::NoVerb),
-        _ => return Reading::Fault(Fault::UnknownVerb(nearest(verb))),
+        _ => return Reading::Fault(unknown(body, verb)),
     };
     Reading::Command(command)
+}
+
+/// What is wrong with a verb that there is not: a character that nobody sees, or another word.
+fn unknown(body: &str, verb: &str) -> Fault {
+    let line = body.split('\n').next().unwrap_or("");
+    let odd = line
+        .chars()
+        .enumerate()
+        .find(|(_, character)| form::invisible(*character) || !character.is_ascii());
+    match odd {
+        Some((place, character)) if verb.contains(character) => Fault::Character {
+            character,
+            line: 1,
+            column: place + 1,
+            copy: trap::copyable(line),
+        },
+        _ => Fault::UnknownVerb(nearest(verb)),
+    }
 }
 
 /// The verb with the fewest letters to change, if it is a likely slip.

@@ -33,10 +33,11 @@ fn approve(body: &str) -> Result<Command, Fault> {
     let (line, more) = body.split_once('\n').unwrap_or((body, ""));
     let line = line.trim_end_matches([' ', '\t', '\r']);
     plain(line, "approve")?;
-    if !more.trim().is_empty() {
+    // The end of the comment is trimmed by now: whatever is left is more than blanks and newlines.
+    if !more.is_empty() {
         return Err(Fault::NotAlone {
             verb: "approve",
-            copy: Some(line.to_owned()),
+            copy: trap::copyable(line),
         });
     }
     approval(line).map(Command::Approve)
@@ -62,6 +63,13 @@ fn approval(line: &str) -> Result<Restated, Fault> {
     let mut pairs = pairs(words, &["scopes", "ttl", "otp"])?;
     let scopes = pairs.remove("scopes").ok_or(missing("scopes=…"))?;
     let ttl = pairs.remove("ttl").ok_or(missing("ttl=…"))?;
+    let digits = |code: &String| code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
+    if pairs.remove("otp").is_some_and(|code| !digits(&code)) {
+        return Err(Fault::BadValue {
+            key: "otp",
+            must: "the 6 digits that your authenticator shows".to_owned(),
+        });
+    }
     Ok(Restated {
         request,
         code,
@@ -82,7 +90,7 @@ fn request(body: &str) -> Result<Command, Fault> {
         .unwrap_or("")
         .trim_start();
     let more = more.trim_matches('\n');
-    let form = match (keys.is_empty(), more.trim().is_empty()) {
+    let form = match (keys.is_empty(), more.is_empty()) {
         (true, true) => {
             return Err(Fault::Missing {
                 verb: "request",
@@ -94,7 +102,7 @@ fn request(body: &str) -> Result<Command, Fault> {
         (false, false) => {
             return Err(Fault::NotAlone {
                 verb: "request",
-                copy: Some(line.to_owned()),
+                copy: trap::copyable(line),
             });
         }
     };
@@ -142,16 +150,16 @@ fn plain(line: &str, verb: &'static str) -> Result<(), Fault> {
 
 /// The place of the second of two blanks outside of quotes.
 fn two_blanks(line: &str) -> Option<usize> {
-    let mut quoted = false;
-    let mut before = ' ';
+    let (mut quoted, mut escaped, mut blank) = (false, false, false);
     for (place, character) in line.chars().enumerate() {
-        if character == '"' && before != '\\' {
+        if character == '"' && !escaped {
             quoted = !quoted;
         }
-        if !quoted && character == ' ' && before == ' ' && place > 0 {
+        escaped = quoted && character == '\\' && !escaped;
+        if !quoted && character == ' ' && blank {
             return Some(place + 1);
         }
-        before = character;
+        blank = character == ' ';
     }
     None
 }

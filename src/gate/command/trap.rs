@@ -30,64 +30,77 @@ pub(super) fn look(body: &str) -> Reading {
     Reading::Nothing
 }
 
-/// What stands before `/gate VERB`, if only markup, blanks or invisible characters do.
+/// What stands before `/gate VERB`, if only markup, blanks or invisible characters do. Something
+/// invisible may stand inside a word or part two words: both are tried.
 fn command_like(line: &str) -> Option<String> {
-    let visible: String = line
+    let shown = |character: char| character.is_whitespace() || !invisible(character);
+    let lower = |character: char| character.to_ascii_lowercase();
+    let dropped: String = line.chars().filter(|c| shown(*c)).map(lower).collect();
+    if let Some(before) = before_command(&dropped) {
+        return Some(before.to_owned());
+    }
+    let blanked: String = line
         .chars()
-        .filter(|character| character.is_whitespace() || !invisible(*character))
-        .map(|character| character.to_ascii_lowercase())
+        .map(|character| {
+            if shown(character) {
+                lower(character)
+            } else {
+                ' '
+            }
+        })
         .collect();
-    let mut from = 0;
-    while let Some((place, length)) = find_gate(&visible[from..]) {
-        let start = from + place;
-        let rest = &visible[start + length..];
-        let word: String = rest
-            .trim_start()
-            .chars()
-            .take_while(char::is_ascii_alphabetic)
-            .collect();
-        let parted = rest.starts_with(char::is_whitespace);
-        if parted && VERBS.contains(&word.as_str()) && is_markup(&visible[..start]) {
-            return Some(visible[..start].to_owned());
+    before_command(&blanked).map(str::to_owned)
+}
+
+/// What stands before the first command if a reader sees nothing, or only marks, before it. One walk
+/// over the line: whoever writes it also chooses its length.
+fn before_command(visible: &str) -> Option<&str> {
+    let mut in_tag = false;
+    for (place, character) in visible.char_indices() {
+        if starts_command(&visible[place..]) {
+            return Some(&visible[..place]);
         }
-        from = start + length;
+        match character {
+            '<' => in_tag = true,
+            '>' if in_tag => {
+                in_tag = false;
+                continue;
+            }
+            _ => {}
+        }
+        if !in_tag && !is_mark(character) {
+            return None;
+        }
     }
     None
 }
 
-/// The first `/gate`, also with its slash escaped or written as an entity; place and length.
-fn find_gate(text: &str) -> Option<(usize, usize)> {
-    [
+/// True for `/gate`, also with its slash escaped or written as an entity, and a verb.
+fn starts_command(text: &str) -> bool {
+    let gate = [
         "/gate",
         "&#47;gate",
         "&#x2f;gate",
         "&sol;gate",
         "\u{2215}gate",
         "\u{ff0f}gate",
-    ]
-    .iter()
-    .filter_map(|form| text.find(form).map(|place| (place, form.len())))
-    .min()
+    ];
+    let Some(rest) = gate.iter().find_map(|form| text.strip_prefix(form)) else {
+        return false;
+    };
+    let word = rest.trim_start();
+    let end = word
+        .find(|character: char| !character.is_ascii_alphabetic())
+        .unwrap_or(word.len());
+    rest.starts_with(char::is_whitespace) && VERBS.contains(&&word[..end])
 }
 
-/// True if a reader sees nothing, or only marks, before the command.
-fn is_markup(before: &str) -> bool {
-    let mut in_tag = false;
-    before.chars().all(|character| {
-        match character {
-            '<' => in_tag = true,
-            '>' if in_tag => {
-                in_tag = false;
-                return true;
-            }
-            _ => {}
-        }
-        in_tag
-            || character.is_whitespace()
-            || invisible(character)
-            || character.is_ascii_digit()
-            || "><*-+_~`#|.)(\\[]!:\"'“”‘’„«»".contains(character)
-    })
+/// True for what a rendered page shows as layout and not as words.
+fn is_mark(character: char) -> bool {
+    character.is_whitespace()
+        || invisible(character)
+        || character.is_ascii_digit()
+        || "><*-+_~`#|.)(\\[]^!:\"'“”‘’„«»".contains(character)
 }
 
 /// The first invisible or odd white-space character near the start of the line; place from 1.
@@ -149,6 +162,10 @@ pub(super) fn copyable(line: &str) -> Option<String> {
     let mut words = plain[start..].split(' ').filter(|word| !word.is_empty());
     let gate = words.next()?.to_ascii_lowercase();
     let verb = words.next()?.to_ascii_lowercase();
+    // Whatever else begins with `/gate` is no command, and reading it would ask for a copy again.
+    if gate != "/gate" {
+        return None;
+    }
     let line = [gate, verb.clone()]
         .into_iter()
         .chain(words.map(str::to_owned))

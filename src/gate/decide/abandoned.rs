@@ -5,8 +5,10 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
+use super::super::command::one_line;
 use super::super::event::{Accepted, What};
 use super::super::key::Key;
+use super::super::thread::Share;
 use super::{Draft, comment};
 
 /// Gives an event up.
@@ -16,7 +18,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, line: u64, why: &str, quarantined: b
         return;
     };
     draft.remove(Key::inbox(line));
-    comment::forget(draft, &accepted);
+    comment::forget(draft, &accepted, line, quarantined);
+    let why = &one_line(why, 200);
     let code = if quarantined {
         "quarantined"
     } else {
@@ -43,6 +46,6 @@ pub(super) fn decide(draft: &mut Draft<'_>, line: u64, why: &str, quarantined: b
         } else {
             "A command here could not be read again for a day; it did nothing. Post it as a new comment."
         };
-        draft.explain(accepted.thread(), text, None, code, None);
+        draft.explain(accepted.thread(), text, None, code, None, Share::Others);
     }
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::approval::{Approval, gate_hash};
 use super::super::audit::Entry;
-use super::super::command::Restated;
+use super::super::command::{Restated, one_line};
 use super::super::effect::Reaction;
 use super::super::evidence::{FoundComment, Need, ReadComment, ReadIssue, ReadRepository};
 use super::super::identity::Identity;
@@ -16,14 +16,15 @@ use super::super::ids::CommentId;
 use super::super::key::{Key, Subject};
 use super::super::policy::Gate;
 use super::super::reply::{self, reasons};
-use super::super::request::{Request, RequestStatus};
-use super::super::thread::{BoardState, Hold, RecipientState, SlugOwner};
+use super::super::request::Request;
+use super::super::thread::{BoardState, Hold, RecipientState, Seen, SlugOwner};
 use super::super::time::after;
 use super::super::verdict::{
     Case, Opened, Reason, SourceRead, Verdict, could_approve, count, judge, source_stands,
+    summary_stands,
 };
 use super::comment::{Said, explain};
-use super::{Draft, ask, issue, lifecycle};
+use super::{Draft, ask, issue, lifecycle, look};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -53,14 +54,10 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
         return;
     };
     forget_stale(draft, said, &mut request);
-    if let Some(why) = broken(draft, &request, &evidence) {
-        lifecycle::void(draft, request.number, &why);
-        draft.outcome("approve", "void");
-        draft.react(said.thread, Some(comment), Reaction::No);
-        let text = format!("**{} is void**: {why}. Ask anew.", request.number);
-        return draft.tell(request.thread, &text, Some(request.number));
+    if let Some(broken) = broken(draft, &request, &evidence) {
+        return fall(draft, said, &request, broken);
     }
-    let identity = ask::newest_identity(draft, &request.effect.identity);
+    let identity = ask::newest_identity(draft, said.board, &request.effect.identity);
     let living = identity.clone().filter(Identity::is_living);
     let judged = count(&Case {
         now: draft.now(),
@@ -75,7 +72,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
         unverified_sender: said.accepted.unverified_sender,
         road: said.accepted.road,
         source: evidence.source,
+        source_seen: evidence.source_seen.as_ref(),
         summary: evidence.summary,
+        summary_seen: evidence.summary_seen.as_ref(),
         issue: evidence.issue,
         repository: evidence.repository,
     });
@@ -87,10 +86,26 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     }
 }
 
+/// The request itself does not stand any more, whoever approves.
+fn fall(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, broken: Broken) {
+    draft.outcome("approve", "void");
+    draft.react(said.thread, said.comment(), Reaction::No);
+    match broken {
+        Broken::Summary => look::foreign_voice(draft, request.thread),
+        Broken::Request(why) => {
+            lifecycle::void(draft, request.number, why);
+            let text = format!("**{} is void**: {why}. Ask anew.", request.number);
+            draft.tell(request.thread, &text, Some(request.number));
+        }
+    }
+}
+
 /// What was read again for an approval.
 struct Evidence<'a> {
     source: SourceRead<'a>,
+    source_seen: Option<Seen>,
     summary: &'a ReadComment,
+    summary_seen: Option<Seen>,
     issue: &'a ReadIssue,
     repository: &'a ReadRepository,
 }
@@ -140,7 +155,14 @@ fn gather<'a>(draft: &mut Draft<'_>, said: &Said<'a>, request: &Request) -> Opti
     for approval in &request.approvals {
         comment(draft, approval.comment);
     }
+    let repository = request.thread.repository;
+    let seen = |subject: Subject| draft.get::<Seen>(&Key::seen(repository, subject));
     Some(Evidence {
+        source_seen: seen(request.source.subject),
+        summary_seen: request
+            .summary
+            .as_ref()
+            .and_then(|summary| seen(Subject::Comment(summary.comment.0))),
         source: source?,
         summary: summary?,
         issue: issue?,
@@ -163,7 +185,11 @@ fn forget_stale(draft: &mut Draft<'_>, said: &Said<'_>, request: &mut Request) {
                 }
                 Some(_) | None => false,
             };
-            stands && gate.as_ref() == Some(&approval.gate)
+            let key = Key::seen(said.thread.repository, Subject::Comment(approval.comment.0));
+            let only = draft
+                .get::<Seen>(&key)
+                .is_some_and(|seen| seen.only(&approval.body));
+            stands && only && gate.as_ref() == Some(&approval.gate)
         });
     request.approvals = kept;
     for approval in dropped {
@@ -190,26 +216,36 @@ fn forget_stale(draft: &mut Draft<'_>, said: &Said<'_>, request: &mut Request) {
     }
 }
 
+/// Why a request cannot be decided any more.
+enum Broken {
+    /// The bot's summary is not what the bot sent: nothing in the thread can be relied on.
+    Summary,
+    /// What was asked is not what it was.
+    Request(&'static str),
+}
+
 /// What voids the request itself, whoever approves.
-fn broken(draft: &Draft<'_>, request: &Request, evidence: &Evidence<'_>) -> Option<String> {
+fn broken(draft: &Draft<'_>, request: &Request, evidence: &Evidence<'_>) -> Option<Broken> {
     let policy = &draft.given.policy;
-    if !source_stands(request, evidence.source) {
-        return Some("the text that asked was edited or deleted".to_owned());
+    if !source_stands(request, evidence.source, evidence.source_seen.as_ref()) {
+        return Some(Broken::Request("the text that asked was edited or deleted"));
     }
     if let Some(summary) = &request.summary {
-        let stands = matches!(evidence.summary, ReadComment::Found(found)
-            if found.author == Some(policy.bot) && found.body == summary.body);
-        if !stands {
-            return Some("my summary was edited or deleted by somebody else".to_owned());
+        let seen = evidence.summary_seen.as_ref();
+        if !summary_stands(summary, evidence.summary, policy.bot, seen) {
+            return Some(Broken::Summary);
         }
     }
     if request.recompute(policy) != request.digest {
-        return Some("what it stands on has changed since it was asked".to_owned());
+        return Some(Broken::Request(
+            "what it stands on has changed since it was asked",
+        ));
     }
     None
 }
 
-/// A changed login of an owner holds widening on the board until the config says the same.
+/// A changed login of an owner holds widening on the board until the config says the same, and the
+/// board is told when that begins.
 fn note_login(draft: &mut Draft<'_>, said: &Said<'_>, found: &FoundComment) {
     let Some(owner) = said.board.owner(said.author) else {
         return;
@@ -217,22 +253,34 @@ fn note_login(draft: &mut Draft<'_>, said: &Said<'_>, found: &FoundComment) {
     let key = Key::board(said.thread.repository);
     let mut board: BoardState = draft.get_or_default(&key);
     let name = format!("login:{}", said.author);
-    let changed = if owner.login == found.login {
-        board.holds.remove(&name).is_some()
-    } else {
-        let since = draft.now();
-        let hold = Hold {
-            found: format!(
-                "owner {} is called {} now, not {}",
-                said.author, found.login, owner.login
-            ),
-            since,
-        };
-        board.holds.insert(name, hold).is_none()
-    };
-    if changed {
-        draft.put(key, &board);
+    if owner.login == found.login {
+        if board.holds.remove(&name).is_some() {
+            draft.put(key, &board);
+        }
+        return;
     }
+    let known = board.holds.get(&name).map(|hold| hold.found.clone());
+    if known.as_ref() == Some(&found.login) {
+        return;
+    }
+    let hold = Hold {
+        user: said.author,
+        found: one_line(&found.login, 80),
+        since: draft.now(),
+    };
+    board.holds.insert(name, hold);
+    draft.put(key, &board);
+    let text = format!(
+        "**Widening is held on this board**: owner {} is called {} now, and my config says {}. Whoever runs me: if that is still the same person, set `login`.",
+        said.author,
+        reply::escape::foreign(&found.login, 40),
+        reply::escape::login(&owner.login)
+    );
+    draft.entry(
+        Entry::new("board_held", said.actor(), "an owner's login has changed")
+            .in_thread(said.thread),
+    );
+    draft.tell(said.thread, &text, None);
 }
 
 fn refuse(
@@ -311,18 +359,28 @@ fn counted(
         counted_at: draft.now(),
         gate: gate_hash(said.board, gate),
     };
+    request.approvals.push(approval);
+    match verdict(draft, said, gate, &request, identity) {
+        Verdict::Open(opening) => {
+            noted(draft, said, &request);
+            issue::decide(draft, said, *opening, identity);
+        }
+        Verdict::Shut(denied) => shut(draft, said, &mut request, gate, identity, &denied),
+    }
+}
+
+/// Keeps the newest approval with its request, and says so in the audit.
+fn noted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request) {
+    draft.put(Key::request(request.number), request);
     draft.entry(
         Entry::new("approval_counted", said.actor(), "approves")
             .in_thread(said.thread)
             .about_request(request.number)
-            .with_facts(json!({ "approval": approval, "seen_at": said.seen.at })),
+            .with_facts(json!({
+                "approval": request.approvals.last(),
+                "seen_at": said.seen.at,
+            })),
     );
-    request.approvals.push(approval);
-    draft.put(Key::request(request.number), &request);
-    match verdict(draft, said, gate, &request, identity) {
-        Verdict::Open(opening) => issue::decide(draft, said, *opening, identity),
-        Verdict::Shut(denied) => shut(draft, said, &mut request, gate, identity, &denied),
-    }
 }
 
 fn verdict(
@@ -364,14 +422,23 @@ fn shut(
     let number = request.number;
     if denied.contains(&Reason::NothingLeft) {
         let text = "nothing is left that these owners may hand on";
-        lifecycle::end(draft, request, RequestStatus::Void(text.to_owned()));
+        noted(draft, said, request);
+        lifecycle::void(draft, number, text);
         let text = format!("**{number} is refused**: {text}.");
         draft.outcome("approve", "nothing_left");
         draft.react(said.thread, said.comment(), Reaction::No);
-        draft.explain(said.thread, &text, None, "nothing_left", Some(number));
+        draft.explain(
+            said.thread,
+            &text,
+            None,
+            "nothing_left",
+            Some(number),
+            said.share(),
+        );
         return;
     }
     if let [Reason::MoreOwners { counted, needed }] = denied {
+        noted(draft, said, request);
         let names = |users: &mut dyn Iterator<Item = super::super::ids::UserId>| -> String {
             users
                 .filter_map(|user| said.board.owner(user))
@@ -392,10 +459,7 @@ fn shut(
     }
     // What shuts the gate may pass, but a yes from before opens nothing then: it is not kept, and the
     // owner says it again.
-    request
-        .approvals
-        .retain(|approval| approval.approver != said.author);
-    draft.put(Key::request(number), request);
+    request.approvals.pop();
     let others: Vec<Reason> = denied
         .iter()
         .filter(|reason| gate.quorum > 1 || !matches!(reason, Reason::MoreOwners { .. }))

@@ -2,48 +2,39 @@
 //! stand in it?
 //!
 //! Nothing is granted here and nothing that a delivery says about people is believed, except that it
-//! may move a command to the front. A live token in the text is revoked at once, whoever wrote it.
+//! may move a command to the front. What costs nothing to send costs little to take in: strangers'
+//! texts and looks at threads in which nothing stands leave no event behind.
 
 use serde_json::json;
 
-use super::super::actor::Actor;
-use super::super::audit::Entry;
-use super::super::command::Reading;
-use super::super::credential::Check;
-use super::super::event::{Accepted, Arrival, Leak, Look, Road, Spoken, What};
-use super::super::ids::UserId;
+use super::super::command::{Command, Reading};
+use super::super::event::{Accepted, Arrival, Look, Road, Spoken, What};
+use super::super::ids::{CommentId, UserId};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::thread::{Seen, Thread};
-use super::lifecycle;
 use super::{Answer, Draft, Taken};
+use super::{leak, lifecycle, rests};
 
 /// Takes an arrival in.
 pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
     let accepted = &arrival.accepted;
     draft.answer(Answer::Taken(Taken::Nothing));
     draft.cause("arrived", facts(accepted));
-    leaks(draft, arrival);
+    leak::decide(draft, arrival);
     let Some(board) = draft.board(accepted.thread()) else {
         return;
     };
     match &accepted.what {
         What::Comment(spoken) => {
             let subject = Subject::Comment(spoken.id);
-            once(draft, board, accepted, spoken, subject, spoken.reading());
+            once(draft, board, accepted, spoken, subject);
         }
         What::Opened(spoken) => {
             let subject = Subject::Issue(spoken.id);
-            once(
-                draft,
-                board,
-                accepted,
-                spoken,
-                subject,
-                spoken.reading_as_issue(),
-            );
+            once(draft, board, accepted, spoken, subject);
         }
-        What::Look(look) => trigger(draft, accepted, look),
+        What::Look(look) => trigger(draft, board, accepted, look),
         What::Screened => {}
     }
 }
@@ -73,48 +64,109 @@ fn once(
     accepted: &Accepted,
     spoken: &Spoken,
     subject: Subject,
-    reading: Reading,
 ) {
     let key = Key::seen(accepted.repository, subject);
     let mut seen = draft
         .get::<Seen>(&key)
         .unwrap_or_else(|| Seen::new(spoken.body.clone(), accepted.at));
-    seen.sight(&spoken.body);
-    let narrows = matches!(&reading, Reading::Command(command) if command.narrows());
+    if seen.own {
+        // What the bot posted is known; whoever delivers it as newly written says nothing about it.
+        return;
+    }
+    let flips = seen.sight(&spoken.body);
+    draft.put(key.clone(), &seen);
     let caught_up = accepted.road == Road::CatchUp;
-    let decided = seen.used || seen.own || (seen.told && caught_up);
-    // A delivery of what was caught up is a new reason to decide it; the reverse is not.
-    let waits = caught_up && seen.pending.contains_key(spoken.body.as_str());
-    let speaks = !matches!(reading, Reading::Nothing) && !decided && !waits;
-    if !speaks {
-        draft.put(key, &seen);
+    if flips && seen.used {
+        look_again(draft, accepted, spoken, subject);
+    }
+    if seen.used || (seen.told && caught_up) || seen.quarantined.contains(&spoken.body) {
         return;
     }
     if !may_speak(draft, board, accepted, spoken.unverified_author) {
-        draft.put(key, &seen);
-        draft.answer(Answer::Taken(Taken::Stranger));
+        if spoken.text.to_ascii_lowercase().contains("/gate") {
+            // Whoever becomes an owner later has not said it as one.
+            seen.many = true;
+            seen.unheard = true;
+            draft.put(key, &seen);
+            draft.answer(Answer::Taken(Taken::Stranger));
+        }
         return;
     }
-    if let Some(waiting) = seen.pending.get(spoken.body.as_str()).copied() {
-        let known = draft.get::<Accepted>(&Key::inbox(waiting));
-        let merged = known.is_some_and(|known| {
-            known.road == Road::Hook && known.unverified_sender == accepted.unverified_sender
-        });
-        if merged {
-            draft.put(key, &seen);
-            return;
-        }
+    let reading = match subject {
+        Subject::Comment(_) => spoken.reading(),
+        Subject::Issue(_) => spoken.reading_as_issue(),
+    };
+    if matches!(reading, Reading::Nothing) {
+        return;
     }
-    seen.pending
-        .insert(spoken.body.as_str().to_owned(), draft.given.seq.0);
+    let narrows = matches!(&reading, Reading::Command(command) if command.narrows());
+    let urgent = may_narrow(draft, board, accepted, spoken.unverified_author, &reading);
+    if seen.unheard && !urgent {
+        return;
+    }
+    if merged(draft, &seen, accepted, spoken, narrows, urgent) {
+        return;
+    }
+    seen.wait(accepted.issue, &spoken.body, draft.given.seq.0);
     draft.put(key, &seen);
+    // An owner's word is taken when the disk is nearly full, too: it may say why nothing widens.
     let owner = spoken
         .unverified_author
         .is_some_and(|author| board.owner(author).is_some());
-    if narrows || owner {
+    if urgent || owner {
         draft.use_reserve();
     }
-    wait(draft, accepted, narrows);
+    wait(draft, accepted, urgent);
+}
+
+/// Whether this very delivery waits already. Narrowing is never merged with another delivery, which
+/// may say less about who sent it; its repetition is harmless, since the first decision uses it up.
+/// Only what was caught up is merged with one that is as urgent: it is read again every pass.
+fn merged(
+    draft: &Draft<'_>,
+    seen: &Seen,
+    accepted: &Accepted,
+    spoken: &Spoken,
+    narrows: bool,
+    urgent: bool,
+) -> bool {
+    let known = seen
+        .waiting(accepted.issue, &spoken.body)
+        .and_then(|line| draft.get::<Accepted>(&Key::inbox(line)))
+        .filter(|known| known.issue == accepted.issue);
+    let Some(known) = known else {
+        return false;
+    };
+    match accepted.road {
+        // A delivery of what was caught up is a new reason to decide it; the reverse is not.
+        Road::CatchUp => known.urgent || !urgent,
+        Road::Hook => {
+            !narrows
+                && known.road == Road::Hook
+                && known.unverified_sender == accepted.unverified_sender
+        }
+    }
+}
+
+/// A text on which something may rest was seen with another body: what rests on it is judged anew.
+fn look_again(draft: &mut Draft<'_>, accepted: &Accepted, spoken: &Spoken, subject: Subject) {
+    if !rests::anything(draft, accepted.repository, subject, accepted.thread()) {
+        return;
+    }
+    draft.use_reserve();
+    let look = match subject {
+        Subject::Comment(id) => Look::Edited {
+            comment: CommentId(id),
+            body: spoken.body.clone(),
+            like_command: false,
+        },
+        Subject::Issue(_) => Look::IssueEdited,
+    };
+    let accepted = Accepted {
+        what: What::Look(look),
+        ..accepted.clone()
+    };
+    wait(draft, &accepted, false);
 }
 
 /// Whether the author by the delivery could be answered at all. Strangers get no answer, only a
@@ -128,41 +180,106 @@ fn may_speak(
     let Some(author) = author.filter(|author| author.is_somebody()) else {
         return false;
     };
-    if board.may_ask(author) || board.owner(author).is_some() {
-        return true;
-    }
+    board.may_ask(author) || board.owner(author).is_some() || is_requester(draft, accepted, author)
+}
+
+fn is_requester(draft: &Draft<'_>, accepted: &Accepted, author: UserId) -> bool {
     let thread: Thread = draft.get_or_default(&Key::thread(accepted.thread()));
     lifecycle::requesters_of(draft, &thread).contains(&author)
 }
 
+/// Whether the author by the delivery may give this narrowing: then it overtakes what waits, and may
+/// use the disk's reserve.
+fn may_narrow(
+    draft: &Draft<'_>,
+    board: &Board,
+    accepted: &Accepted,
+    author: Option<UserId>,
+    reading: &Reading,
+) -> bool {
+    let (Some(author), Reading::Command(command)) = (author, reading) else {
+        return false;
+    };
+    match command {
+        Command::Deny(_) => board.owner(author).is_some(),
+        Command::Revoke(_) | Command::Withdraw(_) => {
+            board.owner(author).is_some() || is_requester(draft, accepted, author)
+        }
+        Command::Request(_)
+        | Command::Approve(_)
+        | Command::Inspect(_)
+        | Command::List
+        | Command::Help(_) => false,
+    }
+}
+
 /// Triggers say "look again": they are merged only while undecided, and that is the worker's work;
 /// each is durable. The new text of an edit is noted, so that the comment counts for nothing more.
-fn trigger(draft: &mut Draft<'_>, accepted: &Accepted, look: &Look) {
-    let mut like_command = false;
-    if let Look::Edited {
-        comment,
-        body,
-        like_command: like,
-    } = look
-    {
-        like_command = *like;
-        let key = Key::seen(accepted.repository, Subject::Comment(comment.0));
-        let mut seen = draft.get::<Seen>(&key).unwrap_or_else(|| Seen {
-            many: true,
-            ..Seen::new(body.clone(), accepted.at)
-        });
-        seen.sight(body);
-        draft.put(key, &seen);
-    }
-    if let Look::Edited { .. } | Look::Deleted(_) | Look::Stray(_) = look {
-        let thread: Thread = draft.get_or_default(&Key::thread(accepted.thread()));
-        let nothing_here = thread.requests.is_empty() && thread.identities.is_empty();
-        if nothing_here && !like_command {
-            return;
+///
+/// A look at what nothing rests on leaves nothing behind. An event that is still undecided needs no
+/// such look: its decision reads everything that it counts again.
+fn trigger(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Look) {
+    let thread = accepted.thread();
+    match look {
+        Look::Edited {
+            comment,
+            body,
+            like_command,
+        } => {
+            let key = Key::seen(accepted.repository, Subject::Comment(comment.0));
+            let mut seen = draft.get::<Seen>(&key).unwrap_or_else(|| Seen {
+                many: true,
+                ..Seen::new(body.clone(), accepted.at)
+            });
+            seen.sight(body);
+            draft.put(key, &seen);
+            let told =
+                *like_command && may_speak(draft, board, accepted, accepted.unverified_sender);
+            let rests = rests_on(draft, accepted, *comment);
+            if rests {
+                draft.use_reserve();
+            }
+            if told || rests {
+                wait(draft, accepted, false);
+            }
+        }
+        Look::Deleted(comment) => {
+            if rests_on(draft, accepted, *comment) {
+                draft.use_reserve();
+                wait(draft, accepted, false);
+            }
+        }
+        Look::Stray(comment) => {
+            // Acted on once, wherever it stands: it must not end what is asked there later.
+            let key = Key::seen(accepted.repository, Subject::Comment(comment.0));
+            let known = draft.get::<Seen>(&key);
+            if !known.is_some_and(|seen| seen.own || seen.explained) {
+                wait(draft, accepted, false);
+            }
+        }
+        Look::IssueEdited => {
+            let subject = Subject::Issue(thread.issue.0);
+            if rests::anything(draft, accepted.repository, subject, thread) {
+                draft.use_reserve();
+                wait(draft, accepted, false);
+            }
+        }
+        Look::Issue => {
+            if rests::stands(draft, thread) {
+                draft.use_reserve();
+                wait(draft, accepted, true);
+            }
         }
     }
-    draft.use_reserve();
-    wait(draft, accepted, matches!(look, Look::Issue));
+}
+
+fn rests_on(draft: &Draft<'_>, accepted: &Accepted, comment: CommentId) -> bool {
+    rests::anything(
+        draft,
+        accepted.repository,
+        Subject::Comment(comment.0),
+        accepted.thread(),
+    )
 }
 
 fn wait(draft: &mut Draft<'_>, accepted: &Accepted, urgent: bool) {
@@ -173,33 +290,4 @@ fn wait(draft: &mut Draft<'_>, accepted: &Accepted, urgent: bool) {
     };
     draft.put(Key::inbox(line), &accepted);
     draft.answer(Answer::Taken(Taken::Waits { line, urgent }));
-}
-
-/// A live token seen anywhere is revoked at once; a secret age key burns its recipient.
-fn leaks(draft: &mut Draft<'_>, arrival: &Arrival) {
-    let thread = arrival.accepted.thread();
-    for leak in &arrival.leaks {
-        match leak {
-            Leak::Token(macs) => {
-                let found = macs
-                    .iter()
-                    .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
-                if let Some(check) = found {
-                    lifecycle::revoke_leaked(draft, &check, thread);
-                }
-            }
-            Leak::AgeKey(recipient) => {
-                lifecycle::burn_recipient(draft, recipient, thread);
-                draft.entry(
-                    Entry::new(
-                        "age_key_leaked",
-                        Actor::Bot,
-                        "a secret age key stood in a text of this thread",
-                    )
-                    .in_thread(thread)
-                    .with_facts(json!({ "recipient": recipient })),
-                );
-            }
-        }
-    }
 }

@@ -8,19 +8,19 @@ use super::super::audit::Entry;
 use super::super::command::{Form, Name};
 use super::super::effect::{Reaction, Role};
 use super::super::event::Road;
-use super::super::evidence::{Need, ReadIssue, ReadRepository};
+use super::super::evidence::{FoundIssue, Need, ReadIssue, ReadRepository};
 use super::super::identity::Identity;
 use super::super::ids::{RequestNumber, Slug, UserId};
-use super::super::key::Key;
-use super::super::policy::Gate;
+use super::super::key::{Key, Subject};
+use super::super::policy::{Board, Gate};
 use super::super::reply::{self, reasons};
 use super::super::request::{Action, Request, RequestStatus, Source, Wanted, digest};
 use super::super::thread::{
-    BoardState, Counters, MAX_IDENTITIES_IN_THREAD, MAX_REQUESTS_IN_THREAD, OpenRequests,
-    RecipientState, SlugOwner, Thread,
+    BoardState, Counters, MAX_IDENTITIES_IN_THREAD, MAX_REQUESTS_IN_THREAD,
+    MAX_REQUESTS_OF_RECIPIENT, OpenRequests, RecipientState, SlugOwner, Thread,
 };
-use super::super::time::after;
-use super::super::verdict::{Opened, Reason, could_approve, refusals};
+use super::super::time::{after, seconds_between};
+use super::super::verdict::{IN_TIME, Opened, Reason, could_approve, refusals};
 use super::comment::{Said, explain};
 use super::{Draft, lifecycle};
 
@@ -35,10 +35,10 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
     };
     let Some(gate) = said.board.gates.get(&wanted.environment) else {
         let text = reasons::sentence(&Reason::NoGate(wanted.environment), said.board);
-        return refuse(draft, said, &capital(&text), "no_gate");
+        return refuse(draft, said, &format!("{}.", capital(&text)), "no_gate");
     };
     let request = compose(draft, said, form, wanted);
-    let newest = newest_identity(draft, &request.effect.identity);
+    let newest = newest_identity(draft, said.board, &request.effect.identity);
     let denied = deny(draft, said, gate, &request, newest.as_ref());
     if let Some(first) = denied.first() {
         let code = reasons::code(first);
@@ -96,6 +96,9 @@ fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'sta
         Some(ReadIssue::Gone) => return no(Reason::ThreadClosed),
         Some(ReadIssue::Found(found)) if !found.open => return no(Reason::ThreadClosed),
         Some(ReadIssue::Found(found)) if found.body.is_none() => return no(Reason::BodyTooLarge),
+        Some(ReadIssue::Found(found)) if is_late(said, found) => {
+            return no(Reason::IssueNotInTime);
+        }
         Some(ReadIssue::Found(_)) => {}
     }
     match &said.reads.repository {
@@ -107,9 +110,24 @@ fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'sta
     Ok(())
 }
 
+/// An issue's body shows no sign of an edit: it asks in its author's name only if it was first seen
+/// when the issue was new.
+fn is_late(said: &Said<'_>, found: &FoundIssue) -> bool {
+    matches!(said.subject, Subject::Issue(_))
+        && seconds_between(found.created_at, said.seen.at).abs() > IN_TIME
+}
+
 /// The form in the board's terms: a name for the pattern, the default gate, the closed lists.
 fn wanted(said: &Said<'_>, form: &Form) -> Result<Wanted, (String, &'static str)> {
     let identity = match &form.identity {
+        Name::Exact(slug) if is_number(slug) => {
+            return Err((
+                format!(
+                    "`{slug}` reads like the number of a credential or a request; choose another name."
+                ),
+                "bad_request",
+            ));
+        }
         Name::Exact(slug) => slug.clone(),
         Name::Pattern(stem) => {
             let name = format!("{stem}-{}-{}", said.board.name, said.thread.issue.0);
@@ -150,6 +168,13 @@ fn wanted(said: &Said<'_>, form: &Form) -> Result<Wanted, (String, &'static str)
     })
 }
 
+/// `c2` and `r17` behind a verb mean a credential and a request; as names they would divert it.
+fn is_number(slug: &Slug) -> bool {
+    slug.as_str()
+        .strip_prefix(['c', 'r'])
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn compose(draft: &Draft<'_>, said: &Said<'_>, form: &Form, effect: Wanted) -> Request {
     let counters: Counters = draft.get_or_default(&Key::counters());
     let number = RequestNumber(counters.request + 1);
@@ -187,10 +212,13 @@ fn compose(draft: &Draft<'_>, said: &Said<'_>, form: &Form, effect: Wanted) -> R
     }
 }
 
-/// The newest identity of a name, living or not.
-pub(super) fn newest_identity(draft: &Draft<'_>, slug: &Slug) -> Option<Identity> {
+/// The board's newest identity of a name, living or not. Nothing is learnt here about one of another
+/// board: its name is taken, and that is all.
+pub(super) fn newest_identity(draft: &Draft<'_>, board: &Board, slug: &Slug) -> Option<Identity> {
     let owner: SlugOwner = draft.get(&Key::slug(slug))?;
-    draft.get(&Key::identity(owner.identity))
+    draft
+        .get::<Identity>(&Key::identity(owner.identity))
+        .filter(|identity| identity.board() == board.repository_id)
 }
 
 /// Every reason why no approval could open the gate for this.
@@ -233,6 +261,7 @@ fn room(
     request: &Request,
     identity: Option<&Identity>,
 ) -> Result<(), (String, &'static str)> {
+    lifecycle::free_ended(draft, said.thread.repository);
     let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
     let own: OpenRequests =
         draft.get_or_default(&Key::requester(said.thread.repository, said.author));
@@ -263,6 +292,15 @@ fn room(
                 "You have {} open requests on this board, and that is its limit.",
                 own.requests.len()
             ),
+            "too_many_open",
+        ));
+    }
+    let recipient: RecipientState =
+        draft.get_or_default(&Key::recipient(&request.effect.recipient));
+    if recipient.requests.len() >= MAX_REQUESTS_OF_RECIPIENT {
+        return Err((
+            "Too many open requests name that recipient already; make a key for each request."
+                .to_owned(),
             "too_many_open",
         ));
     }

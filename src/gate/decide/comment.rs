@@ -15,7 +15,7 @@ use super::super::ids::{CommentId, Hash, IssueNumber, ThreadKey, UserId};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::reply::{self, reasons};
-use super::super::thread::{Seen, Thread};
+use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::Reason;
 use super::{Draft, approve, ask, lifecycle, look, refuse, revoke, show};
@@ -62,13 +62,47 @@ impl Said<'_> {
         self.board.owner(self.author).is_some()
     }
 
+    /// Whose share of explanations an answer to it is taken from.
+    pub(super) fn share(&self) -> Share {
+        if self.by_owner() {
+            Share::Owners
+        } else {
+            Share::Others
+        }
+    }
+
+    /// True if somebody may have changed the text since its author wrote it: everybody who may write
+    /// to issues can. Then it may stop something, and nothing that cannot be undone.
+    pub(super) fn is_weak(&self) -> bool {
+        self.seen.many || self.is_edited()
+    }
+
+    /// True if the forge says that the text was edited, or it was read back and was once seen with
+    /// another body.
+    pub(super) fn is_edited(&self) -> bool {
+        let edited = self
+            .found
+            .is_some_and(|found| found.updated_at != found.created_at);
+        edited || (self.seen.many && self.accepted.road == Road::CatchUp)
+    }
+
+    /// Its author for a sentence: an owner as configured, everybody else as foreign text.
+    pub(super) fn name(&self) -> String {
+        match self.board.owner(self.author) {
+            Some(owner) => reply::escape::login(&owner.login),
+            None => reply::escape::foreign(self.login, 40),
+        }
+    }
+
     /// Who did it, for the audit.
     pub(super) fn actor(&self) -> Actor {
         Actor::User(self.author)
     }
 }
 
-/// Decides an accepted event with what was read for it.
+/// Decides an accepted event with what was read for it. Its record is removed, which may use the
+/// reserve: what was accepted below it is bounded, nothing widens there, and only owners get more
+/// than the answer to what was really stopped (`Draft::explain`).
 pub(super) fn waiting(draft: &mut Draft<'_>, line: u64, reads: &Reads) {
     draft.use_reserve();
     let Some(accepted) = draft.get::<Accepted>(&Key::inbox(line)) else {
@@ -85,15 +119,21 @@ pub(super) fn waiting(draft: &mut Draft<'_>, line: u64, reads: &Reads) {
         .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
     let reads = if fresh { reads } else { &stale };
     match &accepted.what {
-        What::Comment(spoken) => comment(draft, board, &accepted, spoken, reads),
-        What::Opened(spoken) => opened(draft, board, &accepted, spoken, reads),
+        What::Comment(spoken) => {
+            let seen = seen_of(draft, &accepted, line);
+            comment(draft, board, &accepted, spoken, seen, reads);
+        }
+        What::Opened(spoken) => {
+            let seen = seen_of(draft, &accepted, line);
+            opened(draft, board, &accepted, spoken, seen, reads);
+        }
         What::Look(look) => look::decide(draft, board, &accepted, look, reads),
         What::Screened => {}
     }
 }
 
 /// What a waiting text is about.
-pub(super) fn subject(what: &What) -> Option<(Subject, &Hash)> {
+fn subject(what: &What) -> Option<(Subject, &Hash)> {
     match what {
         What::Comment(spoken) => Some((Subject::Comment(spoken.id), &spoken.body)),
         What::Opened(spoken) => Some((Subject::Issue(spoken.id), &spoken.body)),
@@ -102,7 +142,7 @@ pub(super) fn subject(what: &What) -> Option<(Subject, &Hash)> {
 }
 
 /// What was first seen of a text, without this delivery's waiting.
-fn seen_of(draft: &mut Draft<'_>, accepted: &Accepted) -> Seen {
+fn seen_of(draft: &mut Draft<'_>, accepted: &Accepted, line: u64) -> Seen {
     let Some((subject, body)) = subject(&accepted.what) else {
         return Seen::new(Hash::of(b""), accepted.at);
     };
@@ -110,7 +150,7 @@ fn seen_of(draft: &mut Draft<'_>, accepted: &Accepted) -> Seen {
     let mut seen = draft
         .get::<Seen>(&key)
         .unwrap_or_else(|| Seen::new(body.clone(), accepted.at));
-    seen.pending.remove(body.as_str());
+    seen.settle(accepted.issue, body, line);
     draft.put(key, &seen);
     seen
 }
@@ -120,10 +160,10 @@ fn comment(
     board: &Board,
     accepted: &Accepted,
     spoken: &Spoken,
+    seen: Seen,
     reads: &Reads,
 ) {
     let id = CommentId(spoken.id);
-    let seen = seen_of(draft, accepted);
     if seen.used {
         return draft.outcome("comment", "known");
     }
@@ -162,9 +202,9 @@ fn opened(
     board: &Board,
     accepted: &Accepted,
     spoken: &Spoken,
+    seen: Seen,
     reads: &Reads,
 ) {
-    let seen = seen_of(draft, accepted);
     if seen.used {
         return draft.outcome("issue", "known");
     }
@@ -208,6 +248,7 @@ fn too_large(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: 
             None,
             "too_large",
             None,
+            Share::Others,
         );
     }
 }
@@ -234,6 +275,7 @@ fn nobody(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: &Sp
             None,
             "author_unknown",
             None,
+            Share::Others,
         );
     }
 }
@@ -242,18 +284,26 @@ fn nobody(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: &Sp
 fn said_again(draft: &mut Draft<'_>, mut said: Said<'_>, now: &Hash, reading: Reading) {
     let key = Key::seen(said.accepted.repository, said.subject);
     if !may_be_answered(draft, &said) {
+        // Used up all the same: whoever becomes an owner later has not said it as one.
+        said.seen.used |= now == said.body;
+        draft.put(key, &said.seen);
         return draft.outcome("comment", "stranger");
     }
     if now != said.body {
         said.seen.sight(now);
+        let known = std::mem::replace(&mut said.seen.explained, true);
         draft.put(key, &said.seen);
         draft.outcome("comment", "changed");
+        if known {
+            return;
+        }
         draft.explain(
             said.thread,
             "A command here was changed before I could read it again; it did nothing. Post it as a new comment.",
             None,
             "edited",
             None,
+            said.share(),
         );
         return;
     }
@@ -302,10 +352,15 @@ fn caught_up(draft: &mut Draft<'_>, said: &mut Said<'_>) {
         Key::seen(said.accepted.repository, said.subject),
         &said.seen,
     );
-    if said.by_owner() {
+    // Somebody else may have edited it into an approval: nobody is asked to repeat what they never
+    // wrote. The edit itself is answered when it is looked at.
+    if said.is_weak() {
+        return draft.outcome("approve", "edited");
+    }
+    if let Some(owner) = said.board.owner(said.author) {
         let text = format!(
             "{}: {}.",
-            reply::escape::mention(said.login),
+            reply::escape::mention(&owner.login),
             reasons::sentence(&Reason::CaughtUp, said.board)
         );
         explain(draft, said, &text, None, reasons::code(&Reason::CaughtUp));
@@ -329,30 +384,49 @@ pub(super) fn explain(
     copy: Option<&str>,
     code: &str,
 ) {
-    draft.react(said.thread, said.comment(), Reaction::No);
-    draft.explain(said.thread, text, copy, code, None);
+    let about = None;
+    if draft.explain(said.thread, text, copy, code, about, said.share()) {
+        draft.react(said.thread, said.comment(), Reaction::No);
+    }
 }
 
-/// Gives up an accepted text without having decided it: it is as if it had not come.
-pub(super) fn forget(draft: &mut Draft<'_>, accepted: &Accepted) {
-    seen_of(draft, accepted);
+/// Gives up an accepted text without having decided it: it is as if it had not come, except that a
+/// text on which the program itself failed is never tried again.
+pub(super) fn forget(draft: &mut Draft<'_>, accepted: &Accepted, line: u64, quarantined: bool) {
+    let Some((subject, body)) = subject(&accepted.what) else {
+        return;
+    };
+    let mut seen = seen_of(draft, accepted, line);
+    if quarantined {
+        seen.quarantine(body);
+        draft.put(Key::seen(accepted.repository, subject), &seen);
+    }
 }
 
-/// A pointer to the edited-comment case, which is a look and not a text.
-pub(super) fn edited_command(draft: &mut Draft<'_>, thread: ThreadKey, look: &Look) {
-    if matches!(
-        look,
-        Look::Edited {
-            like_command: true,
-            ..
+/// An edited comment that reads like a command; said once, however often it is edited.
+pub(super) fn edited_command(draft: &mut Draft<'_>, thread: ThreadKey, look: &Look, share: Share) {
+    if let Look::Edited {
+        like_command: true,
+        comment,
+        body,
+    } = look
+    {
+        let key = Key::seen(thread.repository, Subject::Comment(comment.0));
+        let now = draft.now();
+        let mut seen = draft
+            .get::<Seen>(&key)
+            .unwrap_or_else(|| Seen::new(body.clone(), now));
+        if std::mem::replace(&mut seen.explained, true) {
+            return;
         }
-    ) {
+        draft.put(key, &seen);
         draft.explain(
             thread,
             "An edited comment never becomes a command. Post the line as a new comment.",
             None,
             "edited",
             None,
+            share,
         );
     }
 }

@@ -15,7 +15,7 @@ use super::super::ids::{CommentId, RequestNumber, ThreadKey};
 use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply;
-use super::super::thread::{ANSWERS_PER_HOUR, Thread};
+use super::super::thread::{Share, Thread};
 use super::super::world::{Record, World};
 use super::{Answer, Decision, Given, Step};
 
@@ -138,8 +138,9 @@ impl<'a> Draft<'a> {
         });
     }
 
-    /// Explains or refuses something, at most twenty times an hour in a thread; the last one says
-    /// that it is the last. True if it was said.
+    /// Explains or refuses something, at most twenty times an hour in a thread to owners and to
+    /// everybody else each; the last one says that it is the last. Below the disk's reserve only
+    /// owners are answered. True if it was said.
     pub(super) fn explain(
         &mut self,
         thread: ThreadKey,
@@ -147,20 +148,11 @@ impl<'a> Draft<'a> {
         copy: Option<&str>,
         code: &str,
         about: Option<RequestNumber>,
+        share: Share,
     ) -> bool {
-        let key = Key::thread(thread);
-        let mut record: Thread = self.get_or_default(&key);
-        let hour = self.now().as_second() / 3_600;
-        if record.hour != hour {
-            record.hour = hour;
-            record.answers = 0;
-        }
-        if record.answers >= ANSWERS_PER_HOUR {
+        let Some(last) = self.take_answer(thread, share) else {
             return false;
-        }
-        record.answers += 1;
-        let last = record.answers == ANSWERS_PER_HOUR;
-        self.put(key, &record);
+        };
         let text = if last {
             format!(
                 "{text}\n\nThat was the last explanation in this thread for this hour; commands still act, and further faults are only counted."
@@ -171,6 +163,18 @@ impl<'a> Draft<'a> {
         let body = reply::refusal(&text, copy, code, about, self.given.seq);
         self.post(thread, Role::Answer, body);
         true
+    }
+
+    /// Takes one answer from a thread's share; `None` if there is none, else true for the last.
+    pub(super) fn take_answer(&mut self, thread: ThreadKey, share: Share) -> Option<bool> {
+        if self.given.low_space && share == Share::Others {
+            return None;
+        }
+        let key = Key::thread(thread);
+        let mut record: Thread = self.get_or_default(&key);
+        let last = record.take_answer(share, self.now())?;
+        self.put(key, &record);
+        Some(last)
     }
 
     /// Says what narrowing did, or another notice that no limit holds back.

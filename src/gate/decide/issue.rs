@@ -99,7 +99,12 @@ fn grow(
         display_name: request.display_name.clone(),
         thread: said.thread,
         requester: request.asker().unwrap_or(said.author),
-        owner: said.author,
+        owner: request
+            .approvals
+            .iter()
+            .map(|approval| approval.approver)
+            .find(|user| grant.approvers().contains(user))
+            .unwrap_or(said.author),
         scopes: grant.scopes().clone(),
         resources: wanted.resources.clone(),
         modes: wanted.modes.clone(),
@@ -133,13 +138,14 @@ fn write(
 ) {
     let new = identity.credentials.is_empty();
     identity.credentials.push(credential.number);
+    // Written before the list is shortened: a credential that is not there yet looks ended.
+    draft.put(Key::credential(credential.number), credential);
     forget_ended(draft, &mut identity);
     identity.recent.push(
         draft.now(),
         "credential_issued",
         &format!("{} for {}", credential.number, request.number),
     );
-    draft.put(Key::credential(credential.number), credential);
     draft.put(Key::grant(request.number), record);
     draft.put(Key::identity(identity.number), &identity);
     lifecycle::write_checks(draft, &identity);

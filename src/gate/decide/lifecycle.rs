@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
-use super::super::credential::{Check, Credential, CredentialStatus};
+use super::super::credential::{Credential, CredentialStatus};
 use super::super::identity::{Ending, Identity, IdentityStatus};
-use super::super::ids::{RequestNumber, ThreadKey, UserId};
+use super::super::ids::{RepositoryId, RequestNumber, ThreadKey, UserId};
 use super::super::key::Key;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::{BoardState, OpenRequests, RecipientState, Thread};
@@ -57,6 +57,7 @@ pub(super) fn pause(draft: &mut Draft<'_>, identity: &mut Identity, by: &Actor, 
     if identity.status != IdentityStatus::Active {
         return false;
     }
+    draft.use_reserve();
     let ending = Ending {
         by: by.clone(),
         at: draft.now(),
@@ -83,6 +84,7 @@ pub(super) fn revoke(
     if !identity.is_living() {
         return false;
     }
+    draft.use_reserve();
     let ending = Ending {
         by: by.clone(),
         at: draft.now(),
@@ -125,6 +127,7 @@ pub(super) fn revoke_credential(
     if matches!(credential.status, CredentialStatus::Revoked(_)) {
         return false;
     }
+    draft.use_reserve();
     credential.status = CredentialStatus::Revoked(Ending {
         by: by.clone(),
         at: draft.now(),
@@ -217,6 +220,7 @@ pub(super) fn void(draft: &mut Draft<'_>, number: RequestNumber, why: &str) -> b
     if request.status != RequestStatus::Open {
         return false;
     }
+    draft.use_reserve();
     draft.entry(
         Entry::new("request_void", Actor::Bot, why)
             .in_thread(request.thread)
@@ -224,6 +228,28 @@ pub(super) fn void(draft: &mut Draft<'_>, number: RequestNumber, why: &str) -> b
     );
     end(draft, &mut request, RequestStatus::Void(why.to_owned()));
     true
+}
+
+/// Voids every open request of a thread, because somebody speaks there with the bot's voice.
+pub(super) fn void_all(draft: &mut Draft<'_>, thread: ThreadKey, why: &str) -> Vec<RequestNumber> {
+    open_in(draft, thread)
+        .into_iter()
+        .map(|request| request.number)
+        .filter(|number| void(draft, *number, why))
+        .collect()
+}
+
+/// Takes requests past their end off every list, up to sixteen of the board's oldest: nobody else
+/// comes back for those of a thread that nobody uses any more.
+pub(super) fn free_ended(draft: &mut Draft<'_>, repository: RepositoryId) {
+    let board: BoardState = draft.get_or_default(&Key::board(repository));
+    for number in board.requests.iter().take(16) {
+        if let Some(request) = draft.get::<Request>(&Key::request(*number))
+            && !request.is_open(draft.now())
+        {
+            unlist(draft, &request);
+        }
+    }
 }
 
 /// Gives a request its final status and takes it off every list.
@@ -271,68 +297,5 @@ fn shorten(draft: &mut Draft<'_>, key: Key, number: RequestNumber) {
         draft.remove(key);
     } else {
         draft.put(key, &list);
-    }
-}
-
-/// A live token stood in a text: it is revoked at once, whoever wrote it, and its thread is told.
-pub(super) fn revoke_leaked(draft: &mut Draft<'_>, check: &Check, seen_in: ThreadKey) {
-    let identity = draft.get::<Identity>(&Key::identity(check.identity));
-    let credential = draft.get::<Credential>(&Key::credential(check.credential));
-    let (Some(mut identity), Some(mut credential)) = (identity, credential) else {
-        return;
-    };
-    let place = if seen_in == identity.thread {
-        "in this thread".to_owned()
-    } else if seen_in.repository == identity.board() {
-        format!("in {}", seen_in.issue)
-    } else {
-        "on another board".to_owned()
-    };
-    let why = format!("its token stood in a text {place}");
-    draft.use_reserve();
-    if revoke_credential(draft, &mut identity, &mut credential, &Actor::Bot, &why) {
-        let text = format!(
-            "**`{}` {} is revoked**: {why}. Delete that text; whoever read it has the token.",
-            identity.slug, credential.number
-        );
-        draft.tell(identity.thread, &text, None);
-    }
-}
-
-/// A secret age key stood in a text: nothing is sealed to its recipient any more, open requests with
-/// it are void, and credentials sealed to it that were not used yet are revoked.
-pub(super) fn burn_recipient(draft: &mut Draft<'_>, recipient: &str, seen_in: ThreadKey) {
-    draft.use_reserve();
-    let key = Key::recipient(recipient);
-    let mut state: RecipientState = draft.get_or_default(&key);
-    if state.burnt.is_some() {
-        return;
-    }
-    state.burnt = Some(draft.now());
-    draft.put(key, &state);
-    let why = "the secret key of its recipient stood in a text";
-    let mut told = false;
-    for number in &state.requests {
-        told |= void(draft, *number, why);
-    }
-    for number in &state.credentials {
-        let credential = draft.get::<Credential>(&Key::credential(*number));
-        let identity = credential
-            .as_ref()
-            .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity)));
-        if let (Some(mut identity), Some(mut credential)) = (identity, credential)
-            && matches!(credential.status, CredentialStatus::Pending(_))
-            && revoke_credential(draft, &mut identity, &mut credential, &Actor::Bot, why)
-        {
-            let text = format!(
-                "**`{}` {} is revoked**: {why}.",
-                identity.slug, credential.number
-            );
-            draft.tell(identity.thread, &text, None);
-        }
-    }
-    if told {
-        let text = "A secret age key stood in a text here. Its recipient is burnt: open requests with it are void. Make a new key and ask anew.";
-        draft.tell(seen_in, text, None);
     }
 }

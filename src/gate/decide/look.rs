@@ -8,18 +8,19 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
-use super::super::credential::{Credential, CredentialStatus};
+use super::super::command::one_line;
+use super::super::credential::Credential;
 use super::super::event::{Accepted, Look};
 use super::super::evidence::{Need, ReadComment, ReadIssue, Reads};
 use super::super::identity::Identity;
-use super::super::ids::{CommentId, ThreadKey};
+use super::super::ids::{CommentId, Hash, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
-use super::super::reply;
+use super::super::reply::{self, escape::foreign};
 use super::super::request::Request;
-use super::super::thread::{Seen, Thread};
+use super::super::thread::{Seen, Share, Thread};
 use super::comment::edited_command;
-use super::{Draft, lifecycle};
+use super::{Draft, lifecycle, rests};
 
 /// Decides a trigger.
 pub(super) fn decide(
@@ -41,10 +42,11 @@ pub(super) fn decide(
                 ReadComment::Found(found) => found.author,
                 ReadComment::Gone | ReadComment::NotPlain | ReadComment::TooLarge => None,
             };
-            let may_command =
-                author.is_some_and(|author| board.owner(author).is_some() || board.may_ask(author));
+            let owner = author.is_some_and(|author| board.owner(author).is_some());
+            let share = if owner { Share::Owners } else { Share::Others };
+            let may_command = owner || author.is_some_and(|author| board.may_ask(author));
             if may_command && author != Some(draft.given.policy.bot) {
-                edited_command(draft, thread, look);
+                edited_command(draft, thread, look, share);
             }
         }
         Look::Stray(comment) => {
@@ -62,48 +64,75 @@ pub(super) fn decide(
     }
 }
 
-/// A comment is not what it was: what rests on it falls.
-fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &ReadComment) {
-    for request in lifecycle::open_in(draft, thread) {
-        open_request(draft, request, comment, read);
-    }
-    for identity in lifecycle::living_in(draft, thread) {
-        pending_credentials(draft, identity, comment, read);
+/// How a text on which something rests stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It is the one text that was ever seen there.
+    Same,
+    /// It is there, and was seen with another body in between.
+    Doubtful,
+    /// It is gone or another text.
+    Fell,
+}
+
+fn standing(read: &ReadComment, body: &Hash, seen: Option<&Seen>) -> Standing {
+    match read {
+        ReadComment::Found(found) if found.body == *body => {
+            if seen.is_some_and(|seen| seen.only(body)) {
+                Standing::Same
+            } else {
+                Standing::Doubtful
+            }
+        }
+        ReadComment::Found(_)
+        | ReadComment::Gone
+        | ReadComment::NotPlain
+        | ReadComment::TooLarge => Standing::Fell,
     }
 }
 
-/// True if the comment stands as the hash says.
-fn stands(read: &ReadComment, body: &super::super::ids::Hash) -> bool {
-    matches!(read, ReadComment::Found(found) if found.body == *body)
+/// A comment is not what it was: what rests on it falls.
+fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &ReadComment) {
+    let seen = draft.get::<Seen>(&Key::seen(thread.repository, Subject::Comment(comment.0)));
+    let standing = |body: &Hash| standing(read, body, seen.as_ref());
+    for request in lifecycle::open_in(draft, thread) {
+        open_request(draft, request, comment, &standing);
+    }
+    for identity in lifecycle::living_in(draft, thread) {
+        pending_credentials(draft, identity, comment, &standing);
+    }
 }
+
+const SOURCE_CHANGED: &str = "the text that asked was edited or deleted";
 
 fn open_request(
     draft: &mut Draft<'_>,
     mut request: Request,
     comment: CommentId,
-    read: &ReadComment,
+    standing: &impl Fn(&Hash) -> Standing,
 ) {
     let number = request.number;
+    let stands = |body: &Hash| standing(body) == Standing::Same;
     let is_source = request.source.subject == Subject::Comment(comment.0);
-    if is_source && !stands(read, &request.source.body) {
-        return void(draft, &request, "the text that asked was edited or deleted");
+    if is_source && !stands(&request.source.body) {
+        return void(draft, &request, SOURCE_CHANGED);
     }
     let summary = request
         .summary
         .as_ref()
         .filter(|summary| summary.comment == comment);
-    if summary.is_some_and(|summary| !stands(read, &summary.body)) {
-        return void(
-            draft,
-            &request,
-            "my summary was edited or deleted by somebody else",
-        );
+    if summary.is_some_and(|summary| !stands(&summary.body)) {
+        return foreign_voice(draft, request.thread);
     }
     let before = request.approvals.len();
     request
         .approvals
-        .retain(|approval| approval.comment != comment || stands(read, &approval.body));
-    if request.approvals.len() < before {
+        .retain(|approval| approval.comment != comment || stands(&approval.body));
+    // An earlier request of the thread may have voided this one a moment ago.
+    let open = draft
+        .get::<Request>(&Key::request(number))
+        .is_some_and(|now| now.is_open(draft.now()));
+    if open && request.approvals.len() < before {
         draft.put(Key::request(number), &request);
         draft.entry(
             Entry::new(
@@ -127,51 +156,77 @@ fn void(draft: &mut Draft<'_>, request: &Request, why: &str) {
     }
 }
 
+/// The bot's summary was changed or deleted: nothing that its owners were shown in this thread can
+/// be relied on, so every open request there is void.
+pub(super) fn foreign_voice(draft: &mut Draft<'_>, thread: ThreadKey) {
+    let why = "my summary was edited or deleted by somebody else";
+    let void: Vec<String> = lifecycle::void_all(draft, thread, why)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    if !void.is_empty() {
+        let are = if void.len() == 1 { "is" } else { "are" };
+        let text = format!("**{} {are} void**: {why}. Ask anew.", void.join(" and "));
+        draft.tell(thread, &text, None);
+    }
+}
+
 /// An approval that helped to issue a credential which was not used yet is gone: so is the
-/// credential.
+/// credential. Where it is there and was only seen with another body in between, the identity is
+/// paused, which an owner can undo.
 fn pending_credentials(
     draft: &mut Draft<'_>,
     mut identity: Identity,
     comment: CommentId,
-    read: &ReadComment,
+    standing: &impl Fn(&Hash) -> Standing,
 ) {
-    for number in identity.credentials.clone() {
-        let Some(mut credential) = draft.get::<Credential>(&Key::credential(number)) else {
-            continue;
+    for mut credential in rests::pending(draft, &identity) {
+        let approval = draft
+            .get::<Request>(&Key::request(credential.request))
+            .and_then(|request| {
+                let mut approvals = request.approvals.into_iter();
+                approvals.find(|approval| approval.comment == comment)
+            });
+        let number = credential.number;
+        let done = match approval.map(|approval| standing(&approval.body)) {
+            None | Some(Standing::Same) => continue,
+            Some(Standing::Fell) => {
+                let why = "an approval that it rests on was edited or deleted before it was used";
+                lifecycle::revoke_credential(
+                    draft,
+                    &mut identity,
+                    &mut credential,
+                    &Actor::Bot,
+                    why,
+                )
+                .then(|| format!("**{number} of `{}` is revoked**: {why}.", identity.slug))
+            }
+            Some(Standing::Doubtful) => {
+                let why = format!(
+                    "an approval that {number} rests on was seen with another text before it was used"
+                );
+                lifecycle::pause(draft, &mut identity, &Actor::Bot, &why)
+                    .then(|| format!("**`{}` is paused**: {why}.", identity.slug))
+            }
         };
-        let pending = matches!(credential.status, CredentialStatus::Pending(_))
-            && credential.is_living(draft.now());
-        let Some(request) = draft.get::<Request>(&Key::request(credential.request)) else {
-            continue;
-        };
-        let fell = request
-            .approvals
-            .iter()
-            .any(|approval| approval.comment == comment && !stands(read, &approval.body));
-        if !pending || !fell {
-            continue;
-        }
-        let why = "an approval that it rests on was edited or deleted before it was used";
-        if lifecycle::revoke_credential(draft, &mut identity, &mut credential, &Actor::Bot, why) {
-            let owners: Vec<String> = draft
-                .board(identity.thread)
-                .map(|board| {
-                    credential
-                        .approvers
-                        .iter()
-                        .filter_map(|user| board.owner(*user))
-                        .map(|owner| reply::escape::mention(&owner.login))
-                        .collect()
-                })
-                .unwrap_or_default();
-            let text = format!(
-                "**{number} of `{}` is revoked**: {why}. {}",
-                identity.slug,
-                owners.join(" ")
-            );
+        if let Some(text) = done {
+            let text = format!("{text} {}", approvers(draft, &identity, &credential));
             draft.tell(identity.thread, &text, Some(credential.request));
         }
     }
+}
+
+fn approvers(draft: &Draft<'_>, identity: &Identity, credential: &Credential) -> String {
+    let Some(board) = draft.board(identity.thread) else {
+        return String::new();
+    };
+    let owners: Vec<String> = credential
+        .approvers
+        .iter()
+        .filter_map(|user| board.owner(*user))
+        .map(|owner| reply::escape::mention(&owner.login))
+        .collect();
+    owners.join(" ")
 }
 
 /// A comment of the bot's id without a valid marker that the outbox did not post: somebody speaks
@@ -180,13 +235,19 @@ fn stray(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &Re
     let ReadComment::Found(found) = read else {
         return;
     };
-    let own = draft
-        .get::<Seen>(&Key::seen(thread.repository, Subject::Comment(comment.0)))
-        .is_some_and(|seen| seen.own);
-    let ours = own || found.marked || found.author != Some(draft.given.policy.bot);
+    let key = Key::seen(thread.repository, Subject::Comment(comment.0));
+    let mut seen = draft
+        .get::<Seen>(&key)
+        .unwrap_or_else(|| Seen::new(found.body.clone(), draft.now()));
+    let ours = seen.own || found.marked || found.author != Some(draft.given.policy.bot);
     if ours || found.issue != thread.issue {
         return;
     }
+    // Acted on once: requests that are asked later do not fall by a replay.
+    if std::mem::replace(&mut seen.explained, true) {
+        return;
+    }
+    draft.put(key, &seen);
     draft.entry(
         Entry::new(
             "stray_comment",
@@ -197,9 +258,7 @@ fn stray(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &Re
         .with_facts(json!({ "comment": comment })),
     );
     let why = "somebody wrote a comment here with my account";
-    for request in lifecycle::open_in(draft, thread) {
-        lifecycle::void(draft, request.number, why);
-    }
+    lifecycle::void_all(draft, thread, why);
     let key = Key::thread(thread);
     let mut record: Thread = draft.get_or_default(&key);
     record.told_strays += 1;
@@ -216,30 +275,49 @@ fn stray(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &Re
 fn issue(draft: &mut Draft<'_>, thread: ThreadKey, read: &ReadIssue) {
     match read {
         ReadIssue::Found(found) if found.open => {
+            let seen = draft.get::<Seen>(&Key::seen(
+                thread.repository,
+                Subject::Issue(thread.issue.0),
+            ));
             for request in lifecycle::open_in(draft, thread) {
                 let asked_in_body = matches!(request.source.subject, Subject::Issue(_));
-                if asked_in_body && found.body.as_ref() != Some(&request.source.body) {
-                    void(draft, &request, "the text that asked was edited or deleted");
+                let stands = found.body.as_ref() == Some(&request.source.body)
+                    && seen
+                        .as_ref()
+                        .is_some_and(|seen| seen.only(&request.source.body));
+                if asked_in_body && !stands {
+                    void(draft, &request, SOURCE_CHANGED);
                 }
             }
         }
-        ReadIssue::Found(_) => stop(draft, thread, "its issue was closed", false),
-        ReadIssue::Gone => stop(draft, thread, "its issue was deleted", true),
+        ReadIssue::Found(_) => {
+            let why = "its issue was closed";
+            stop(draft, thread, why, why, false);
+        }
+        ReadIssue::Gone => {
+            let why = "its issue was deleted";
+            stop(draft, thread, why, why, true);
+        }
     }
 }
 
-/// A thread with live identities that cannot be read for ten minutes is treated as closed.
-pub(super) fn unreadable(draft: &mut Draft<'_>, thread: ThreadKey, why: &str) {
-    draft.use_reserve();
-    draft.cause("unreadable", json!({ "thread": thread, "why": why }));
+/// A thread with live identities that cannot be read for ten minutes is treated as closed. What the
+/// forge said about it is foreign text.
+pub(super) fn unreadable(draft: &mut Draft<'_>, thread: ThreadKey, error: &str) {
+    let error = one_line(error, 200);
+    draft.cause("unreadable", json!({ "thread": thread, "why": error }));
     draft.outcome("unreadable", "done");
-    let why = format!("its thread could not be read for ten minutes: {why}");
-    stop(draft, thread, &why, true);
+    let told = format!(
+        "its thread could not be read for ten minutes: {}",
+        foreign(&error, 200)
+    );
+    let why = format!("its thread could not be read for ten minutes: {error}");
+    stop(draft, thread, &why, &told, true);
 }
 
 /// Pauses what lives in a thread and voids what is open there. Where the thread cannot be spoken in
-/// any more, the control issue is told.
-fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, elsewhere: bool) {
+/// any more, the control issue is told. `why` goes into records, `told` into a comment.
+fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, told: &str, elsewhere: bool) {
     let mut paused = Vec::new();
     for mut identity in lifecycle::living_in(draft, thread) {
         if lifecycle::pause(draft, &mut identity, &Actor::Bot, why) {
@@ -258,7 +336,7 @@ fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, elsewhere: bool) {
     let mut text = Vec::new();
     if !paused.is_empty() {
         text.push(format!(
-            "**{} paused**: {why}. Opening it again does not change that.",
+            "**{} paused**: {told}. Opening it again does not change that.",
             paused.join(" ")
         ));
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
+use super::super::command::one_line;
 use super::super::credential::Credential;
 use super::super::effect::{Effect, Post, Role};
 use super::super::event::EffectDone;
@@ -41,7 +42,11 @@ fn posted(draft: &mut Draft<'_>, post: &Post, comment: CommentId, body: &Hash) {
     let mut seen = draft
         .get::<Seen>(&key)
         .unwrap_or_else(|| Seen::new(body.clone(), draft.now()));
+    // Only now is it known what this id is: whatever was said of it before was a guess of somebody
+    // who knew which number comes next.
     seen.own = true;
+    seen.first = body.clone();
+    seen.many = false;
     draft.put(key, &seen);
     if let (Role::Summary(number), false) = (post.role, post.elsewhere)
         && let Some(mut request) = draft.get::<Request>(&Key::request(number))
@@ -57,6 +62,7 @@ fn posted(draft: &mut Draft<'_>, post: &Post, comment: CommentId, body: &Hash) {
 /// The forge refuses an effect for good.
 pub(super) fn refused(draft: &mut Draft<'_>, effect: (u64, u32), why: &str) {
     draft.use_reserve();
+    let why = &one_line(why, 200);
     let key = Key::outbox(effect.0, effect.1);
     let Some(record) = draft.get::<Effect>(&key) else {
         return;

@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
-use super::super::ids::ThreadKey;
+use super::super::ids::{RepositoryId, ThreadKey, UserId};
 use super::super::key::Key;
-use super::super::policy::{Board, Gate, Policy};
+use super::super::policy::{Board, Gate, Policy, Requesters};
 use super::super::reply::escape::login;
 use super::super::reply::reasons::codes;
+use super::super::thread::BoardState;
 use super::super::time::span;
 use super::Draft;
 
@@ -36,14 +37,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     draft.put(Key::policy(), policy);
     let mut words = Vec::new();
     for (repository, board) in &policy.boards {
-        let old = before.as_ref().and_then(|before| before.board(*repository));
-        let differences = match old {
-            Some(old) => differences(old, board),
-            None => vec![Difference {
-                wider: true,
-                text: format!("board {} is new", board.name),
-            }],
-        };
+        end_holds(draft, board);
+        let differences = on_board(before.as_ref(), policy, board);
         let wider: Vec<String> = differences
             .iter()
             .filter(|difference| difference.wider)
@@ -85,39 +80,120 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     );
 }
 
-fn differences(old: &Board, new: &Board) -> Vec<Difference> {
-    let mut all = sets("scopes", &old.scopes, &new.scopes);
-    for (user, owner) in &new.owners {
-        let name = login(&owner.login);
-        match old.owners.get(user) {
-            None => all.push(difference(true, format!("{name} is an owner"))),
-            Some(before) if before == owner => {}
-            Some(before) => {
-                let wider = owner.may_approve && (!before.may_approve || before != owner);
-                all.push(difference(
-                    wider,
-                    format!("what {name} may approve changed"),
-                ));
-            }
-        }
+/// A hold that the configuration has overtaken is dropped; it held nothing any more.
+fn end_holds(draft: &mut Draft<'_>, board: &Board) {
+    let key = Key::board(board.repository_id);
+    if let Some(mut state) = draft.get::<BoardState>(&key) {
+        state.holds.retain(|_, hold| hold.expected(board).is_some());
+        draft.put(key, &state);
     }
-    for (user, owner) in &old.owners {
-        if !new.owners.contains_key(user) {
+}
+
+/// What is different for one board: its own rules, and the installation's that concern it.
+fn on_board(before: Option<&Policy>, policy: &Policy, board: &Board) -> Vec<Difference> {
+    let Some(before) = before else {
+        return vec![difference(true, "the board is new".to_owned())];
+    };
+    let mut all = match before.board(board.repository_id) {
+        Some(old) => differences(old, board),
+        None => vec![difference(true, "the board is new".to_owned())],
+    };
+    all.extend(lives(before, policy));
+    all.extend(clients(before, policy, board.repository_id));
+    all.extend(operators(before, policy, board.repository_id));
+    all
+}
+
+/// How long things live, on every board.
+fn lives(old: &Policy, new: &Policy) -> Vec<Difference> {
+    [
+        ("an unused credential lives", old.activation, new.activation),
+        ("a rotated credential lives on for", old.grace, new.grace),
+        ("an identity lives", old.identity_ttl, new.identity_ttl),
+        ("a request stays open", old.request_ttl, new.request_ttl),
+        (
+            "identities of a closed thread stay paused",
+            old.closed_revoke,
+            new.closed_revoke,
+        ),
+    ]
+    .into_iter()
+    .filter(|(_, old, new)| old != new)
+    .map(|(what, old, new)| {
+        let text = format!("{what} {} instead of {}", span(new), span(old));
+        difference(new > old, text)
+    })
+    .collect()
+}
+
+/// Who may ask whether this board's tokens are alive; of a gate that is gone there are none.
+fn clients(old: &Policy, new: &Policy, board: RepositoryId) -> Vec<Difference> {
+    let gates: BTreeSet<&String> = match new.board(board) {
+        Some(board) => board.gates.keys().collect(),
+        None => BTreeSet::new(),
+    };
+    let sees = |policy: &Policy, name: &String| -> BTreeSet<String> {
+        match (policy.clients.get(name), policy.board(board)) {
+            (Some(client), Some(board)) => gates
+                .iter()
+                .filter(|gate| client.sees(board, gate))
+                .map(|gate| (*gate).clone())
+                .collect(),
+            _ => BTreeSet::new(),
+        }
+    };
+    let names: BTreeSet<&String> = old.clients.keys().chain(new.clients.keys()).collect();
+    names
+        .into_iter()
+        .flat_map(|name| {
+            let what = format!("what client `{name}` sees");
+            sets(&what, &sees(old, name), &sees(new, name))
+        })
+        .collect()
+}
+
+/// Who may act on this board without the forge.
+fn operators(old: &Policy, new: &Policy, board: RepositoryId) -> Vec<Difference> {
+    let rights = |policy: &Policy, name: &String| -> BTreeSet<String> {
+        policy
+            .operators
+            .get(name)
+            .filter(|operator| operator.boards.contains(&board))
+            .map(|operator| operator.rights.clone())
+            .unwrap_or_default()
+    };
+    let names: BTreeSet<&String> = old.operators.keys().chain(new.operators.keys()).collect();
+    let mut all = Vec::new();
+    for name in names {
+        let (had, has) = (rights(old, name), rights(new, name));
+        all.extend(sets(&format!("what operator `{name}` may do"), &had, &has));
+        let who = |policy: &Policy| {
+            policy
+                .operators
+                .get(name)
+                .map(|operator| (operator.forge_id, operator.uid))
+        };
+        if !had.is_empty() && !has.is_empty() && who(old) != who(new) {
             all.push(difference(
-                false,
-                format!("{} is no owner any more", login(&owner.login)),
+                true,
+                format!("who operator `{name}` is changed"),
             ));
         }
     }
-    if old.requesters != new.requesters
-        || !new.machine_accounts.is_subset(&old.machine_accounts)
-        || new
-            .known_requesters
-            .keys()
-            .any(|user| !old.known_requesters.contains_key(user))
-    {
-        all.push(difference(true, "who may ask changed".to_owned()));
-    }
+    all
+}
+
+/// What is different in a board's own rules.
+fn differences(old: &Board, new: &Board) -> Vec<Difference> {
+    let mut all = sets("scopes", &old.scopes, &new.scopes);
+    all.extend(limits(
+        "resources",
+        old.resources.as_ref(),
+        new.resources.as_ref(),
+    ));
+    all.extend(limits("modes", old.modes.as_ref(), new.modes.as_ref()));
+    all.extend(owners(old, new));
+    all.extend(requesters(old, new));
     for (name, gate) in &new.gates {
         match old.gates.get(name) {
             None => all.push(difference(true, format!("gate `{name}` is new"))),
@@ -132,6 +208,91 @@ fn differences(old: &Board, new: &Board) -> Vec<Difference> {
         all.push(difference(false, format!("gate `{name}` is gone")));
     }
     all
+}
+
+fn owners(old: &Board, new: &Board) -> Vec<Difference> {
+    let mut all = Vec::new();
+    for (user, owner) in &new.owners {
+        let name = login(&owner.login);
+        match old.owners.get(user) {
+            None => all.push(difference(true, format!("{name} is an owner"))),
+            Some(before) if before == owner => {}
+            Some(before) => {
+                let wider = owner.may_approve && (!before.may_approve || before != owner);
+                all.push(difference(
+                    wider,
+                    format!("what {name} may approve changed"),
+                ));
+            }
+        }
+    }
+    let gone = old
+        .owners
+        .iter()
+        .filter(|(user, _)| !new.owners.contains_key(user));
+    all.extend(gone.map(|(_, owner)| {
+        difference(
+            false,
+            format!("{} is no owner any more", login(&owner.login)),
+        )
+    }));
+    all
+}
+
+/// Who may ask, how much at once, and whose keys are vouched for.
+fn requesters(old: &Board, new: &Board) -> Vec<Difference> {
+    let mut all = Vec::new();
+    let known =
+        |board: &Board| -> BTreeSet<UserId> { board.known_requesters.keys().copied().collect() };
+    let changed = old.requesters != new.requesters
+        || old.machine_accounts != new.machine_accounts
+        || known(old) != known(new);
+    if changed {
+        let anyone = new.requesters == Requesters::Anyone && old.requesters != new.requesters;
+        let wider = anyone
+            || !new.machine_accounts.is_subset(&old.machine_accounts)
+            || !known(new).is_subset(&known(old));
+        all.push(difference(wider, "who may ask changed".to_owned()));
+    }
+    // A machine account can never approve: one that is none any more may be an owner now.
+    if !old.machine_accounts.is_subset(&new.machine_accounts) {
+        let text = "an account is no machine account any more";
+        all.push(difference(true, text.to_owned()));
+    }
+    if old.max_open_requests != new.max_open_requests {
+        let text = format!(
+            "a requester may have {} open requests instead of {}",
+            new.max_open_requests, old.max_open_requests
+        );
+        all.push(difference(
+            new.max_open_requests > old.max_open_requests,
+            text,
+        ));
+    }
+    for (user, requester) in &new.known_requesters {
+        let before = old.known_requesters.get(user).cloned().unwrap_or_default();
+        if before != *requester {
+            let wider = !requester.recipients.is_subset(&before.recipients)
+                || !requester.signing_keys.is_subset(&before.signing_keys);
+            let text = format!("what is vouched for of user {user} changed");
+            all.push(difference(wider, text));
+        }
+    }
+    all
+}
+
+/// A closed list of names, or no limit at all.
+fn limits(
+    what: &str,
+    old: Option<&BTreeSet<String>>,
+    new: Option<&BTreeSet<String>>,
+) -> Vec<Difference> {
+    match (old, new) {
+        (Some(old), Some(new)) => sets(what, old, new),
+        (Some(_), None) => vec![difference(true, format!("{what} are not limited any more"))],
+        (None, Some(_)) => vec![difference(false, format!("{what} are limited"))],
+        (None, None) => Vec::new(),
+    }
 }
 
 fn difference(wider: bool, text: String) -> Difference {

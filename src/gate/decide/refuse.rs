@@ -8,7 +8,7 @@ use super::super::command::Words;
 use super::super::effect::Reaction;
 use super::super::ids::RequestNumber;
 use super::super::key::Key;
-use super::super::reply::escape::{foreign, login};
+use super::super::reply::escape::foreign;
 use super::super::request::{Request, RequestStatus};
 use super::comment::{Said, explain};
 use super::{Draft, lifecycle};
@@ -27,6 +27,9 @@ pub(super) fn deny(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     let Some((mut request, reason)) = meant(draft, said, "deny", words) else {
         return;
     };
+    if said.is_edited() {
+        return edited(draft, said, "deny", request.number);
+    }
     finish(
         draft,
         said,
@@ -48,7 +51,18 @@ pub(super) fn withdraw(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         );
         return refuse(draft, said, "withdraw", &text, "not_yours");
     }
+    if said.is_edited() {
+        return edited(draft, said, "withdraw", request.number);
+    }
     finish(draft, said, &mut request, RequestStatus::Withdrawn, &reason);
+}
+
+/// An edited comment is no evidence for what cannot be undone, and a request cannot be paused.
+fn edited(draft: &mut Draft<'_>, said: &Said<'_>, verb: &'static str, number: RequestNumber) {
+    let text = format!(
+        "This comment was edited, and an edited comment never becomes a command. Post `/gate {verb} {number}` as a new comment."
+    );
+    refuse(draft, said, verb, &text, "edited");
 }
 
 fn refuse(
@@ -79,10 +93,7 @@ fn meant(
             if open.len() == 1 { open.pop() } else { None }
         }
     };
-    let reason = words
-        .after(usize::from(numbered.is_some()))
-        .text()
-        .to_owned();
+    let reason = words.after(usize::from(numbered.is_some())).reason();
     match (request, numbered) {
         (Some(request), _) if request.is_open(draft.now()) => Some((request, reason)),
         (Some(request), _) => {
@@ -124,6 +135,7 @@ fn finish(
     status: RequestStatus,
     reason: &str,
 ) {
+    draft.use_reserve();
     let number = request.number;
     let (code, verb, did) = match &status {
         RequestStatus::Withdrawn => ("request_withdrawn", "withdraw", "withdrawn"),
@@ -143,7 +155,7 @@ fn finish(
     } else {
         format!(": {}", foreign(reason, 200))
     };
-    let text = format!("**{number} {did} by {}**{because}", login(said.login));
+    let text = format!("**{number} {did} by {}**{because}", said.name());
     draft.outcome(verb, "done");
     draft.react(said.thread, said.comment(), Reaction::Yes);
     draft.tell(request.thread, &text, Some(number));

@@ -2,6 +2,7 @@
 //!
 //! Lenient in form, since a typing mistake must not keep a leaked token alive: without a slug the
 //! thread's only living identity is meant, and a credential number that the identity lacks pauses it.
+//! A comment that somebody else may have changed pauses, too: that can be undone.
 
 use super::super::command::Words;
 use super::super::credential::Credential;
@@ -10,6 +11,7 @@ use super::super::identity::Identity;
 use super::super::ids::{CredentialNumber, RequestNumber, Slug};
 use super::super::key::Key;
 use super::super::reply::escape::foreign;
+use super::super::request::Request;
 use super::super::thread::{OpenRequests, SlugOwner};
 use super::comment::{Said, explain};
 use super::{Draft, lifecycle};
@@ -18,8 +20,9 @@ use super::{Draft, lifecycle};
 enum Meant {
     /// This identity; how many words named it.
     Identity(Box<Identity>, usize),
-    /// A name that only open requests have.
-    Asked(Slug, Vec<RequestNumber>),
+    /// A name that only open requests have, and the thread's only living identity: whoever asks
+    /// chooses the names of requests and must not be able to divert the word from what lives.
+    Asked(Slug, Vec<RequestNumber>, Option<Box<Identity>>),
     /// Nothing that is known here.
     Unknown,
 }
@@ -30,7 +33,12 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         Meant::Identity(identity, named) => {
             revoke(draft, said, *identity, &words.after(named));
         }
-        Meant::Asked(slug, requests) => void(draft, said, &slug, &requests),
+        Meant::Asked(slug, requests, only) => {
+            void(draft, said, &slug, &requests, only.is_some());
+            if let Some(identity) = only {
+                revoke(draft, said, *identity, words);
+            }
+        }
         Meant::Unknown => {
             let living = lifecycle::living_in(draft, said.thread);
             let text = if living.is_empty() {
@@ -50,9 +58,16 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     }
 }
 
+/// Whoever could stop something must learn that it was not stopped: no limit holds that back.
 fn refuse(draft: &mut Draft<'_>, said: &Said<'_>, text: &str, code: &'static str) {
     draft.outcome("revoke", code);
-    // Whoever wanted to stop something must learn that it was not stopped: no limit holds it back.
+    let could = said.by_owner()
+        || lifecycle::living_in(draft, said.thread)
+            .iter()
+            .any(|identity| identity.requester == said.author);
+    if !could {
+        return explain(draft, said, text, None, code);
+    }
     draft.react(said.thread, said.comment(), Reaction::No);
     let body = super::super::reply::refusal(text, None, code, None, draft.given.seq);
     draft.post(said.thread, super::super::effect::Role::Answer, body);
@@ -70,19 +85,36 @@ fn meant(draft: &Draft<'_>, said: &Said<'_>, words: &Words) -> Meant {
         let identity = owner
             .filter(|owner| owner.repository == repository)
             .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity)));
-        if let Some(identity) = identity {
-            return Meant::Identity(Box::new(identity), 1);
-        }
         let naming: OpenRequests = draft.get_or_default(&Key::naming(repository, &slug));
-        if !naming.requests.is_empty() {
-            return Meant::Asked(slug, naming.requests.into_iter().collect());
+        let open: Vec<RequestNumber> = naming
+            .requests
+            .into_iter()
+            .filter_map(|number| draft.get::<Request>(&Key::request(number)))
+            .filter(|request| request.is_open(draft.now()))
+            .map(|request| request.number)
+            .collect();
+        match identity {
+            Some(identity) if identity.is_living() || open.is_empty() => {
+                return Meant::Identity(Box::new(identity), 1);
+            }
+            Some(_) | None if !open.is_empty() => {
+                let only = only_living(draft, said).map(Box::new);
+                return Meant::Asked(slug, open, only);
+            }
+            Some(_) | None => {}
         }
     }
-    let mut living = lifecycle::living_in(draft, said.thread);
-    match living.pop() {
-        Some(only) if living.is_empty() => Meant::Identity(Box::new(only), 0),
-        _ => Meant::Unknown,
+    match only_living(draft, said) {
+        Some(only) => Meant::Identity(Box::new(only), 0),
+        None => Meant::Unknown,
     }
+}
+
+/// The thread's living identity, if there is exactly one.
+fn only_living(draft: &Draft<'_>, said: &Said<'_>) -> Option<Identity> {
+    let mut living = lifecycle::living_in(draft, said.thread);
+    let only = living.pop();
+    only.filter(|_| living.is_empty())
 }
 
 /// Owners from any thread of the board; the requester in the identity's own thread.
@@ -100,7 +132,10 @@ fn revoke(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
         );
     }
     let number = rest.first().and_then(CredentialNumber::parse);
-    let reason = rest.after(usize::from(number.is_some())).text().to_owned();
+    let reason = rest.after(usize::from(number.is_some())).reason();
+    if said.is_weak() {
+        return weak(draft, said, &mut identity, &reason);
+    }
     match number {
         None => whole(draft, said, identity, &reason),
         Some(number) if identity.credentials.contains(&number) => {
@@ -123,12 +158,13 @@ fn whole(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, reason:
     let why = because(said, reason);
     let done = lifecycle::revoke(draft, &mut identity, &said.actor(), &why);
     let text = if done {
-        format!(
+        let text = format!(
             "**`{}` is revoked**, with {} of its credentials{}.",
             identity.slug,
             identity.credentials.len(),
             shown(reason)
-        )
+        );
+        return told_both(draft, said, &identity, &text);
     } else {
         format!(
             "`{}` was {} already.",
@@ -152,14 +188,32 @@ fn one(
     let why = because(said, reason);
     let done = lifecycle::revoke_credential(draft, identity, &mut credential, &said.actor(), &why);
     let text = if done {
-        format!(
+        let text = format!(
             "**{number} of `{}` is revoked**{}; the identity stays.",
             identity.slug,
             shown(reason)
-        )
+        );
+        return told_both(draft, said, identity, &text);
     } else {
         format!("{number} of `{}` was revoked already.", identity.slug)
     };
+    told(draft, said, &text);
+}
+
+/// Somebody may have changed the comment since it was written: the identity stands still, which an
+/// owner can undo, and a new comment ends it.
+fn weak(draft: &mut Draft<'_>, said: &Said<'_>, identity: &mut Identity, reason: &str) {
+    let why = because(said, &format!("the comment was changed {reason}"));
+    let state = if lifecycle::pause(draft, identity, &said.actor(), why.trim()) {
+        "is paused"
+    } else {
+        "stays as it is"
+    };
+    draft.outcome("revoke", "paused");
+    let text = format!(
+        "**`{0}` {state}** and is not revoked: that comment was changed after it was written, or its number was once seen with another text. Post `/gate revoke {0}` as a new comment to end it.",
+        identity.slug
+    );
     told(draft, said, &text);
 }
 
@@ -202,16 +256,32 @@ fn lacking(
     told(draft, said, &text);
 }
 
-/// Only requests have that name: they are void.
-fn void(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug, requests: &[RequestNumber]) {
-    if !said.by_owner() {
-        return explain(
-            draft,
-            said,
-            "No identity of that name lives here; `/gate withdraw` takes your request back.",
-            None,
-            "unknown_identity",
-        );
+/// Requests have that name: they are void. `and_more`: an identity is meant as well, and whoever may
+/// not void them may still end that.
+fn void(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    slug: &Slug,
+    requests: &[RequestNumber],
+    and_more: bool,
+) {
+    if !said.by_owner() || said.is_edited() {
+        if and_more {
+            return;
+        }
+        let (text, code) = if said.by_owner() {
+            (
+                "This comment was edited, and an edited comment never becomes a command. Post it as a new comment.",
+                "edited",
+            )
+        } else {
+            (
+                "No identity of that name lives here; `/gate withdraw` takes your request back.",
+                "unknown_identity",
+            )
+        };
+        draft.outcome("revoke", code);
+        return explain(draft, said, text, None, code);
     }
     let why = format!("`{slug}` was revoked by user {}", said.author);
     let void: Vec<String> = requests
@@ -220,7 +290,7 @@ fn void(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug, requests: &[Request
         .map(ToString::to_string)
         .collect();
     let text = format!(
-        "**`{slug}` is revoked**: it did not live yet; void: {}.",
+        "**Requests for `{slug}` are void**: {}. No identity of that name lives.",
         void.join(", ")
     );
     told(draft, said, &text);
@@ -231,6 +301,14 @@ fn shown(reason: &str) -> String {
         String::new()
     } else {
         format!(": {}", foreign(reason, 200))
+    }
+}
+
+/// Says it where it was asked, and in the identity's own thread if that is another.
+fn told_both(draft: &mut Draft<'_>, said: &Said<'_>, identity: &Identity, text: &str) {
+    told(draft, said, text);
+    if identity.thread != said.thread {
+        draft.tell(identity.thread, text, None);
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::ids::Slug;
 use super::super::key::Key;
 use super::super::reply;
 use super::super::request::Request;
-use super::super::thread::{ANSWERS_PER_HOUR, BoardState, SlugOwner, Thread};
+use super::super::thread::{BoardState, SlugOwner};
 use super::comment::{Said, explain};
 use super::{Draft, lifecycle};
 
@@ -61,14 +61,18 @@ pub(super) fn list(draft: &mut Draft<'_>, said: &Said<'_>) {
         let text = "Only an owner of this board can list what there is; `/gate inspect SLUG` shows one identity of this thread.";
         return explain(draft, said, text, None, "not_an_owner");
     }
+    lifecycle::free_ended(draft, said.thread.repository);
     let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
-    let open: Vec<Request> = state
+    // The newest: what is past its end and not freed yet is at the other end.
+    let mut open: Vec<Request> = state
         .requests
         .iter()
+        .rev()
         .take(200)
         .filter_map(|number| draft.get::<Request>(&Key::request(*number)))
         .filter(|request| request.is_open(draft.now()))
         .collect();
+    open.reverse();
     let body = reply::list(&state, &open, said.board, draft.given.seq);
     answer(draft, said, body);
 }
@@ -81,18 +85,9 @@ pub(super) fn help(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
 
 /// Answers to reading count as explanations do.
 fn answer(draft: &mut Draft<'_>, said: &Said<'_>, body: String) {
-    let key = Key::thread(said.thread);
-    let mut thread: Thread = draft.get_or_default(&key);
-    let hour = draft.now().as_second() / 3_600;
-    if thread.hour != hour {
-        thread.hour = hour;
-        thread.answers = 0;
-    }
-    if thread.answers >= ANSWERS_PER_HOUR {
+    if draft.take_answer(said.thread, said.share()).is_none() {
         return draft.outcome("read", "limited");
     }
-    thread.answers += 1;
-    draft.put(key, &thread);
     draft.react(said.thread, said.comment(), Reaction::Eyes);
     draft.post(said.thread, Role::Answer, body);
 }

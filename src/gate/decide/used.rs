@@ -1,7 +1,7 @@
 //! A token was shown: is it alive, and is this its first use?
 //!
 //! A sealed credential is pending until its first accepted check; that one is journaled before it is
-//! answered, and from then on checks need no line.
+//! answered, and from then on checks need no line. A client that may not see the token changes nothing.
 
 use serde_json::json;
 
@@ -11,6 +11,7 @@ use super::super::credential::{Check, Credential, CredentialStatus};
 use super::super::identity::Identity;
 use super::super::ids::Mac;
 use super::super::key::Key;
+use super::super::policy::Policy;
 use super::{Answer, Draft};
 
 /// Decides a first use.
@@ -19,7 +20,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
     let check = macs
         .iter()
         .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
-    let live = check.and_then(|check| check.live(&draft.given.policy, draft.now()));
+    let live = check
+        .filter(|check| client.is_none_or(|name| sees(&draft.given.policy, name, check)))
+        .and_then(|check| check.live(&draft.given.policy, draft.now()));
     let Some(mut live) = live else {
         return;
     };
@@ -55,4 +58,14 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         live.check.status = CredentialStatus::Active(now);
     }
     draft.answer(Answer::Live(Box::new(live)));
+}
+
+/// Whether the named client may see the token at all; for any other it is as dead as an unknown one,
+/// and its showing is no use.
+fn sees(policy: &Policy, client: &str, check: &Check) -> bool {
+    policy
+        .clients
+        .get(client)
+        .zip(policy.board(check.board))
+        .is_some_and(|(client, board)| client.sees(board, &check.environment))
 }

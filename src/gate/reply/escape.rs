@@ -43,7 +43,8 @@ pub fn foreign(text: &str, most: usize) -> String {
     format!("{ticks}{pad}{shown}{pad}{ticks}")
 }
 
-/// A login for a sentence, without a mention.
+/// A login of the configuration for a sentence, without a mention. What the forge says somebody is
+/// called is foreign text: `www.evil.example` is a login, and becomes a link.
 pub fn login(login: &str) -> String {
     if plain_login(login) {
         login.to_owned()

@@ -41,7 +41,7 @@ pub fn summary(
         format!(
             "**{} · {} asks for `{}`** · {}",
             request.number,
-            login(asker),
+            foreign(asker, 40),
             wanted.identity,
             wanted.environment
         ),
@@ -130,7 +130,7 @@ pub fn credential(
         credential.number,
         codes(&credential.scopes),
         instant(credential.expires_at),
-        login(asker),
+        foreign(asker, 40),
         instant(pending_until),
         sealed.trim_end()
     );

@@ -18,7 +18,7 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::SentByAnother => "sent_by_another",
         Reason::Edited => "edited",
         Reason::TooOld => "older_than_summary",
-        Reason::NotInTime => "not_in_time",
+        Reason::NotInTime | Reason::IssueNotInTime => "not_in_time",
         Reason::NoSummary => "no_summary_yet",
         Reason::WrongCode => "wrong_code",
         Reason::WiderScopes(_) | Reason::WiderTtl(_) => "wider_than_asked",
@@ -70,6 +70,7 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::Edited => "this comment was edited, or its number was once seen with another text; post the line as a new comment".to_owned(),
         Reason::TooOld => "this comment is older than my summary; post the line as a new comment".to_owned(),
         Reason::NotInTime => "the forge's time of this comment is more than five minutes from when I got it; post the line as a new comment".to_owned(),
+        Reason::IssueNotInTime => "I first saw the text of this issue more than five minutes after it was opened, and it may have been edited before; post the request as a comment".to_owned(),
         Reason::NoSummary => "my summary of this request was not posted yet; post the line again below it".to_owned(),
         Reason::WrongCode => "the code is not this request's; copy the line from my summary".to_owned(),
         Reason::WiderScopes(scopes) => {
@@ -91,7 +92,7 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         ),
         Reason::LoginChanged { expected, found } => format!(
             "an owner is called {} now and my config says {}; the operator has to set `login`",
-            login(found),
+            foreign(found, 40),
             login(expected)
         ),
         Reason::Held(why) => format!("widening is held on this board: {}", foreign(why, 200)),

@@ -3,11 +3,15 @@
 
 use super::super::event::Road;
 use super::super::evidence::{ReadComment, ReadIssue, ReadRepository};
+use super::super::ids::UserId;
+use super::super::key::Subject;
+use super::super::request::{Request, Summary};
+use super::super::thread::Seen;
 use super::super::time::seconds_between;
 use super::{Case, Finding, Reason, SourceRead};
 
 /// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
-const IN_TIME: i64 = 300;
+pub(crate) const IN_TIME: i64 = 300;
 
 /// Every rule for counting one comment.
 pub(super) const RULES: [fn(&Case<'_>) -> Finding; 20] = [
@@ -115,8 +119,8 @@ fn unedited(case: &Case<'_>) -> Finding {
 
 fn newer_than_summary(case: &Case<'_>) -> Finding {
     let after_source = match case.request.source.subject {
-        super::super::key::Subject::Comment(id) => case.comment.0 > id,
-        super::super::key::Subject::Issue(_) => true,
+        Subject::Comment(id) => case.comment.0 > id,
+        Subject::Issue(_) => true,
     };
     match &case.request.summary {
         None => Finding::Deny(Reason::NoSummary),
@@ -170,30 +174,45 @@ fn request_is_open(case: &Case<'_>) -> Finding {
 
 fn source_unchanged(case: &Case<'_>) -> Finding {
     deny_if(
-        !source_stands(case.request, case.source),
+        !source_stands(case.request, case.source, case.source_seen),
         Reason::SourceChanged,
     )
 }
 
-/// True if the text that asked is still what it was, by the same author.
+/// True if the text that asked is still what it was, by the same author, and was never seen with
+/// another body in between.
 pub(crate) fn source_stands(
-    request: &super::super::request::Request,
+    request: &Request,
     source: SourceRead<'_>,
+    seen: Option<&Seen>,
 ) -> bool {
     let (author, body) = match source {
         SourceRead::Comment(ReadComment::Found(found)) => (found.author, Some(&found.body)),
         SourceRead::Issue(ReadIssue::Found(found)) => (found.author, found.body.as_ref()),
         SourceRead::Comment(_) | SourceRead::Issue(ReadIssue::Gone) => return false,
     };
-    author == Some(request.source.author) && body == Some(&request.source.body)
+    author == Some(request.source.author)
+        && body == Some(&request.source.body)
+        && seen.is_some_and(|seen| seen.only(&request.source.body))
+}
+
+/// True if the bot's summary is there as the bot sent it, and was never seen with another body.
+pub(crate) fn summary_stands(
+    summary: &Summary,
+    read: &ReadComment,
+    bot: UserId,
+    seen: Option<&Seen>,
+) -> bool {
+    matches!(read, ReadComment::Found(found)
+        if found.author == Some(bot) && found.body == summary.body)
+        && seen.is_some_and(|seen| seen.only(&summary.body))
 }
 
 fn summary_unchanged(case: &Case<'_>) -> Finding {
     let Some(summary) = &case.request.summary else {
         return Finding::Silent;
     };
-    let stands = matches!(case.summary, ReadComment::Found(found)
-        if found.author == Some(case.policy.bot) && found.body == summary.body);
+    let stands = summary_stands(summary, case.summary, case.policy.bot, case.summary_seen);
     deny_if(!stands, Reason::SummaryChanged)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::approval::gate_hash;
 use super::super::identity::IdentityStatus;
+use super::super::ids::UserId;
 use super::super::policy::{Board, Gate};
 use super::{Finding, Opened, Reason, cannot_check, could_approve};
 
@@ -172,13 +173,7 @@ fn something_left(case: &Opened<'_>) -> Finding {
 
 /// The one rule that allows: enough distinct people, and never none.
 fn quorum(case: &Opened<'_>) -> Finding {
-    let counted: BTreeSet<_> = case
-        .request
-        .approvals
-        .iter()
-        .map(|approval| approval.approver)
-        .filter(|user| user.is_somebody())
-        .collect();
+    let counted = counted(case);
     let needed = case.gate.quorum.max(1);
     if u32::try_from(counted.len()).is_ok_and(|count| count >= needed) {
         Finding::Allow
@@ -190,9 +185,44 @@ fn quorum(case: &Opened<'_>) -> Finding {
     }
 }
 
+/// The distinct people whose approval counts: owners who may approve, no machine and not the bot, and
+/// nobody who benefits. Each was counted by these rules when it came; they are asked again, so that
+/// nothing that was counted otherwise opens anything.
+pub(super) fn counted(case: &Opened<'_>) -> BTreeSet<UserId> {
+    let benefits = |user: UserId| {
+        case.request.asker() == Some(user)
+            || case
+                .identity
+                .is_some_and(|identity| identity.is_living() && identity.requester == user)
+    };
+    case.request
+        .approvals
+        .iter()
+        .map(|approval| approval.approver)
+        .filter(|user| {
+            user.is_somebody()
+                && *user != case.policy.bot
+                && !case.board.machine_accounts.contains(user)
+                && case
+                    .board
+                    .owner(*user)
+                    .is_some_and(|owner| owner.may_approve)
+                && (case.gate.self_approval || !benefits(*user))
+        })
+        .collect()
+}
+
+/// An owner who is called otherwise than the configuration says may be somebody else now.
 fn not_held(case: &Opened<'_>) -> Finding {
-    match case.state.holds.values().next() {
-        Some(hold) => Finding::Deny(Reason::Held(hold.found.clone())),
+    let held = case.state.holds.values().find_map(|hold| {
+        let expected = hold.expected(case.board)?;
+        Some(format!(
+            "owner {} is called {} now, not {expected}",
+            hold.user, hold.found
+        ))
+    });
+    match held {
+        Some(why) => Finding::Deny(Reason::Held(why)),
         None => Finding::Silent,
     }
 }

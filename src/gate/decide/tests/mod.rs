@@ -1,1 +1,26 @@
-//! t
+//! Decisions as stories: people write on a forge in memory, and the core decides.
+//!
+//! Every decision is made twice, once with the records loaded as it asks for them and once with all
+//! records at hand, and both must be equal. `random` holds the invariants over random histories.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod again;
+mod asking;
+mod boards;
+mod counted;
+mod ending;
+mod forge;
+mod life;
+mod once;
+mod outcomes;
+mod outside;
+mod random;
+mod reading;
+mod review;
+mod rules;
+mod standing;
+mod story;
+
+use forge::*;
+use rules::*;
+use story::*;

@@ -1,0 +1,66 @@
+//! What rests on a text or stands in a thread: whether looking at it again could change anything.
+//!
+//! Nothing is changed here.
+
+use super::super::credential::{Credential, CredentialStatus};
+use super::super::identity::{Identity, IdentityStatus};
+use super::super::ids::{CommentId, RepositoryId, ThreadKey};
+use super::super::key::{Key, Subject};
+use super::super::request::Request;
+use super::{Draft, lifecycle};
+
+/// True if an open request of the thread or a credential that was not used yet rests on the text.
+pub(super) fn anything(
+    draft: &Draft<'_>,
+    repository: RepositoryId,
+    subject: Subject,
+    thread: ThreadKey,
+) -> bool {
+    if repository != thread.repository {
+        return false;
+    }
+    let comment = match subject {
+        Subject::Comment(id) => Some(CommentId(id)),
+        Subject::Issue(_) => None,
+    };
+    let approved_by = |request: &Request| {
+        comment.is_some_and(|comment| {
+            request
+                .approvals
+                .iter()
+                .any(|approval| approval.comment == comment)
+        })
+    };
+    let open = lifecycle::open_in(draft, thread).iter().any(|request| {
+        let summary = request.summary.as_ref().map(|summary| summary.comment);
+        request.source.subject == subject
+            || (comment.is_some() && summary == comment)
+            || approved_by(request)
+    });
+    open || lifecycle::living_in(draft, thread)
+        .iter()
+        .flat_map(|identity| pending(draft, identity))
+        .filter_map(|credential| draft.get::<Request>(&Key::request(credential.request)))
+        .any(|request| approved_by(&request))
+}
+
+/// True if something in the thread would stop if the issue is closed.
+pub(super) fn stands(draft: &Draft<'_>, thread: ThreadKey) -> bool {
+    let active = lifecycle::living_in(draft, thread)
+        .iter()
+        .any(|identity| identity.status == IdentityStatus::Active);
+    active || !lifecycle::open_in(draft, thread).is_empty()
+}
+
+/// An identity's credentials that can still be used first.
+pub(super) fn pending(draft: &Draft<'_>, identity: &Identity) -> Vec<Credential> {
+    identity
+        .credentials
+        .iter()
+        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
+        .filter(|credential| {
+            matches!(credential.status, CredentialStatus::Pending(_))
+                && credential.is_living(draft.now())
+        })
+        .collect()
+}

@@ -1,0 +1,115 @@
+//! What people, the forge and a thief of the hook secret can do, and how often they do it.
+
+use proptest::prelude::*;
+
+/// One thing that somebody does. Numbers pick among what is there at that time.
+#[derive(Clone, Debug)]
+pub(super) enum Act {
+    /// Somebody says something, and it is delivered or not.
+    Say(u8, u8, Words, Way),
+    /// Somebody edits a comment, seen, unseen or within its second.
+    Edit(u8, Words, Way),
+    /// Somebody deletes a comment.
+    Delete(u8, Way),
+    /// An issue is closed or opened.
+    Toggle(u8, Way),
+    /// An old delivery comes once more.
+    Replay(u8),
+    /// A delivery that the forge did not make.
+    Forge(u8, u8, u8, Words),
+    /// A delivered comment is read back.
+    CatchUp(u8),
+    /// Somebody writes as the bot.
+    Stray(u8),
+    /// A secret stands in a text.
+    Leak(u8),
+    /// A token is used.
+    Use(u8),
+    /// The configuration changes.
+    Configure(u8),
+    /// Time passes.
+    Pass(u8),
+    /// Posts stand still, or go on.
+    Outbox(bool),
+    /// What waits is decided and done.
+    Settle,
+}
+
+/// What somebody says.
+#[derive(Clone, Debug)]
+pub(super) enum Words {
+    Request(u8, u8, bool),
+    Approve(u8, Twist),
+    Deny(u8),
+    Withdraw,
+    Revoke(u8),
+    Other(u8),
+}
+
+/// How an approval differs from the line that was to be copied.
+#[derive(Clone, Debug)]
+pub(super) enum Twist {
+    Plain,
+    Narrower,
+    Shorter,
+    WrongCode,
+    Wider,
+    Quoted,
+    NotAlone,
+}
+
+/// How a change becomes known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Way {
+    Delivered,
+    Late,
+    Unseen,
+}
+
+pub(super) fn act() -> impl Strategy<Value = Act> {
+    let way = || {
+        prop_oneof![
+            6 => Just(Way::Delivered),
+            1 => Just(Way::Late),
+            1 => Just(Way::Unseen),
+        ]
+    };
+    let n = any::<u8>;
+    prop_oneof![
+        40 => (n(), n(), words(), way()).prop_map(|(who, place, words, way)| Act::Say(who, place, words, way)),
+        2 => (n(), words(), way()).prop_map(|(which, words, way)| Act::Edit(which, words, way)),
+        1 => (n(), way()).prop_map(|(which, way)| Act::Delete(which, way)),
+        1 => (n(), way()).prop_map(|(which, way)| Act::Toggle(which, way)),
+        2 => n().prop_map(Act::Replay),
+        2 => (n(), n(), n(), words()).prop_map(|(id, who, place, words)| Act::Forge(id, who, place, words)),
+        1 => n().prop_map(Act::CatchUp),
+        1 => n().prop_map(Act::Stray),
+        1 => n().prop_map(Act::Leak),
+        2 => n().prop_map(Act::Use),
+        1 => n().prop_map(Act::Configure),
+        2 => n().prop_map(Act::Pass),
+        1 => any::<bool>().prop_map(Act::Outbox),
+        4 => Just(Act::Settle),
+    ]
+}
+
+pub(super) fn words() -> impl Strategy<Value = Words> {
+    let twist = prop_oneof![
+        12 => Just(Twist::Plain),
+        1 => Just(Twist::Narrower),
+        1 => Just(Twist::Shorter),
+        1 => Just(Twist::WrongCode),
+        1 => Just(Twist::Wider),
+        1 => Just(Twist::Quoted),
+        1 => Just(Twist::NotAlone),
+    ];
+    let n = any::<u8>;
+    prop_oneof![
+        4 => (n(), n(), any::<bool>()).prop_map(|(name, scopes, staging)| Words::Request(name, scopes, staging)),
+        8 => (n(), twist).prop_map(|(number, twist)| Words::Approve(number, twist)),
+        1 => n().prop_map(Words::Deny),
+        1 => Just(Words::Withdraw),
+        1 => n().prop_map(Words::Revoke),
+        1 => n().prop_map(Words::Other),
+    ]
+}

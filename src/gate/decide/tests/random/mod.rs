@@ -1,0 +1,400 @@
+//! Random histories: people, a machine account and a thief of the hook secret do what they like on
+//! two boards, and the invariants hold after every step.
+//!
+//! What the core says is checked against what the forge in memory knows: who wrote which words, and
+//! whether anybody touched them. Every decision is also made from a world with all records.
+
+mod acts;
+mod oracle;
+
+use proptest::prelude::*;
+
+use self::acts::{Act, Twist, Way, Words, act, words};
+use self::oracle::no_wider;
+use super::*;
+use crate::gate::credential::Credential;
+use crate::gate::event::{Leak, Look};
+use crate::gate::ids::{CommentId, ThreadKey, UserId};
+use crate::gate::key::Table;
+use crate::gate::request::Request;
+use crate::gate::world::decode;
+
+const PEOPLE: [UserId; 6] = [ALICE, PIOTR, CODEX, CAROL, BOT, STRANGER];
+
+/// Picks one of a list.
+fn pick<T: Copy>(list: &[T], which: u8) -> Option<T> {
+    list.get(usize::from(which) % list.len().max(1)).copied()
+}
+
+fn thread(which: u8) -> ThreadKey {
+    [kan(12), kan(12), kan(13), ops(12)][usize::from(which) % 4]
+}
+
+/// A story that is lived at random.
+struct Life {
+    story: Story,
+    late: Vec<crate::gate::event::Arrival>,
+    checked: usize,
+}
+
+impl Life {
+    fn new() -> Self {
+        Self {
+            story: Story::new(),
+            late: Vec::new(),
+            checked: 0,
+        }
+    }
+
+    fn all<T: crate::gate::world::Record>(&self, table: Table) -> Vec<T> {
+        self.story
+            .records
+            .iter()
+            .filter(|(key, _)| key.table == table)
+            .map(|(_, value)| decode(value).unwrap())
+            .collect()
+    }
+
+    fn ids(&self) -> Vec<i64> {
+        self.story.forge.comments.keys().copied().collect()
+    }
+
+    /// The text, and the thread where it belongs if there is one.
+    fn text(&self, words: &Words, thread: ThreadKey) -> (String, ThreadKey) {
+        let all: Vec<Request> = self.all(Table::Request);
+        let open: Vec<&Request> = all
+            .iter()
+            .filter(|one| one.is_open(self.story.now))
+            .collect();
+        let named = |which: u8| match open.get(usize::from(which) % open.len().max(1)) {
+            Some(request) if which < 200 => Some(*request),
+            Some(_) | None => all.get(usize::from(which) % all.len().max(1)),
+        };
+        let text = match words {
+            Words::Request(name, scopes, staging) => request_line(
+                ["codex-*", "one", "two", "codex-*"][usize::from(*name) % 4],
+                [
+                    "board:read",
+                    "board:read,card:write",
+                    "board:read,deploy:run",
+                    "card:write",
+                ][usize::from(*scopes) % 4],
+                if *staging { "staging" } else { "dev" },
+            ),
+            Words::Approve(which, twist) => {
+                let Some(request) = named(*which) else {
+                    return ("/gate approve".to_owned(), thread);
+                };
+                let line = crate::gate::reply::approve_line(request);
+                let line = match twist {
+                    Twist::Plain => line,
+                    Twist::Narrower => line.replace(",card:write", ""),
+                    Twist::Shorter => line.replace("ttl=8h", "ttl=10m"),
+                    Twist::WrongCode => line.replace(&request.code().to_string(), "7Q4K-9MZT-0XHV"),
+                    Twist::Wider => line.replace("board:read", "board:read,deploy:run"),
+                    Twist::Quoted => format!("> {line}"),
+                    Twist::NotAlone => format!("{line}\n\nthank you"),
+                };
+                return (line, request.thread);
+            }
+            Words::Deny(which) => match named(*which) {
+                Some(request) => format!("/gate deny {}", request.number),
+                None => "/gate deny".to_owned(),
+            },
+            Words::Withdraw => "/gate withdraw".to_owned(),
+            Words::Revoke(which) => [
+                "/gate revoke",
+                "/gate revoke one",
+                "/gate revoke two c1",
+                "/gate revoke c9",
+            ][usize::from(*which) % 4]
+                .to_owned(),
+            Words::Other(which) => [
+                "/gate inspect",
+                "/gate list",
+                "/gate help",
+                "hello",
+                "/gate frob",
+                "- /gate help",
+            ][usize::from(*which) % 6]
+                .to_owned(),
+        };
+        (text, thread)
+    }
+
+    /// Takes a delivery in now, later or never.
+    fn deliver(&mut self, arrival: crate::gate::event::Arrival, way: Way) {
+        match way {
+            Way::Delivered => {
+                self.story.arrive(arrival);
+            }
+            Way::Late => self.late.push(arrival),
+            Way::Unseen => {}
+        }
+    }
+
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm a kind of act, and no wildcard"
+    )]
+    fn act(&mut self, act: &Act) {
+        match act {
+            Act::Say(who, place, words, way) => {
+                // Mostly owners and the agent, so that things happen.
+                let who = pick(
+                    &[ALICE, PIOTR, CODEX, CODEX, ALICE, PIOTR, CAROL, STRANGER],
+                    *who,
+                );
+                let wished = thread(*place);
+                let (text, right) = self.text(words, wished);
+                let place = if *place < 240 { right } else { wished };
+                let id = self.story.write(place, who.unwrap_or(CAROL), &text);
+                let delivery = self.story.delivery(id);
+                self.deliver(delivery, *way);
+                // Else it waits beside what comes next.
+                if id % 4 != 0 {
+                    self.story.settle();
+                }
+            }
+            Act::Edit(which, words, way) => self.edit(*which, words, *way),
+            Act::Delete(which, way) => {
+                if let Some(id) = pick(&self.ids(), *which) {
+                    let thread = self.story.forge.comments[&id].thread;
+                    self.story.forge.delete(id);
+                    let arrival = self.story.trigger(thread, Look::Deleted(CommentId(id)));
+                    self.deliver(arrival, *way);
+                }
+            }
+            Act::Toggle(which, way) => {
+                let thread = thread(*which);
+                if let Some(issue) = self.story.forge.issues.get_mut(&thread) {
+                    issue.open = !issue.open;
+                    let arrival = self.story.trigger(thread, Look::Issue);
+                    self.deliver(arrival, *way);
+                }
+            }
+            Act::Replay(which) => {
+                let count = self.story.deliveries.len().max(1);
+                let old = self
+                    .story
+                    .deliveries
+                    .get(usize::from(*which) % count)
+                    .cloned();
+                if let Some(old) = old {
+                    self.story.arrive_again(old);
+                }
+            }
+            Act::Forge(id, who, place, words) => self.forge(*id, *who, *place, words),
+            Act::CatchUp(which) => {
+                if let Some(id) = pick(&self.ids(), *which) {
+                    let arrival = self.story.caught_up(id);
+                    self.story.arrive(arrival);
+                }
+            }
+            Act::Stray(which) => {
+                let thread = thread(*which);
+                let now = self.story.now;
+                let id = self
+                    .story
+                    .forge
+                    .write(thread, BOT, "all is well", now, false);
+                let arrival = self.story.trigger(thread, Look::Stray(CommentId(id)));
+                self.story.arrive(arrival);
+            }
+            Act::Leak(which) => {
+                let credentials: Vec<Credential> = self.all(Table::Credential);
+                let leak = match credentials.get(usize::from(*which)) {
+                    Some(credential) => Leak::Token(vec![credential.mac.clone()]),
+                    None if *which > 250 => Leak::AgeKey(RECIPIENT.to_owned()),
+                    None => return,
+                };
+                let id = self.story.write(kan(99), STRANGER, "[removed]");
+                let mut arrival = self.story.delivery(id);
+                arrival.leaks = vec![leak];
+                self.story.arrive(arrival);
+            }
+            Act::Use(which) => {
+                let credentials: Vec<Credential> = self.all(Table::Credential);
+                let count = credentials.len().max(1);
+                if let Some(credential) = credentials.get(usize::from(*which) % count) {
+                    self.story.show(&credential.mac);
+                }
+            }
+            Act::Configure(which) => self.configure(*which),
+            Act::Pass(which) => {
+                let spans = [1, 5, 11, 61, 301, 3_600, 30_000, 90_000, 300_000];
+                self.story.pass(pick(&spans, *which).unwrap_or(1));
+            }
+            Act::Outbox(stands) => self.story.outbox_stands = *stands,
+            Act::Settle => {
+                for late in std::mem::take(&mut self.late) {
+                    self.story.arrive(late);
+                }
+                self.story.settle();
+            }
+        }
+    }
+
+    fn edit(&mut self, which: u8, words: &Words, way: Way) {
+        let Some(id) = pick(&self.ids(), which) else {
+            return;
+        };
+        let thread = self.story.forge.comments[&id].thread;
+        let (text, _) = self.text(words, thread);
+        // An unseen edit also sets the time back.
+        let updated = match way {
+            Way::Unseen => self.story.forge.comments[&id].created,
+            Way::Delivered | Way::Late => self.story.now,
+        };
+        self.story.forge.edit(id, &text, updated);
+        let arrival = self.story.edited(id);
+        self.deliver(arrival, way);
+    }
+
+    /// A thief of the hook secret speaks of comments that are, were or will be, by anybody.
+    fn forge(&mut self, id: u8, who: u8, place: u8, words: &Words) {
+        let thread = thread(place);
+        let (text, _) = self.text(words, thread);
+        let id = match id % 4 {
+            0 => self.story.forge.last_id + 1,
+            1 => self.story.forge.last_id + 2,
+            _ => pick(&self.ids(), id).unwrap_or(1),
+        };
+        let text = match self.story.forge.comments.get(&id) {
+            Some(comment) if place < 128 => comment.text.clone(),
+            Some(_) | None => text,
+        };
+        let who = pick(&PEOPLE, who).unwrap_or(ALICE);
+        let arrival = self.story.forged(thread, id, who, &text);
+        self.story.arrive(arrival);
+    }
+
+    fn configure(&mut self, which: u8) {
+        self.story.reconfigure(KAN, |board| match which % 9 {
+            0 => {
+                board
+                    .gates
+                    .get_mut("dev")
+                    .unwrap()
+                    .scopes
+                    .remove("card:write");
+            }
+            1 => board.owners.get_mut(&ALICE).unwrap().ceiling = Some(names(&["board:read"])),
+            2 => {
+                let carol = crate::gate::policy::Owner {
+                    login: "carol".to_owned(),
+                    ..board.owners[&ALICE].clone()
+                };
+                board.owners.insert(CAROL, carol);
+            }
+            3 => board.owners.get_mut(&PIOTR).unwrap().may_approve = false,
+            4 => board.gates.get_mut("staging").unwrap().quorum = 1,
+            5 => {
+                board.machine_accounts.insert(PIOTR);
+            }
+            6 => board.gates.get_mut("dev").unwrap().max_ttl = 600,
+            7 => board.requesters = crate::gate::policy::Requesters::Anyone,
+            _ => *board = policy().boards[&KAN].clone(),
+        });
+    }
+
+    /// Lets everything that waits come to its end.
+    fn rest(&mut self) {
+        self.story.outbox_stands = false;
+        for _ in 0..8 {
+            self.act(&Act::Settle);
+            if self.story.waiting().is_empty() {
+                return;
+            }
+            self.story.pass(61);
+        }
+        panic!("something waits for ever");
+    }
+}
+
+/// A beginning in which something lives and something is open, so that short histories say much.
+fn begun() -> Life {
+    let mut life = Life::new();
+    life.story.issue(kan(12));
+    life.story
+        .ask_for(kan(13), CODEX, "one", "board:read,deploy:run", "staging");
+    life.story.approve(kan(13), ALICE, 2);
+    life.check();
+    life
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    /// Invariants 1, 2 and 3, every ceiling, and the equality of both worlds.
+    #[test]
+    fn no_credential_without_enough_owners_on_that_digest(
+        acts in prop::collection::vec(act(), 1..60),
+    ) {
+        let mut life = begun();
+        for act in &acts {
+            life.act(act);
+            life.check();
+        }
+        life.rest();
+        life.check();
+    }
+
+    /// Invariant 4.
+    #[test]
+    fn replays_in_any_order_change_nothing(
+        acts in prop::collection::vec(act(), 1..25),
+        order in prop::collection::vec(any::<u8>(), 1..40),
+        away in 0..3_i64,
+    ) {
+        let mut life = begun();
+        for act in &acts {
+            life.act(act);
+        }
+        life.rest();
+        life.story.pass(away * 4_000);
+        let records = life.story.records.clone();
+        let posts = life.story.forge.comments.len();
+        for which in order {
+            life.act(&Act::Replay(which));
+            if which % 3 == 0 {
+                life.story.settle();
+            }
+        }
+        life.rest();
+        for (key, value) in &life.story.records {
+            prop_assert_eq!(records.get(key), Some(value), "{:?}", key);
+        }
+        prop_assert_eq!(records.len(), life.story.records.len());
+        prop_assert_eq!(posts, life.story.forge.comments.len());
+    }
+
+    /// Invariant 3, its second half; nor do closing and opening, strangers in the bot's clothes,
+    /// leaks, time, and cuts of the policy.
+    #[test]
+    fn edits_deletions_and_the_like_never_widen(
+        acts in prop::collection::vec(act(), 1..25),
+        touches in prop::collection::vec((any::<u8>(), words(), any::<u8>(), any::<bool>()), 1..10),
+    ) {
+        let mut life = begun();
+        for act in &acts {
+            life.act(act);
+            life.check();
+        }
+        life.rest();
+        for (which, words, kind, seen) in touches {
+            let before = life.authority();
+            let way = if seen { Way::Delivered } else { Way::Unseen };
+            life.act(&match kind % 6 {
+                0 => Act::Delete(which, way),
+                1 => Act::Toggle(which, way),
+                2 => Act::Stray(which),
+                3 => Act::Leak(which),
+                _ => Act::Edit(which, words, way),
+            });
+            life.rest();
+            no_wider(&before, &life.authority());
+            life.check();
+        }
+    }
+}

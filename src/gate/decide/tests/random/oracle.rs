@@ -1,0 +1,150 @@
+//! What must hold after every line, judged by what the forge in memory knows and the core does not
+//! say: who wrote which words, and whether anybody touched them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Life;
+use crate::gate::command::{self, Command, Reading};
+use crate::gate::credential::{Check, Credential};
+use crate::gate::event::Road;
+use crate::gate::grant::{GrantRecord, GrantStatus};
+use crate::gate::ids::UserId;
+use crate::gate::key::{Key, Subject, Table};
+use crate::gate::request::Request;
+
+/// What was written in a comment that approves, as the grammar reads it.
+fn restated(text: &str) -> Option<command::Restated> {
+    match command::read(text) {
+        Reading::Command(Command::Approve(restated)) => Some(restated),
+        Reading::Command(_) | Reading::Nothing | Reading::Fault(_) => None,
+    }
+}
+
+impl Life {
+    /// What every committed line since the last look must satisfy.
+    pub(super) fn check(&mut self) {
+        let grants: Vec<GrantRecord> = self.all(Table::Grant);
+        let credentials: Vec<Credential> = self.all(Table::Credential);
+        assert_eq!(grants.len(), credentials.len(), "one credential a grant");
+        for line in self.checked..self.story.lines.len() {
+            let issued: Vec<_> = self.story.lines[line]
+                .decision
+                .entries
+                .iter()
+                .filter(|entry| entry.code == "credential_issued")
+                .map(|entry| (entry.request.unwrap(), entry.credential.unwrap()))
+                .collect();
+            for (request, number) in issued {
+                let credential = credentials.iter().find(|c| c.number == number).unwrap();
+                assert_eq!(credential.request, request);
+                self.check_issued(credential, line);
+            }
+        }
+        self.checked = self.story.lines.len();
+        for credential in &credentials {
+            let granted = grants
+                .iter()
+                .find(|grant| grant.request == credential.request)
+                .unwrap();
+            assert_eq!(granted.status, GrantStatus::Consumed(credential.number));
+            let check: Check = self.story.record(&Key::check(&credential.mac)).unwrap();
+            let identity = self
+                .story
+                .record(&Key::identity(credential.identity))
+                .unwrap();
+            assert_eq!(check, credential.check(&identity), "the row is up to date");
+            assert!(check.scopes.is_subset(&granted.scopes));
+        }
+    }
+
+    /// Invariants 1 to 3: a new credential rests on enough untouched comments by people who may.
+    fn check_issued(&self, credential: &Credential, line: usize) {
+        let request: Request = self
+            .story
+            .record(&Key::request(credential.request))
+            .unwrap();
+        let grant: GrantRecord = self.story.record(&Key::grant(credential.request)).unwrap();
+        // Policies are committed alone and looked at at once: what is in force is what was.
+        let policy = &self.story.policy;
+        let board = policy.board(request.thread.repository).unwrap();
+        let gate = &board.gates[&request.effect.environment];
+        assert_eq!(grant.digest, request.recompute(policy));
+        assert_eq!(grant.policy, policy.hash());
+        let approvers = &credential.approvers;
+        assert!(approvers.len() >= usize::try_from(gate.quorum.max(1)).unwrap());
+        let mut ceiling: BTreeSet<String> = request.effect.scopes.clone();
+        ceiling.retain(|scope| gate.scopes.contains(scope) && board.scopes.contains(scope));
+        let mut ttl = request.effect.ttl.min(gate.max_ttl);
+        for approver in approvers {
+            let owner = &board.owners[approver];
+            assert!(owner.may_approve && approver.is_somebody() && *approver != policy.bot);
+            assert!(!board.machine_accounts.contains(approver));
+            assert_ne!(Some(*approver), request.asker());
+            let said = self.said(&request, *approver);
+            let said = said.unwrap_or_else(|| {
+                panic!("{approver} never approved {} (line {line})", request.number)
+            });
+            ceiling.retain(|scope| said.scopes.contains(scope));
+            if let Some(most) = &owner.ceiling {
+                ceiling.retain(|scope| most.contains(scope));
+            }
+            ttl = ttl.min(said.ttl);
+        }
+        assert!(credential.scopes.is_subset(&ceiling) && !credential.scopes.is_empty());
+        let life = credential.expires_at.duration_since(credential.issued_at);
+        assert!(life.as_secs() <= i64::try_from(ttl).unwrap());
+    }
+
+    /// What this person said in an untouched comment below the summary, in the request's thread.
+    fn said(&self, request: &Request, approver: UserId) -> Option<command::Restated> {
+        let counted = request
+            .approvals
+            .iter()
+            .find(|one| one.approver == approver)?;
+        let comment = self.story.forge.comments.get(&counted.comment.0)?;
+        let whole = comment.author == approver
+            && comment.touched == 0
+            && comment.thread == request.thread
+            && counted.comment > request.summary.as_ref()?.comment
+            && request.source.subject != Subject::Comment(counted.comment.0);
+        let delivered = self.story.deliveries.iter().any(|delivery| {
+            let accepted = &delivery.accepted;
+            accepted.road == Road::Hook
+                && accepted.unverified_sender == Some(approver)
+                && matches!(&accepted.what, crate::gate::event::What::Comment(spoken)
+                    if spoken.id == counted.comment.0 && spoken.text == comment.first_text)
+        });
+        restated(&comment.first_text)
+            .filter(|said| whole && delivered && said.code == request.code())
+            .filter(|said| said.request == request.number)
+    }
+
+    /// What everybody may do now, and what is open and counted.
+    pub(super) fn authority(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut all = BTreeMap::new();
+        for check in self.all::<Check>(Table::Check) {
+            if let Some(live) = check.live(&self.story.policy, self.story.now) {
+                all.insert(format!("{}", check.credential), live.scopes);
+            }
+        }
+        for request in self.all::<Request>(Table::Request) {
+            if request.is_open(self.story.now) {
+                let approvers = request.approvals.iter();
+                let approvers = approvers.map(|one| one.approver.to_string()).collect();
+                all.insert(request.number.to_string(), approvers);
+            }
+        }
+        all
+    }
+}
+
+/// Nobody may do more than before, and nothing that is open or counted is new.
+pub(super) fn no_wider(
+    before: &BTreeMap<String, BTreeSet<String>>,
+    after: &BTreeMap<String, BTreeSet<String>>,
+) {
+    for (what, now) in after {
+        let had = before.get(what).unwrap_or_else(|| panic!("{what} is new"));
+        assert!(now.is_subset(had), "{what} grew from {had:?} to {now:?}");
+    }
+}

@@ -1,0 +1,460 @@
+//! What stops one owner's comment from being counted.
+
+use super::super::super::approval::{Approval, gate_hash};
+use super::super::super::code::Code;
+use super::super::super::evidence::FoundIssue;
+use super::super::counting::RULES;
+use super::*;
+
+/// Everything that one comment is judged against.
+struct Facts {
+    now: Timestamp,
+    policy: Policy,
+    request: Request,
+    identity: Option<Identity>,
+    restated: Restated,
+    comment: CommentId,
+    found: FoundComment,
+    seen: Seen,
+    sender: Option<UserId>,
+    road: Road,
+    asked_in_body: bool,
+    source: ReadComment,
+    source_seen: Option<Seen>,
+    summary: ReadComment,
+    summary_seen: Option<Seen>,
+    issue: ReadIssue,
+    repository: ReadRepository,
+}
+
+fn found(author: UserId, login: &str, body: &[u8], at: i64) -> FoundComment {
+    FoundComment {
+        author: Some(author),
+        login: login.to_owned(),
+        issue: THREAD.issue,
+        body: Hash::of(body),
+        created_at: time(at),
+        updated_at: time(at),
+        marked: false,
+    }
+}
+
+impl Facts {
+    /// Alice approves R1 in comment 11, and everything holds.
+    fn whole() -> Self {
+        let policy = policy();
+        let request = request(&policy);
+        let body = b"/gate approve";
+        Self {
+            now: time(62),
+            restated: Restated {
+                request: request.number,
+                code: request.code(),
+                scopes: names(&["board:read", "card:write"]),
+                ttl: 8 * 3_600,
+            },
+            request,
+            policy,
+            identity: None,
+            comment: CommentId(11),
+            found: found(ALICE, "alice", body, 60),
+            seen: Seen::new(Hash::of(body), time(61)),
+            sender: Some(ALICE),
+            road: Road::Hook,
+            asked_in_body: false,
+            source: ReadComment::Found(found(CODEX, "codex", b"/gate request", 0)),
+            source_seen: Some(Seen::new(Hash::of(b"/gate request"), time(0))),
+            summary: ReadComment::Found(found(BOT, "bot", b"summary", 1)),
+            summary_seen: Some(Seen::new(Hash::of(b"summary"), time(1))),
+            issue: ReadIssue::Found(FoundIssue {
+                open: true,
+                author: Some(CODEX),
+                login: "codex".to_owned(),
+                body: Some(Hash::of(b"text")),
+                created_at: time(0),
+            }),
+            repository: ReadRepository::Named("alice/board".to_owned()),
+        }
+    }
+
+    fn board(&mut self) -> &mut Board {
+        self.policy
+            .boards
+            .get_mut(&THREAD.repository)
+            .expect("it is there")
+    }
+
+    fn alice(&mut self) -> &mut Owner {
+        self.board().owners.get_mut(&ALICE).expect("it is there")
+    }
+
+    fn spoken_by(&mut self, user: UserId, login: &str) {
+        self.found.author = Some(user);
+        self.found.login = login.to_owned();
+        self.sender = Some(user);
+    }
+
+    fn read_issue(&mut self) -> &mut FoundIssue {
+        match &mut self.issue {
+            ReadIssue::Found(found) => found,
+            ReadIssue::Gone => panic!("it is there"),
+        }
+    }
+
+    fn case(&self) -> Case<'_> {
+        Case {
+            now: self.now,
+            policy: &self.policy,
+            board: self.policy.board(THREAD.repository).expect("it is there"),
+            request: &self.request,
+            identity: self.identity.as_ref(),
+            restated: &self.restated,
+            comment: self.comment,
+            found: &self.found,
+            seen: &self.seen,
+            unverified_sender: self.sender,
+            road: self.road,
+            source: if self.asked_in_body {
+                SourceRead::Issue(&self.issue)
+            } else {
+                SourceRead::Comment(&self.source)
+            },
+            source_seen: self.source_seen.as_ref(),
+            summary: &self.summary,
+            summary_seen: self.summary_seen.as_ref(),
+            issue: &self.issue,
+            repository: &self.repository,
+        }
+    }
+}
+
+/// Changes one fact and says what must stop it.
+type Row = (&'static str, fn(&mut Facts) -> Reason);
+
+const WHO: [Row; 12] = [
+    ("a writer", |facts| {
+        facts.spoken_by(CAROL, "carol");
+        Reason::NotAnOwner
+    }),
+    ("nobody", |facts| {
+        facts.found.author = None;
+        facts.sender = None;
+        Reason::NotAnOwner
+    }),
+    ("the ghost, even if somebody made it an owner", |facts| {
+        facts.board().owners.insert(UserId(-1), owner("ghost"));
+        facts.spoken_by(UserId(-1), "ghost");
+        Reason::NotAnOwner
+    }),
+    ("a writer with an owner's login", |facts| {
+        facts.spoken_by(CAROL, "alice");
+        Reason::NotAnOwner
+    }),
+    ("an owner who left", |facts| {
+        facts.alice().may_approve = false;
+        Reason::MayNotApprove
+    }),
+    ("an owner who asked", |facts| {
+        facts.request.requester = Actor::User(ALICE);
+        Reason::Asked
+    }),
+    ("the requester of the identity", |facts| {
+        let mut identity = identity(IdentityStatus::Active);
+        identity.requester = ALICE;
+        facts.identity = Some(identity);
+        Reason::Asked
+    }),
+    ("a machine account that is an owner, too", |facts| {
+        facts.board().machine_accounts.insert(ALICE);
+        Reason::Machine
+    }),
+    ("the bot, if somebody made it an owner", |facts| {
+        facts.board().owners.insert(BOT, owner("bot"));
+        facts.spoken_by(BOT, "bot");
+        Reason::Machine
+    }),
+    ("sent by somebody else", |facts| {
+        facts.sender = Some(CAROL);
+        Reason::SentByAnother
+    }),
+    ("sent by nobody", |facts| {
+        facts.sender = None;
+        Reason::SentByAnother
+    }),
+    ("an owner with another login", |facts| {
+        facts.found.login = "alice2".to_owned();
+        Reason::LoginChanged {
+            expected: "alice".to_owned(),
+            found: "alice2".to_owned(),
+        }
+    }),
+];
+
+const WHEN: [Row; 15] = [
+    ("in another thread", |facts| {
+        facts.found.issue = IssueNumber(13);
+        Reason::OtherThread(THREAD)
+    }),
+    ("found by reading back", |facts| {
+        facts.road = Road::CatchUp;
+        facts.sender = None;
+        Reason::CaughtUp
+    }),
+    ("edited, and the forge says so", |facts| {
+        facts.found.updated_at = time(61);
+        Reason::Edited
+    }),
+    ("edited and back-dated", |facts| {
+        facts.found.updated_at = time(59);
+        Reason::Edited
+    }),
+    ("seen with another text before", |facts| {
+        facts.seen.many = true;
+        Reason::Edited
+    }),
+    ("first seen with another text", |facts| {
+        facts.seen.first = Hash::of(b"One moment");
+        Reason::Edited
+    }),
+    ("the summary itself", |facts| {
+        facts.comment = CommentId(10);
+        Reason::TooOld
+    }),
+    ("older than the summary", |facts| {
+        facts.comment = CommentId(8);
+        Reason::TooOld
+    }),
+    (
+        "older than the request, if the summary has a low number",
+        |facts| {
+            facts.request.summary.as_mut().expect("it is there").comment = CommentId(1);
+            facts.comment = CommentId(9);
+            Reason::TooOld
+        },
+    ),
+    ("before the summary is posted", |facts| {
+        facts.request.summary = None;
+        facts.summary = ReadComment::Gone;
+        Reason::NoSummary
+    }),
+    ("written more than five minutes before it came", |facts| {
+        facts.seen.at = time(361);
+        Reason::NotInTime
+    }),
+    ("written more than five minutes after it came", |facts| {
+        facts.seen.at = time(-241);
+        Reason::NotInTime
+    }),
+    ("after the request's end", |facts| {
+        facts.now = time(72 * 3_600);
+        Reason::NotOpen("ended")
+    }),
+    ("after an owner denied", |facts| {
+        facts.request.status = RequestStatus::Denied(PIOTR);
+        Reason::NotOpen("denied")
+    }),
+    ("a second time by the same owner", |facts| {
+        let board = board();
+        facts.request.approvals.push(Approval {
+            approver: ALICE,
+            comment: CommentId(11),
+            body: Hash::of(b"x"),
+            scopes: names(&["board:read"]),
+            ttl: 60,
+            created_at: time(60),
+            counted_at: time(60),
+            gate: gate_hash(&board, &gate(1)),
+        });
+        Reason::Already
+    }),
+];
+
+const WHAT: [Row; 18] = [
+    ("the code of another digest", |facts| {
+        facts.restated.code = Code::of(&Hash::of(b"another"));
+        Reason::WrongCode
+    }),
+    ("a scope more", |facts| {
+        facts.restated.scopes.insert("deploy:run".to_owned());
+        Reason::WiderScopes(vec!["deploy:run".to_owned()])
+    }),
+    ("a second more", |facts| {
+        facts.restated.ttl += 1;
+        Reason::WiderTtl(8 * 3_600)
+    }),
+    ("no life at all", |facts| {
+        facts.restated.ttl = 0;
+        Reason::WiderTtl(8 * 3_600)
+    }),
+    ("the request's comment was edited", |facts| {
+        facts.source = ReadComment::Found(found(CODEX, "codex", b"/gate request more", 0));
+        Reason::SourceChanged
+    }),
+    ("the request's comment is somebody else's now", |facts| {
+        facts.source = ReadComment::Found(found(CAROL, "carol", b"/gate request", 0));
+        Reason::SourceChanged
+    }),
+    ("the request's comment was once another text", |facts| {
+        facts.source_seen.as_mut().expect("it is there").many = true;
+        Reason::SourceChanged
+    }),
+    ("the request's comment was never seen", |facts| {
+        facts.source_seen = None;
+        Reason::SourceChanged
+    }),
+    ("the summary was once another text", |facts| {
+        facts.summary_seen.as_mut().expect("it is there").many = true;
+        Reason::SummaryChanged
+    }),
+    ("the request's comment is gone", |facts| {
+        facts.source = ReadComment::Gone;
+        Reason::SourceChanged
+    }),
+    ("the request's body was edited", |facts| {
+        facts.asked_in_body = true;
+        facts.request.source.subject = Subject::Issue(12);
+        Reason::SourceChanged
+    }),
+    ("the summary was edited", |facts| {
+        facts.summary = ReadComment::Found(found(BOT, "bot", b"summary of less", 1));
+        Reason::SummaryChanged
+    }),
+    ("the summary is somebody else's", |facts| {
+        facts.summary = ReadComment::Found(found(CAROL, "carol", b"summary", 1));
+        Reason::SummaryChanged
+    }),
+    ("the summary is gone", |facts| {
+        facts.summary = ReadComment::Gone;
+        Reason::SummaryChanged
+    }),
+    ("the thread is closed", |facts| {
+        facts.read_issue().open = false;
+        Reason::ThreadClosed
+    }),
+    ("the thread is gone", |facts| {
+        facts.issue = ReadIssue::Gone;
+        Reason::ThreadClosed
+    }),
+    ("the issue's body is over the cap", |facts| {
+        facts.read_issue().body = None;
+        Reason::BodyTooLarge
+    }),
+    ("the repository has another name", |facts| {
+        facts.repository = ReadRepository::Named("guild/board".to_owned());
+        Reason::Renamed("guild/board".to_owned())
+    }),
+];
+
+#[test]
+fn a_comment_for_which_everything_holds_is_counted() {
+    assert_eq!(count(&Facts::whole().case()), Ok(()));
+}
+
+#[test]
+fn one_wrong_fact_is_one_reason() {
+    for (name, change) in WHO.iter().chain(&WHEN).chain(&WHAT) {
+        let mut facts = Facts::whole();
+        let reason = change(&mut facts);
+        assert_eq!(count(&facts.case()), Err(vec![reason]), "{name}");
+    }
+}
+
+/// The rule that allows apart, which denies whoever is no owner.
+#[test]
+fn every_rule_is_the_only_one_against_some_comment() {
+    let mut denied = vec![0; RULES.len()];
+    for (_, change) in WHO.iter().chain(&WHEN).chain(&WHAT) {
+        let mut facts = Facts::whole();
+        change(&mut facts);
+        for (rule, denied) in RULES.iter().zip(&mut denied) {
+            *denied += usize::from(matches!(rule(&facts.case()), Finding::Deny(_)));
+        }
+    }
+    assert!(denied.iter().all(|times| *times > 0), "{denied:?}");
+    let allowing = RULES
+        .iter()
+        .filter(|rule| rule(&Facts::whole().case()) == Finding::Allow)
+        .count();
+    assert_eq!(allowing, 1, "one rule allows");
+}
+
+#[test]
+fn a_repository_that_is_gone_is_not_in_its_place() {
+    let mut facts = Facts::whole();
+    facts.repository = ReadRepository::Gone;
+    assert_eq!(
+        count(&facts.case()),
+        Err(vec![Reason::Renamed("nowhere".to_owned())])
+    );
+}
+
+#[test]
+fn every_reason_is_named_at_once() {
+    let mut facts = Facts::whole();
+    facts.restated.ttl += 1;
+    facts.restated.code = Code::of(&Hash::of(b"another"));
+    facts.read_issue().open = false;
+    assert_eq!(
+        count(&facts.case()),
+        Err(vec![
+            Reason::WrongCode,
+            Reason::WiderTtl(8 * 3_600),
+            Reason::ThreadClosed
+        ])
+    );
+}
+
+#[test]
+fn what_is_within_the_limits_is_counted() {
+    type Row = (&'static str, fn(&mut Facts));
+    let rows: [Row; 9] = [
+        ("narrower", |facts| {
+            facts.restated.scopes.remove("card:write");
+            facts.restated.ttl = 1;
+        }),
+        ("exactly five minutes late", |facts| {
+            facts.seen.at = time(360)
+        }),
+        ("exactly five minutes early", |facts| {
+            facts.seen.at = time(-240);
+        }),
+        ("the second after the summary", |facts| {
+            facts.comment = CommentId(12);
+        }),
+        ("just before the end", |facts| {
+            facts.now = time(72 * 3_600 - 1)
+        }),
+        ("an identity that codex asked for", |facts| {
+            facts.identity = Some(identity(IdentityStatus::Active));
+        }),
+        ("self-approval, by the asker", |facts| {
+            facts.request.requester = Actor::User(ALICE);
+            let board = facts.board();
+            board
+                .gates
+                .get_mut("dev")
+                .expect("it is there")
+                .self_approval = true;
+        }),
+        ("asked in the body, which stands", |facts| {
+            facts.asked_in_body = true;
+            facts.request.source.subject = Subject::Issue(12);
+            facts.request.source.body = Hash::of(b"text");
+            facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
+        }),
+        (
+            "asked in the body, whose number is not a comment's",
+            |facts| {
+                facts.asked_in_body = true;
+                facts.request.source.subject = Subject::Issue(99);
+                facts.request.source.body = Hash::of(b"text");
+                facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
+            },
+        ),
+    ];
+    for (name, change) in rows {
+        let mut facts = Facts::whole();
+        change(&mut facts);
+        assert_eq!(count(&facts.case()), Ok(()), "{name}");
+    }
+}

@@ -1,0 +1,501 @@
+//! What keeps a gate shut though somebody approved, what is refused when asked, and what is granted.
+
+use super::super::super::approval::{Approval, gate_hash};
+use super::super::super::thread::Hold;
+use super::super::opening::{RULES, WHEN_ASKED};
+use super::*;
+
+/// Everything that a gate is judged against.
+struct Facts {
+    now: Timestamp,
+    policy: Policy,
+    state: BoardState,
+    request: Request,
+    slug: Option<SlugOwner>,
+    identity: Option<Identity>,
+    burnt: bool,
+    low_space: bool,
+    clock: Option<String>,
+}
+
+impl Facts {
+    /// R1, approved by Alice as it was asked.
+    fn whole() -> Self {
+        let policy = policy();
+        let mut facts = Self {
+            now: time(60),
+            state: BoardState::default(),
+            request: request(&policy),
+            policy,
+            slug: None,
+            identity: None,
+            burnt: false,
+            low_space: false,
+            clock: None,
+        };
+        facts.approve(ALICE);
+        facts
+    }
+
+    fn approve(&mut self, approver: UserId) {
+        let approval = Approval {
+            approver,
+            comment: CommentId(11),
+            body: Hash::of(b"/gate approve"),
+            scopes: self.request.effect.scopes.clone(),
+            ttl: self.request.effect.ttl,
+            created_at: time(60),
+            counted_at: time(60),
+            gate: Hash::of(b"filled in by `gates`"),
+        };
+        self.request.approvals.push(approval);
+        self.gates();
+    }
+
+    /// Every approval was given under the gate in force.
+    fn gates(&mut self) {
+        let gate = gate_hash(self.board(), self.gate());
+        for approval in &mut self.request.approvals {
+            approval.gate = gate.clone();
+        }
+    }
+
+    fn board(&self) -> &Board {
+        self.policy.board(THREAD.repository).expect("it is there")
+    }
+
+    fn gate(&self) -> &Gate {
+        &self.board().gates["dev"]
+    }
+
+    fn change_board(&mut self, change: fn(&mut Board)) {
+        change(
+            self.policy
+                .boards
+                .get_mut(&THREAD.repository)
+                .expect("it is there"),
+        );
+        self.gates();
+    }
+
+    fn change_gate(&mut self, change: fn(&mut Gate)) {
+        change(
+            self.policy
+                .boards
+                .get_mut(&THREAD.repository)
+                .and_then(|board| board.gates.get_mut("dev"))
+                .expect("it is there"),
+        );
+        self.gates();
+    }
+
+    fn lives(&mut self, change: fn(&mut Identity)) {
+        let mut identity = identity(IdentityStatus::Active);
+        change(&mut identity);
+        self.slug = Some(SlugOwner {
+            repository: THREAD.repository,
+            requester: identity.requester,
+            identity: identity.number,
+            slug: slug(),
+        });
+        self.identity = Some(identity);
+    }
+
+    fn case(&self) -> Opened<'_> {
+        static HASH: std::sync::LazyLock<Hash> = std::sync::LazyLock::new(|| Hash::of(b"policy"));
+        Opened {
+            now: self.now,
+            policy: &self.policy,
+            policy_hash: &HASH,
+            board: self.board(),
+            state: &self.state,
+            gate: self.gate(),
+            request: &self.request,
+            slug: self.slug.as_ref(),
+            identity: self.identity.as_ref(),
+            burnt: self.burnt,
+            low_space: self.low_space,
+            clock: self.clock.as_deref(),
+        }
+    }
+
+    fn reasons(&self) -> Vec<Reason> {
+        match judge(&self.case()) {
+            Verdict::Open(_) => Vec::new(),
+            Verdict::Shut(reasons) => reasons,
+        }
+    }
+}
+
+/// Changes one fact and says what must shut the gate.
+type Row = (&'static str, fn(&mut Facts) -> Reason);
+
+/// What no approval could mend: refused when asked, too.
+const MENDED_BY_NOBODY: [Row; 15] = [
+    ("a scope that the gate lacks", |facts| {
+        facts.request.effect.scopes.insert("deploy:run".to_owned());
+        asked_anew(&mut facts.request, &facts.policy);
+        Reason::ScopesNotGranted(vec!["deploy:run".to_owned()])
+    }),
+    ("a scope that the board lacks", |facts| {
+        facts.change_board(|board| {
+            board.scopes.remove("card:write");
+        });
+        Reason::ScopesNotGranted(vec!["card:write".to_owned()])
+    }),
+    ("a longer life than the gate's", |facts| {
+        facts.request.effect.ttl = 86_401;
+        asked_anew(&mut facts.request, &facts.policy);
+        Reason::TtlOverLimit(86_400)
+    }),
+    ("a slug of another requester", |facts| {
+        facts.lives(|identity| {
+            identity.requester = CAROL;
+            identity.status = IdentityStatus::Revoked(ending());
+        });
+        Reason::SlugTaken
+    }),
+    ("a living identity of another requester", |facts| {
+        facts.lives(|identity| identity.requester = CAROL);
+        Reason::SlugTaken
+    }),
+    ("a slug of another board", |facts| {
+        facts.lives(|identity| identity.status = IdentityStatus::Revoked(ending()));
+        facts.slug.as_mut().expect("it is there").repository = RepositoryId(18);
+        Reason::SlugTaken
+    }),
+    ("an identity of another board", |facts| {
+        facts.lives(|identity| identity.thread.repository = RepositoryId(18));
+        Reason::SlugTaken
+    }),
+    ("an identity of another thread", |facts| {
+        facts.lives(|identity| identity.thread.issue = IssueNumber(13));
+        Reason::LivesElsewhere(ThreadKey {
+            repository: THREAD.repository,
+            issue: IssueNumber(13),
+        })
+    }),
+    ("an identity of another environment", |facts| {
+        facts.lives(|identity| identity.environment = "staging".to_owned());
+        Reason::OtherEnvironment("staging".to_owned())
+    }),
+    ("a paused identity", |facts| {
+        facts.lives(|identity| identity.status = IdentityStatus::Paused(ending()));
+        Reason::Paused
+    }),
+    ("a burnt recipient", |facts| {
+        facts.burnt = true;
+        Reason::RecipientBurnt
+    }),
+    ("a factor that cannot be checked", |facts| {
+        facts.change_gate(|gate| {
+            gate.factors.insert(Factor::Signature);
+        });
+        Reason::CannotCheck("factor `signature`")
+    }),
+    ("no factor at all", |facts| {
+        facts.change_gate(|gate| gate.factors.clear());
+        Reason::CannotCheck("no factor at all")
+    }),
+    ("a full disk", |facts| {
+        facts.low_space = true;
+        Reason::LowSpace
+    }),
+    ("nothing asked for", |facts| {
+        facts.request.effect.scopes.clear();
+        asked_anew(&mut facts.request, &facts.policy);
+        Reason::NothingLeft
+    }),
+];
+
+/// What may pass, or comes with approvals.
+const AT_THE_END: [Row; 13] = [
+    ("after the request's end", |facts| {
+        facts.now = time(72 * 3_600);
+        Reason::NotOpen("ended")
+    }),
+    ("a request that is void", |facts| {
+        facts.request.status = RequestStatus::Void("x".to_owned());
+        Reason::NotOpen("void")
+    }),
+    ("other content than the digest's", |facts| {
+        facts.request.effect.recipient = "age1y".to_owned();
+        Reason::DigestDiffers
+    }),
+    ("another installation", |facts| {
+        facts.policy.installation = "j".repeat(64);
+        Reason::DigestDiffers
+    }),
+    ("an approval of another gate", |facts| {
+        facts.request.approvals[0].gate = Hash::of(b"another");
+        Reason::DigestDiffers
+    }),
+    ("nothing that the approver may hand on", |facts| {
+        facts.change_board(|board| {
+            let alice = board.owners.get_mut(&ALICE).expect("it is there");
+            alice.ceiling = Some(BTreeSet::new());
+        });
+        Reason::NothingLeft
+    }),
+    ("nothing restated", |facts| {
+        facts.request.approvals[0].scopes = names(&["deploy:run"]);
+        Reason::NothingLeft
+    }),
+    ("nobody approved", |facts| {
+        facts.request.approvals.clear();
+        Reason::MoreOwners {
+            counted: vec![],
+            needed: 1,
+        }
+    }),
+    ("nobody approved and a quorum of nobody", |facts| {
+        facts.change_gate(|gate| gate.quorum = 0);
+        facts.request.approvals.clear();
+        Reason::MoreOwners {
+            counted: vec![],
+            needed: 1,
+        }
+    }),
+    ("one of two", |facts| {
+        facts.change_gate(|gate| gate.quorum = 2);
+        Reason::MoreOwners {
+            counted: vec![ALICE],
+            needed: 2,
+        }
+    }),
+    ("the same one twice", |facts| {
+        facts.change_gate(|gate| gate.quorum = 2);
+        facts.approve(ALICE);
+        Reason::MoreOwners {
+            counted: vec![ALICE],
+            needed: 2,
+        }
+    }),
+    ("a hold", |facts| {
+        let hold = Hold {
+            user: PIOTR,
+            found: "pjotr".to_owned(),
+            since: time(0),
+        };
+        facts.state.holds.insert("login:3".to_owned(), hold);
+        Reason::Held("owner 3 is called pjotr now, not piotr".to_owned())
+    }),
+    ("a clock that jumped", |facts| {
+        facts.clock = Some("it jumped".to_owned());
+        Reason::Clock("it jumped".to_owned())
+    }),
+];
+
+#[test]
+fn a_gate_for_which_everything_holds_is_open() {
+    let facts = Facts::whole();
+    let Verdict::Open(opening) = judge(&facts.case()) else {
+        panic!("{:?}", facts.reasons());
+    };
+    assert_eq!(opening.approvers(), &[ALICE].into());
+    assert_eq!(opening.scopes(), &names(&["board:read", "card:write"]));
+    assert_eq!(opening.ttl(), 8 * 3_600);
+    assert_eq!(opening.request(), &facts.request);
+    assert_eq!(opening.policy(), &Hash::of(b"policy"));
+}
+
+/// Whoever must not approve is not counted, even where somebody noted an approval: an owner no more,
+/// one who left, a machine account, the bot, and who benefits.
+#[test]
+fn nobody_is_counted_who_must_not_approve() {
+    type Change = fn(&mut Facts);
+    let rows: [(&str, Change); 6] = [
+        ("no owner any more", |facts| {
+            facts.change_board(|board| {
+                board.owners.remove(&ALICE);
+            });
+        }),
+        ("one who left", |facts| {
+            facts.change_board(|board| {
+                board.owners.get_mut(&ALICE).expect("an owner").may_approve = false;
+            });
+        }),
+        ("a machine account", |facts| {
+            facts.change_board(|board| {
+                board.machine_accounts.insert(ALICE);
+            });
+        }),
+        ("the bot", |facts| facts.policy.bot = ALICE),
+        ("who asked", |facts| {
+            facts.request.requester = Actor::User(ALICE);
+            facts.request.digest = facts.request.recompute(&facts.policy);
+        }),
+        ("the identity's requester", |facts| {
+            facts.lives(|identity| identity.requester = ALICE);
+            facts.request.requester = Actor::User(PIOTR);
+            facts.request.digest = facts.request.recompute(&facts.policy);
+        }),
+    ];
+    let nobody = Reason::MoreOwners {
+        counted: Vec::new(),
+        needed: 1,
+    };
+    for (name, change) in rows {
+        let mut facts = Facts::whole();
+        change(&mut facts);
+        assert!(facts.reasons().contains(&nobody), "{name}");
+    }
+    // Where the gate allows it, who asked counts.
+    let mut facts = Facts::whole();
+    facts.change_gate(|gate| gate.self_approval = true);
+    facts.request.requester = Actor::User(ALICE);
+    facts.request.digest = facts.request.recompute(&facts.policy);
+    assert_eq!(facts.reasons(), []);
+}
+
+#[test]
+fn one_wrong_fact_is_one_reason() {
+    for (name, change) in MENDED_BY_NOBODY.iter().chain(&AT_THE_END) {
+        let mut facts = Facts::whole();
+        let reason = change(&mut facts);
+        assert_eq!(facts.reasons(), [reason], "{name}");
+    }
+}
+
+#[test]
+fn what_nobody_could_mend_is_refused_when_it_is_asked() {
+    for (name, change) in &MENDED_BY_NOBODY {
+        let mut facts = Facts::whole();
+        let reason = change(&mut facts);
+        facts.request.approvals.clear();
+        assert_eq!(refusals(&facts.case()), [reason], "{name}");
+    }
+    let mut facts = Facts::whole();
+    facts.request.approvals.clear();
+    facts.change_gate(|gate| gate.quorum = 2);
+    assert_eq!(refusals(&facts.case()), []);
+    facts.change_gate(|gate| gate.quorum = 3);
+    assert_eq!(
+        refusals(&facts.case()),
+        [Reason::TooFewOwners {
+            could: 2,
+            needed: 3
+        }]
+    );
+}
+
+#[test]
+fn every_rule_is_the_only_one_against_something() {
+    let mut denied = vec![0; RULES.len()];
+    let mut asked = vec![0; WHEN_ASKED.len()];
+    for (_, change) in MENDED_BY_NOBODY.iter().chain(&AT_THE_END) {
+        let mut facts = Facts::whole();
+        change(&mut facts);
+        for (rule, denied) in RULES.iter().zip(&mut denied) {
+            *denied += usize::from(matches!(rule(&facts.case()), Finding::Deny(_)));
+        }
+    }
+    for (_, change) in &MENDED_BY_NOBODY {
+        let mut facts = Facts::whole();
+        change(&mut facts);
+        facts.request.approvals.clear();
+        for (rule, asked) in WHEN_ASKED.iter().zip(&mut asked) {
+            *asked += usize::from(matches!(rule(&facts.case()), Finding::Deny(_)));
+        }
+    }
+    assert!(denied.iter().all(|times| *times > 0), "{denied:?}");
+    // Too few owners is the one rule of the asking that has a test of its own.
+    assert_eq!(asked.iter().filter(|times| **times == 0).count(), 1);
+    let allowing = RULES
+        .iter()
+        .filter(|rule| rule(&Facts::whole().case()) == Finding::Allow)
+        .count();
+    assert_eq!(allowing, 1, "one rule allows");
+}
+
+#[test]
+fn an_owner_may_ask_for_a_living_identity_of_somebody_else() {
+    let mut facts = Facts::whole();
+    facts.lives(|identity| identity.requester = CODEX);
+    facts.request.requester = Actor::User(PIOTR);
+    asked_anew(&mut facts.request, &facts.policy);
+    assert_eq!(facts.reasons(), []);
+    facts.identity.as_mut().expect("it is there").status = IdentityStatus::Revoked(ending());
+    assert_eq!(facts.reasons(), [Reason::SlugTaken]);
+}
+
+#[test]
+fn its_own_requester_may_ask_for_a_revoked_or_an_expired_one_again() {
+    let mut facts = Facts::whole();
+    facts.lives(|identity| identity.status = IdentityStatus::Revoked(ending()));
+    assert_eq!(facts.reasons(), []);
+    facts.lives(|identity| identity.expires_at = time(0));
+    assert_eq!(facts.reasons(), []);
+}
+
+/// requested ∩ restated ∩ gate ∩ board ∩ ceiling: each alone cuts.
+#[test]
+fn every_ceiling_cuts_what_is_granted() {
+    type Row = (&'static str, fn(&mut Facts));
+    let rows: [Row; 5] = [
+        ("restated", |facts| {
+            facts.request.approvals[0].scopes = names(&["board:read"]);
+        }),
+        ("a second restatement", |facts| {
+            facts.approve(PIOTR);
+            facts.request.approvals[1].scopes = names(&["board:read", "deploy:run"]);
+        }),
+        ("ceiling", |facts| {
+            facts.change_board(|board| {
+                let alice = board.owners.get_mut(&ALICE).expect("it is there");
+                alice.ceiling = Some(names(&["board:read", "deploy:run"]));
+            });
+        }),
+        ("another approver's ceiling", |facts| {
+            facts.approve(PIOTR);
+            facts.change_board(|board| {
+                let piotr = board.owners.get_mut(&PIOTR).expect("it is there");
+                piotr.ceiling = Some(names(&["board:read"]));
+            });
+        }),
+        ("requested", |facts| {
+            facts.request.effect.scopes = names(&["board:read"]);
+            asked_anew(&mut facts.request, &facts.policy);
+        }),
+    ];
+    for (name, change) in rows {
+        let mut facts = Facts::whole();
+        change(&mut facts);
+        match judge(&facts.case()) {
+            Verdict::Open(opening) => {
+                assert_eq!(opening.scopes(), &names(&["board:read"]), "{name}");
+            }
+            Verdict::Shut(reasons) => panic!("{name}: {reasons:?}"),
+        }
+    }
+    // Gate and board cut, too, though another rule shuts before that is granted.
+    let mut facts = Facts::whole();
+    facts.change_gate(|gate| {
+        gate.scopes.remove("card:write");
+    });
+    assert_eq!(
+        super::super::opening::granted(&facts.case()),
+        names(&["board:read"])
+    );
+    let mut facts = Facts::whole();
+    facts.change_board(|board| {
+        board.scopes.remove("card:write");
+    });
+    assert_eq!(
+        super::super::opening::granted(&facts.case()),
+        names(&["board:read"])
+    );
+}
+
+#[test]
+fn the_shortest_life_is_granted() {
+    let mut facts = Facts::whole();
+    facts.approve(PIOTR);
+    facts.request.approvals[1].ttl = 600;
+    let life = |facts: &Facts| super::super::opening::granted_ttl(&facts.case());
+    assert_eq!(life(&facts), 600);
+    facts.request.approvals[1].ttl = 999_999;
+    assert_eq!(life(&facts), 8 * 3_600);
+    facts.change_gate(|gate| gate.max_ttl = 120);
+    assert_eq!(life(&facts), 120);
+}
