@@ -242,6 +242,15 @@ impl MiniForge {
         self.change(|state| state.add_comment(thread, author, "", false, now))
     }
 
+    /// Gives an issue another text, without a delivery as large as it.
+    pub fn set_issue_body(&self, thread: ThreadKey, body: &str) {
+        self.change(|state| {
+            if let Some(issue) = state.issues.get_mut(&thread) {
+                issue.body = body.to_owned();
+            }
+        });
+    }
+
     /// Locks an issue, or unlocks it; no hook hears of it.
     pub fn lock(&self, thread: ThreadKey, locked: bool) {
         self.change(|state| {

@@ -646,6 +646,7 @@ async fn when_the_disk_fails_everything_is_503_and_the_start_after_it_has_all() 
     };
     let fresh = Forged::comment(&story)
         .saying(77_777, "good morning")
+        .by(&story.stage.carol)
         .bytes();
     failing.store(true, std::sync::atomic::Ordering::SeqCst);
     assert_eq!(story.deliver_signed(&fresh).await, 503);
@@ -660,4 +661,5 @@ async fn when_the_disk_fails_everything_is_503_and_the_start_after_it_has_all() 
     story.start_again().await;
     assert!(story.alive(&token).await);
     assert_eq!(story.deliver_signed(&fresh).await, 202);
+    story.stage.settle().await.unwrap();
 }

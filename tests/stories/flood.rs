@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use ownergate::gate::event::Event;
 use ownergate::miniforge::Outcome;
 use ownergate::store::{Fault, Point};
+use tokio::sync::Notify;
 
 use crate::harness::{Key, Story};
 use crate::harness_edges::{Forged, soon};
@@ -89,6 +90,7 @@ async fn feed(story: &Story, junk: &Forged, first: i64) {
 struct Barrier {
     shut: Mutex<bool>,
     moved: Condvar,
+    reached: Notify,
 }
 
 impl Barrier {
@@ -100,6 +102,7 @@ impl Barrier {
     fn pass(&self) {
         let mut shut = self.shut.lock().unwrap();
         while *shut {
+            self.reached.notify_one();
             shut = self.moved.wait(shut).unwrap();
         }
     }
@@ -126,6 +129,7 @@ async fn a_full_queue_refuses_deliveries_and_loses_nothing() {
     barrier.shut(true);
     // The writer hangs on this one's write.
     thread.say(&stage.carol, "the last one").await;
+    soon(barrier.reached.notified()).await;
     let core = stage.bot().unwrap().core.clone();
     let mut fillers = tokio::task::JoinSet::new();
     for _ in 0..1_400 {
@@ -138,9 +142,12 @@ async fn a_full_queue_refuses_deliveries_and_loses_nothing() {
             core.feed(unknown).await.unwrap();
         });
     }
-    while core.writer().waiting() < 1_024 {
-        tokio::task::yield_now().await;
-    }
+    let full = async {
+        while core.writer().waiting() < 1_024 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(full).await;
     // Made beforehand, so that it need not wait behind the one that hangs.
     let deliveries = stage.forge.deliveries();
     let again = deliveries.first().unwrap();
@@ -217,6 +224,20 @@ async fn nothing_that_comes_from_outside_becomes_a_label() {
     let (status, text) = story.get("/metrics").await;
     assert_eq!(status, 200);
     assert!(text.ends_with("# EOF\n"));
+    for name in [
+        "deliveries_total{outcome=",
+        "decisions_total{",
+        "checks_total{outcome=",
+        "repaired_total",
+        "refused_posts_total",
+        "parked_events",
+        "outbox_age_seconds",
+        "batch_jobs_bucket",
+        "commit_seconds_bucket",
+        "journal_lines",
+    ] {
+        assert!(text.contains(&format!("ownergate_{name}")), "{name}");
+    }
     let before = series(&text);
     for round in 1..6 {
         one_round(round).await;

@@ -13,6 +13,7 @@ use ownergate::gate::ids::{CommentId, IssueNumber, ThreadKey, UserId};
 use ownergate::miniforge::people::Person;
 use ownergate::miniforge::{Delivery, Outcome, hmac_sha256};
 use reqwest::{Method, StatusCode};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixDatagram};
@@ -302,17 +303,12 @@ impl Process {
     /// Starts `ownergate serve` with the stage's configuration and more arguments.
     pub(crate) fn start(stage: &Stage, more: &[&str]) -> Self {
         stage.config().unwrap();
-        Self::start_with(stage, "ownergate.toml", more)
-    }
-
-    /// Starts it with another configuration in the stage's directory.
-    pub(crate) fn start_with(stage: &Stage, config: &str, more: &[&str]) -> Self {
-        let socket = stage.directory().join(format!("notify-{config}"));
+        let socket = stage.directory().join("notify");
         // One of a process before, perhaps.
         let _ = std::fs::remove_file(&socket);
         let notified = UnixDatagram::bind(&socket).unwrap();
-        let log = stage.directory().join(format!("log-{config}"));
-        let child = command(stage, "serve", config)
+        let log = stage.directory().join("log");
+        let child = command(stage, "serve", "ownergate.toml")
             .args(more)
             .env("NOTIFY_SOCKET", &socket)
             .stderr(std::fs::File::create(&log).unwrap())
@@ -349,8 +345,40 @@ impl Process {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = rustix::process::Pid::from_raw(self.child.id().unwrap().cast_signed()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+    }
+
+    /// SIGSTOP, until every thread has stopped, or SIGCONT.
+    pub(crate) fn stand_still(&self, still: bool) {
+        self.signal(if still { Signal::STOP } else { Signal::CONT });
+        let threads = format!("/proc/{}/task", self.pid());
+        let stopped = || {
+            std::fs::read_dir(&threads).unwrap().all(|thread| {
+                let stat = std::fs::read_to_string(thread.unwrap().path().join("stat"));
+                // A thread that has just ended does nothing either.
+                stat.map_or(true, |stat| {
+                    stat.rsplit(") ").next().unwrap().starts_with('T')
+                })
+            })
+        };
+        while still && !stopped() {
+            std::thread::yield_now();
+        }
+    }
+
+    /// No file of the process may become longer, as on a full disk.
+    pub(crate) fn limit_files_to(&self, bytes: u64) {
+        let pid = Pid::from_raw(self.pid().cast_signed());
+        let limit = Rlimit {
+            current: Some(bytes),
+            maximum: None,
+        };
+        prlimit(pid, Resource::Fsize, limit).unwrap();
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().cast_signed()).unwrap();
+        kill_process(pid, signal).unwrap();
     }
 
     /// Waits for the end: how it ended, and what stood on standard error.
@@ -367,13 +395,21 @@ impl Process {
 
 /// One run of the program to its end: how it ended, and what it wrote.
 pub(crate) async fn run(stage: &Stage, subcommand: &str, more: &[&str]) -> (ExitStatus, String) {
-    let output = soon(
-        command(stage, subcommand, "ownergate.toml")
-            .args(more)
-            .output(),
-    )
-    .await
-    .unwrap();
+    let mut command = command(stage, subcommand, "ownergate.toml");
+    ended(command.args(more)).await
+}
+
+/// The same with another configuration.
+pub(crate) async fn run_with(
+    stage: &Stage,
+    subcommand: &str,
+    config: &str,
+) -> (ExitStatus, String) {
+    ended(&mut command(stage, subcommand, config)).await
+}
+
+async fn ended(command: &mut tokio::process::Command) -> (ExitStatus, String) {
+    let output = soon(command.output()).await.unwrap();
     let text = [output.stdout, output.stderr].concat();
     (output.status, String::from_utf8_lossy(&text).into_owned())
 }

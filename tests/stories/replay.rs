@@ -47,7 +47,11 @@ async fn a_revoke_and_an_approval_race_and_nothing_stays_alive() {
         story.stage.forge.release_hooks();
         story.stage.settle().await.unwrap();
         match thread.count("credential") {
-            0 => assert!(thread.said("it did not live yet; void: R1"), "{order:?}"),
+            0 => assert!(
+                thread.said("are void**: R1"),
+                "{order:?} {:?}",
+                thread.replies()
+            ),
             _ => assert!(!story.alive(&thread.open(&key)).await, "{order:?}"),
         }
         // And whoever approves once more gets nothing.

@@ -10,7 +10,7 @@ use ownergate::miniforge::{Fault, LoggedCall, Outcome};
 use tempfile::TempDir;
 
 use crate::harness::{Key, Story};
-use crate::harness_edges::{Process, run, soon};
+use crate::harness_edges::{Process, run, run_with, soon};
 
 /// A stage on which the bot runs in a process of its own, by the machine's clock.
 fn stage() -> (Stage, TempDir) {
@@ -58,23 +58,23 @@ async fn a_second_process_says_who_holds_the_store_and_touches_nothing() {
     let (stage, _directory) = stage();
     let first = Process::start(&stage, &["--log", "error"]);
     first.ready().await;
-    // Let it come to rest: the store hands its records to the system a moment after the last line.
-    let (status, text) = run(&stage, "verify", &[]).await;
-    assert!(status.success(), "{text}");
+    // It stands still, so that it writes nothing itself meanwhile.
+    first.stand_still(true);
     let pid = first.pid().to_string();
     let before = footprint(&stage.directory().join("data"));
-    for config in ["ownergate.toml", beside(&stage)] {
-        let second = Process::start_with(&stage, config, &["--log", "error"]);
-        let (status, _) = second.end().await;
-        assert_eq!(status.code(), Some(1), "{config}");
+    // With the very same configuration, and with ports and a socket of its own.
+    let other = stage.directory().join(beside(&stage)).display().to_string();
+    let same = run(&stage, "serve", &["--log", "error"]);
+    let beside = run_with(&stage, "serve", &other);
+    let (same, beside) = tokio::join!(same, beside);
+    for (status, text) in [same, beside] {
+        assert_eq!(status.code(), Some(1));
+        assert!(text.contains("in use by another process"), "{text}");
+        assert!(text.contains(&format!("pid {pid}")), "{text}");
     }
-    // What it said: the log of the first one has the same name as that of the second, so ask again.
-    let (status, text) = run(&stage, "serve", &["--log", "error"]).await;
-    assert_eq!(status.code(), Some(1));
-    assert!(text.contains("in use by another process"), "{text}");
-    assert!(text.contains(&format!("pid {pid}")), "{text}");
     assert_eq!(footprint(&stage.directory().join("data")), before);
     // The first one is unharmed.
+    first.stand_still(false);
     let (status, text) = run(&stage, "verify", &[]).await;
     assert!(
         status.success() && text.contains("asked the running bot"),
@@ -256,4 +256,43 @@ async fn verify_tells_the_same_of_a_running_bot_and_of_one_at_rest() {
         text.contains("the running bot's store is not sound"),
         "{text}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_ends_the_process_with_75_and_the_start_with_space_has_everything() {
+    let (stage, _directory) = stage();
+    let running = Process::start(&stage, &["--log", "error"]);
+    running.ready().await;
+    let issue = stage.codex.open_issue(KAN_NAME, "disk", "").await.unwrap();
+    let comment = stage
+        .codex
+        .comment(KAN_NAME, issue, "good morning")
+        .await
+        .unwrap();
+    soon(stage.forge.hooks_idle()).await;
+    let journal = stage.directory().join("data/journal/00000001.jsonl");
+    // The next line does not fit, and what fits of it is no line.
+    running.limit_files_to(std::fs::metadata(&journal).unwrap().len() + 100);
+    stage
+        .codex
+        .comment(KAN_NAME, issue, "good evening")
+        .await
+        .unwrap();
+    soon(stage.forge.hooks_idle()).await;
+    let outcome = stage.forge.deliveries().pop().unwrap().outcome;
+    assert_ne!(outcome, Outcome::Answered(202));
+    let (status, log) = running.end().await;
+    assert_eq!(status.code(), Some(75), "{log}");
+
+    let again = Process::start(&stage, &["--log", "warn"]);
+    again.ready().await;
+    let text = std::fs::read_to_string(&journal).unwrap();
+    assert!(text.ends_with('\n'));
+    assert!(text.contains(&format!("\"comment\":{comment}")), "{text}");
+    again.terminate();
+    let (status, log) = again.end().await;
+    assert!(status.success());
+    assert!(log.contains("was set aside"), "{log}");
+    let (status, text) = run(&stage, "verify", &[]).await;
+    assert!(status.success(), "{text}");
 }
