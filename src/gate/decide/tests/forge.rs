@@ -142,9 +142,10 @@ impl Forge {
     /// Somebody edits a comment; `updated` is what the forge says afterwards.
     pub(super) fn edit(&mut self, id: i64, text: &str, updated: Timestamp) {
         if let Some(comment) = self.comments.get_mut(&id) {
+            // To save a text as it is changes nothing.
+            comment.touched += u32::from(comment.text != text);
             comment.text = text.to_owned();
             comment.updated = updated;
-            comment.touched += 1;
         }
     }
 
