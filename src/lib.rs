@@ -1,9 +1,11 @@
 //! Ownergate: an owner's comment issues a sealed credential, and another takes it back.
 
+pub mod app;
 pub mod bot;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod forgejo;
 pub mod gate;
 pub mod http;

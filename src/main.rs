@@ -1,3 +1,20 @@
-//! The `ownergate` program.
+//! The `ownergate` program: reads the command line, runs one command, says what went wrong.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use ownergate::cli::{Cli, run};
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where a failed command says why"
+)]
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ownergate: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -43,7 +43,12 @@ impl Bot {
         match arrival {
             None => Ok(Delivered::Ignored),
             Some(arrival) => {
-                self.take_in(arrival, true).await?;
+                // A task of its own: whoever delivers may be gone before the answer, and what is
+                // durable by then must reach the worker all the same.
+                let bot = Arc::clone(self);
+                tokio::spawn(async move { bot.take_in(arrival, true).await })
+                    .await
+                    .map_err(|_| SubmitError::Unhealthy)??;
                 Ok(Delivered::Accepted)
             }
         }
@@ -58,9 +63,8 @@ impl Bot {
         let Some(issue) = comment.thread() else {
             return Ok(false);
         };
-        let Body::Text(body) = &comment.body else {
-            return Ok(false);
-        };
+        let unread = too_large(&comment.body);
+        let body = comment.body.text().unwrap_or(&unread);
         let author = comment.user.as_ref().map(|user| user.id);
         let draft = Screening::new(self, body);
         let what = if comment.is_pull() {
@@ -86,9 +90,8 @@ impl Bot {
         board: RepositoryId,
         issue: &Issue,
     ) -> Result<bool, SubmitError> {
-        let Body::Text(body) = &issue.body else {
-            return Ok(false);
-        };
+        let unread = too_large(&issue.body);
+        let body = issue.body.text().unwrap_or(&unread);
         let author = issue.user.as_ref().map(|user| user.id);
         let mut draft = Screening::new(self, body);
         draft.screen(&issue.title);
@@ -121,6 +124,7 @@ impl Bot {
 
     /// Makes an arrival durable and hands it to the worker. `edge`: refuse at once on a full queue.
     async fn take_in(self: &Arc<Self>, arrival: Arrival, edge: bool) -> Result<bool, SubmitError> {
+        let _expected = self.inbox.expect();
         let accepted = arrival.accepted.clone();
         let event = Event::Arrived(Box::new(arrival));
         let outcome = if edge {
@@ -173,7 +177,7 @@ impl Bot {
         let comment = &delivery.comment;
         let author = id(comment.user.as_ref());
         let own = delivery.sender.id == self.core.policy().bot;
-        let mut draft = Screening::new(self, &comment.body);
+        let draft = Screening::new(self, &comment.body);
         let what = match delivery.action {
             _ if delivery.is_pull => What::Screened,
             CommentAction::Created if own => marker::read(&self.peppers, comment.body.expose())
@@ -221,6 +225,15 @@ impl Bot {
 
 fn id(user: Option<&User>) -> Option<UserId> {
     user.map(|user| user.id)
+}
+
+/// What stands for a text that is too large to be read: it leaves a first sight that no text which
+/// could be a command has, so that editing it down makes nothing of it.
+fn too_large(body: &Body) -> Foreign {
+    match body {
+        Body::Text(_) => Foreign::new(""),
+        Body::TooLarge { bytes } => Foreign::new(format!("a text of {bytes} bytes")),
+    }
 }
 
 /// A text on its way to becoming part of an event.

@@ -70,6 +70,8 @@ pub struct Bot {
     pub usage: Usage,
     /// When this process began.
     pub started: Timestamp,
+    /// Wall time and monotonic time when this process began.
+    pub clock_at_start: (Timestamp, Duration),
     /// The time of the journal's last line when this process began.
     pub last_line: Timestamp,
 }
@@ -77,11 +79,16 @@ pub struct Bot {
 impl Bot {
     /// Notes a decision's outcome and hands its effects to the outbox.
     pub fn decided(&self, answer: &Answer, effects: Vec<(Id, Effect)>) {
-        if let Answer::Decided { verb, outcome } = answer {
-            self.metrics.decision(verb, outcome);
-        }
+        self.metrics_only(answer);
         for (id, effect) in effects {
             outbox::add(self, id, &effect);
+        }
+    }
+
+    /// Notes a decision's outcome; its effects are done when the outbox is filled from the records.
+    pub fn metrics_only(&self, answer: &Answer) {
+        if let Answer::Decided { verb, outcome } = answer {
+            self.metrics.decision(verb, outcome);
         }
     }
 
@@ -115,7 +122,10 @@ impl Bot {
     /// True if nothing is being done and nothing could be done now.
     pub fn is_idle(&self) -> bool {
         let now = self.clock.now();
-        self.inbox.is_idle(now) && self.outbox.is_idle(now)
+        // Work moves from one to the other: both are looked at, and nothing may have moved meanwhile.
+        let changes = || (self.inbox.changes(), self.outbox.changes());
+        let before = changes();
+        self.inbox.is_idle(now) && self.outbox.is_idle(now) && before == changes()
     }
 
     /// Waits until nothing is left to do at this time.

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -34,12 +33,14 @@ const OVERLAP: i64 = 120;
 const LOST_CURSOR: i64 = 86_400;
 /// How long a thread may be unreadable while the forge answers, in seconds.
 const UNREADABLE: i64 = 600;
-/// The pause between two reads of threads: at most two a second.
-const BETWEEN_READS: Duration = Duration::from_millis(500);
+/// Reads of threads for each second between two passes.
+const READS_A_SECOND: u64 = 2;
 /// The least time between two passes that were asked for, in seconds.
 const AT_MOST_EVERY: i64 = 5;
 /// How far the forge's clock and ours may be apart, in seconds.
 const CLOCKS_APART: i64 = 300;
+/// How far the wall clock may get ahead of the time that passed, in seconds.
+const JUMP: i64 = 3_600;
 
 /// Why a pass was not completed.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +68,8 @@ impl From<crate::store::StoreError> for PassFault {
 struct BoardMemory {
     last_pass: Option<Timestamp>,
     unreadable: BTreeMap<ThreadKey, Timestamp>,
-    passes: u64,
+    /// Where the rotation through the threads goes on.
+    next_thread: Option<Key>,
 }
 
 /// The state of all boards' reconciliation.
@@ -134,6 +136,7 @@ pub async fn pass(bot: &Arc<Bot>, board: RepositoryId) -> bool {
         Ok(()) => true,
         Err(fault) => {
             bot.metrics.failed_passes.inc();
+            look_for_a_jump(bot);
             tracing::warn!(board = board.0, error = %fault, "cannot read the board; the cursor stays");
             false
         }
@@ -141,7 +144,6 @@ pub async fn pass(bot: &Arc<Bot>, board: RepositoryId) -> bool {
     let now = bot.clock.now();
     bot.reconciliation.memory(|boards| {
         let memory = boards.entry(board).or_default();
-        memory.passes += 1;
         if complete {
             memory.last_pass = Some(now);
         }
@@ -241,6 +243,20 @@ fn compare_clocks(bot: &Arc<Bot>, forge: Timestamp) {
     bot.core.clock_trouble().set(trouble);
 }
 
+/// Without a forge to compare with, a wall clock that went an hour ahead of the time that passed
+/// stops widening, too, until the forge agrees with it.
+fn look_for_a_jump(bot: &Arc<Bot>) {
+    let (wall, monotonic) = bot.clock_at_start;
+    let by_wall = seconds_between(wall, bot.clock.now());
+    let passed = bot.clock.monotonic().saturating_sub(monotonic).as_secs();
+    let ahead = by_wall.saturating_sub(i64::try_from(passed).unwrap_or(i64::MAX));
+    if ahead > JUMP && bot.core.clock_trouble().get().is_none() {
+        let why = format!("it jumped forward by {ahead} seconds and the forge cannot be asked");
+        tracing::error!(why, "the clock cannot be trusted: nothing widens");
+        bot.core.clock_trouble().set(Some(why));
+    }
+}
+
 /// Two comments of the bot with one marker: an ambiguous answer made it post twice. The later goes.
 async fn duplicates(
     bot: &Arc<Bot>,
@@ -293,38 +309,70 @@ async fn duplicates(
     }
 }
 
-/// Reads the state of threads in which something lives or is open.
+/// Reads the state of threads in which something lives or is open: all of them on a small board, in
+/// rotation on a large one, at most two for each second between passes.
 async fn threads(bot: &Arc<Bot>, board: RepositoryId) -> Result<(), PassFault> {
-    let mut after: Option<Key> = None;
-    let mut read = 0_u32;
+    let most = usize::try_from(bot.reconcile_every.as_secs() * READS_A_SECOND)
+        .unwrap_or(usize::MAX)
+        .max(4);
+    let begin = bot
+        .reconciliation
+        .memory(|boards| boards.entry(board).or_default().next_thread.clone());
+    let mut due = live_threads(bot, board, begin.as_ref(), most)?;
+    let whole = due.len() < most;
+    if whole && begin.is_some() {
+        // The rotation is at its end: go on at its beginning, up to where this pass began.
+        let more = live_threads(bot, board, None, most - due.len())?;
+        due.extend(
+            more.into_iter()
+                .filter(|(key, ..)| begin.as_ref() >= Some(key)),
+        );
+    }
+    let next = due.last().map(|(key, ..)| key.clone()).filter(|_| !whole);
+    bot.reconciliation
+        .memory(|boards| boards.entry(board).or_default().next_thread = next);
+    for (_, key, thread) in due {
+        look(bot, key, &thread).await?;
+    }
+    Ok(())
+}
+
+/// Up to `most` threads after a key in which something lives or is open.
+fn live_threads(
+    bot: &Arc<Bot>,
+    board: RepositoryId,
+    begin: Option<&Key>,
+    most: usize,
+) -> Result<Vec<(Key, ThreadKey, Thread)>, PassFault> {
+    let mut found = Vec::new();
+    let mut after = begin.cloned();
     loop {
         let page =
             bot.core
                 .store()
                 .scan(Table::Thread, &[Part::Number(board.0)], after.as_ref(), 200)?;
         let Some((last, _)) = page.last() else {
-            return Ok(());
+            return Ok(found);
         };
         after = Some(last.clone());
-        for (key, value) in &page {
-            let (Some(Part::Number(issue)), Some(thread)) =
-                (key.parts.get(1), world::decode::<Thread>(value))
-            else {
+        for (key, value) in page {
+            if found.len() == most {
+                return Ok(found);
+            }
+            let issue = match key.parts.get(1) {
+                Some(Part::Number(issue)) => IssueNumber(*issue),
+                Some(Part::Text(_)) | None => continue,
+            };
+            let Some(thread) = world::decode::<Thread>(&value) else {
                 continue;
             };
-            if thread.requests.is_empty() && thread.identities.is_empty() {
-                continue;
+            if !thread.requests.is_empty() || !thread.identities.is_empty() {
+                let thread_key = ThreadKey {
+                    repository: board,
+                    issue,
+                };
+                found.push((key, thread_key, thread));
             }
-            let key = ThreadKey {
-                repository: board,
-                issue: IssueNumber(*issue),
-            };
-            // A board with a few threads is read at once; a large one in rotation.
-            if read >= 4 {
-                bot.clock.sleep(BETWEEN_READS).await;
-            }
-            read += 1;
-            look(bot, key, &thread).await?;
         }
     }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
 use super::Bot;
 use super::core::Outcome;
@@ -61,7 +60,7 @@ pub fn load(bot: &Bot, schedule: &Schedule) -> Result<usize, crate::store::Store
 pub fn add(bot: &Bot, schedule: &Schedule, line: u64, accepted: &Accepted) {
     let thread = accepted.thread();
     let lane = if accepted.urgent {
-        Lane::Urgent(thread)
+        Lane::Urgent
     } else {
         Lane::Ordered(thread)
     };
@@ -70,35 +69,11 @@ pub fn add(bot: &Bot, schedule: &Schedule, line: u64, accepted: &Accepted) {
 
 /// Runs until the task is dropped.
 pub async fn run(bot: Arc<Bot>) {
-    let room = Arc::new(Semaphore::new(AT_ONCE));
-    loop {
-        let now = bot.clock.now();
-        for id in bot.inbox.take(now, AT_ONCE) {
-            let bot = Arc::clone(&bot);
-            let room = Arc::clone(&room);
-            tokio::spawn(async move {
-                // The semaphore is never closed; without a permit the event is simply tried later.
-                let _permit = room.acquire().await;
-                one(&bot, id).await;
-            });
-        }
-        bot.inbox.wait(&bot.clock).await;
-    }
-}
-
-impl Schedule {
-    /// Waits until something changes or becomes due.
-    pub(super) async fn wait(&self, clock: &crate::clock::Clock) {
-        match self.next_due(clock.now()) {
-            Some(due) => {
-                tokio::select! {
-                    () = self.change() => {}
-                    () = clock.sleep_until(due) => {}
-                }
-            }
-            None => self.change().await,
-        }
-    }
+    let work = |id| {
+        let bot = Arc::clone(&bot);
+        async move { one(&bot, id).await }
+    };
+    bot.inbox.run(&bot.clock, AT_ONCE, work).await;
 }
 
 /// Brings one event as far as it can be brought now.
@@ -121,8 +96,8 @@ async fn one(bot: &Arc<Bot>, id: Id) {
         match bot.core.feed(event).await {
             Ok(Outcome::Decided { answer, effects }) => {
                 bot.decided(&answer, effects);
-                bot.inbox.finish(id);
-                return bot.inbox.nudge(accepted.thread(), bot.clock.now());
+                bot.inbox.nudge(accepted.thread(), bot.clock.now());
+                return bot.inbox.finish(id);
             }
             Ok(Outcome::Wait(until)) => return bot.inbox.later(id, until, true),
             Ok(Outcome::Gather(needs)) => {

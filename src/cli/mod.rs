@@ -1,7 +1,56 @@
 //! The command line: one file a subcommand.
+//!
+//! Exit codes: 0, 1 (failed), 2 (usage), 75 (restart me). What is for people to read goes through
+//! `printable` where it comes from outside.
 
 mod activate;
 pub mod check_config;
+pub mod demo;
 pub mod keygen;
 pub mod open;
 pub mod printable;
+pub mod serve;
+pub mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Issues machine identities for a self-hosted Forgejo: an agent asks in an issue, an owner answers
+/// with a comment.
+#[derive(Debug, Parser)]
+#[command(name = "ownergate", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the bot
+    Serve(serve::Args),
+    /// See the whole story in ten seconds, with nothing but this program
+    Demo(demo::Args),
+    /// Check a configuration and tell everything that is wrong with it
+    CheckConfig(check_config::Args),
+    /// Make a secret
+    Keygen(keygen::KeygenArgs),
+    /// Open a sealed credential
+    Open(open::OpenArgs),
+    /// Verify a store: the journal's chain, its batches and policies, and the records
+    Verify(verify::Args),
+}
+
+/// Runs a command.
+pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    match &cli.command {
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::CheckConfig(args) => Ok(check_config::run(args, &crate::app::secrets::check)),
+        Command::Keygen(args) => keygen::run(args),
+        Command::Open(args) => open::run(args),
+        Command::Verify(args) => verify::run(args),
+    }
+}

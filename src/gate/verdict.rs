@@ -343,6 +343,7 @@ pub fn could_approve<'a>(
         .iter()
         .filter(move |(user, owner)| {
             owner.may_approve
+                && hands_on(owner, request)
                 && **user != bot
                 && !board.machine_accounts.contains(user)
                 && (self_approval
@@ -358,3 +359,11 @@ pub fn could_approve<'a>(
 
 #[cfg(test)]
 mod tests;
+
+/// True if an owner's ceiling leaves anything of what is asked.
+fn hands_on(owner: &super::policy::Owner, request: &Request) -> bool {
+    owner
+        .ceiling
+        .as_ref()
+        .is_none_or(|ceiling| !ceiling.is_disjoint(&request.effect.scopes))
+}

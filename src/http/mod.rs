@@ -1,1 +1,70 @@
-//! The HTTP edges.
+//! The HTTP edges: one file per route group, errors in one form.
+//!
+//! Answers are built from decisions, never from candidates. The public routes are for forge, agents
+//! and holders; the internal ones for resource servers and whoever runs the bot.
+
+mod activate;
+mod authorization;
+mod body;
+pub mod gateway;
+mod health;
+mod hooks;
+mod introspect;
+mod problem;
+
+use actix_web::web::{self, ServiceConfig};
+
+pub use gateway::{Gateway, Hook};
+pub use problem::ApiError;
+
+/// Webhooks and holders.
+pub fn public(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/hooks/{board}")
+                .route(web::post().to(hooks::receive))
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/v1/activate")
+                .route(web::post().to(activate::activate))
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/healthz")
+                .route(web::get().to(health::healthz))
+                .route(web::head().to(health::healthz))
+                .default_service(web::to(wrong_method)),
+        );
+}
+
+/// Resource servers and whoever runs the bot.
+pub fn internal(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/v1/introspect")
+                .route(web::post().to(introspect::introspect))
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/readyz")
+                .route(web::get().to(health::readyz))
+                .route(web::head().to(health::readyz))
+                .default_service(web::to(wrong_method)),
+        )
+        .service(
+            web::resource("/metrics")
+                .route(web::get().to(health::metrics))
+                .route(web::head().to(health::metrics))
+                .default_service(web::to(wrong_method)),
+        );
+}
+
+/// Everything else.
+pub async fn nothing_here() -> Result<&'static str, ApiError> {
+    Err(ApiError::NotFound)
+}
+
+async fn wrong_method() -> Result<&'static str, ApiError> {
+    Err(ApiError::MethodNotAllowed)
+}

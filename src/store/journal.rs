@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 use super::error::OpenError;
 use super::faults::{Event, Faults, Point, Trouble};
 use super::line::{self, Digest32, FORMAT, Header, Line, Link};
-use super::scan::{Bad, Lines, Scanned, Segment, file_name};
+use super::lines::Lines;
+use super::scan::{Bad, Scanned, Segment, file_name};
 
 /// The journal, open for appending.
 #[derive(Debug)]

@@ -5,15 +5,19 @@
 //! commits. The store knows keys and JSON values and nothing else of the domain; only this folder
 //! names sled, and it never repairs what it cannot prove to be unacknowledged.
 
+mod catch_up;
 mod codec;
+mod draft;
 mod error;
 mod faults;
 mod footprint;
 mod journal;
 mod judge;
 mod line;
+mod lines;
 mod lock;
 mod loss;
+mod note;
 mod open;
 mod options;
 mod overlay;
@@ -34,7 +38,9 @@ use serde::{Deserialize, Serialize};
 pub use error::{OpenError, StoreError, SubmitError, VerifyError};
 pub use faults::{Event, Fault, Faults, Point, Probe};
 pub use line::{FORMAT, Header, Line};
-pub use open::{Note, Opened, exists, open};
+pub use lock::holder;
+pub use note::Note;
+pub use open::{Opened, exists, open};
 pub use options::{Batch, Observer, Options, Reserve};
 pub use overlay::Read;
 pub use progress::Progress;

@@ -4,83 +4,28 @@
 //! Until the verdict nothing on disk changes, and a refusal leaves every byte as it was. After it the
 //! order is: note an accepted loss, set a bad tail aside, rebuild or catch up the records.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::fs::{Access, access};
 
+use super::catch_up::{records_refused, settle_records};
 use super::error::OpenError;
 use super::faults::Point;
 use super::footprint::{self, Footprint};
-use super::journal::{self, Journal, Place, Replayed, create_directory};
+use super::journal::{self, Journal, Place, create_directory};
 use super::judge::{Reach, Verdict, judge};
-use super::line::Line;
 use super::lock::Lock;
+use super::note::Note;
 use super::options::Options;
 use super::progress::Progress;
-use super::records::{Meta, PROJECTION, Records, RecordsError, Writes};
+use super::records::{Meta, PROJECTION, Records, RecordsError};
 use super::scan::{Scanned, scan};
 use super::shared::{Shared, Store};
-use super::{Head, Loss, codec, loss};
-use crate::gate::key::Key;
-
-/// Lines applied in one batch while catching up.
-const CATCH_UP_BATCH: usize = 512;
-
-/// Something that the start did and people should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// An unacknowledged tail of the journal was set aside.
-    TailSetAside {
-        /// Where it is kept.
-        file: PathBuf,
-        /// How many lines it has, the damaged one included.
-        lines: u64,
-        /// How long it is.
-        bytes: u64,
-    },
-    /// The records were rebuilt from the journal.
-    Rebuilt {
-        /// Why.
-        why: String,
-        /// From how many lines.
-        lines: u64,
-    },
-    /// The records were behind the journal and have caught up.
-    CaughtUp {
-        /// By how many lines.
-        lines: u64,
-    },
-}
-
-impl fmt::Display for Note {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TailSetAside { file, lines, bytes } => write!(
-                f,
-                "an unfinished write at the journal's end was set aside ({lines} lines, {bytes} bytes, now in {}); nobody was promised anything in it",
-                file.display()
-            ),
-            Self::Rebuilt { why, lines } => {
-                write!(
-                    f,
-                    "the records were rebuilt from {lines} lines of the journal: {why}"
-                )
-            }
-            Self::CaughtUp { lines } => {
-                write!(
-                    f,
-                    "the records were {lines} lines behind the journal and have caught up"
-                )
-            }
-        }
-    }
-}
+use super::{Head, Loss, loss};
 
 /// An open store, not yet written to.
 #[derive(Debug)]
@@ -103,6 +48,11 @@ impl Opened {
     /// For reading.
     pub fn store(&self) -> Store {
         Store::new(Arc::clone(&self.shared))
+    }
+
+    /// The time of the journal's last line; `None` before the first.
+    pub fn last_time(&self) -> Option<jiff::Timestamp> {
+        self.last.as_ref().map(|(time, _)| *time)
     }
 }
 
@@ -261,20 +211,6 @@ fn reach_of(path: &Path, wait: Duration) -> Result<(Option<Records>, Reach), Ope
     }
 }
 
-/// Trouble with the records that a rebuild does not cure.
-fn records_refused(path: &Path, error: RecordsError) -> OpenError {
-    match error {
-        RecordsError::Locked => OpenError::Busy {
-            directory: path.to_owned(),
-            pid: None,
-        },
-        RecordsError::Io(error) => OpenError::io("open the records in", path, error),
-        RecordsError::Damaged(why) => {
-            OpenError::io("use the records in", path, std::io::Error::other(why))
-        }
-    }
-}
-
 /// Notes an accepted loss and sets a bad tail aside.
 fn settle_journal(
     options: &Options,
@@ -324,116 +260,6 @@ fn last_line(scanned: &Scanned) -> Result<Option<(jiff::Timestamp, String)>, Ope
         })?;
     }
     Ok(Some((last.time, policy)))
-}
-
-/// Brings the records to the journal's end: checked and caught up, or rebuilt.
-fn settle_records(
-    options: &Options,
-    scanned: &Scanned,
-    records: Option<Records>,
-    mut rebuild: Option<String>,
-    progress: &Progress,
-    notes: &mut Vec<Note>,
-) -> Result<(Records, Meta), OpenError> {
-    let path = options.records();
-    if let (Some(records), None) = (&records, &rebuild) {
-        match records
-            .meta()
-            .and_then(|meta| records.check(&meta, progress).map(|()| meta))
-        {
-            Ok(meta) => {
-                let lines = scanned.end() - meta.seq;
-                if lines > 0 {
-                    notes.push(Note::CaughtUp { lines });
-                }
-                return caught_up(&path, records.clone(), meta, scanned, progress);
-            }
-            Err(RecordsError::Damaged(why)) => rebuild = Some(why),
-            Err(refused) => return Err(records_refused(&path, refused)),
-        }
-    }
-    if let Some(records) = records {
-        records.forget();
-    }
-    let failed = |error| OpenError::io("move aside", &path, error);
-    if path.exists() {
-        footprint::move_aside(&path, &options.aside()).map_err(failed)?;
-        options.faults.io(Point::Rebuild).map_err(failed)?;
-    }
-    if scanned.end() > 0 {
-        let why = rebuild.unwrap_or_else(|| "there were none".to_owned());
-        notes.push(Note::Rebuilt {
-            why,
-            lines: scanned.end(),
-        });
-    }
-    create_directory(&path).map_err(failed)?;
-    let records =
-        Records::open(&path, options.lock_wait).map_err(|error| records_refused(&path, error))?;
-    let mut meta = Meta::empty();
-    records
-        .apply(Writes::new(), &mut meta)
-        .map_err(|error| records_refused(&path, error))?;
-    caught_up(&path, records, meta, scanned, progress)
-}
-
-/// Applies the lines that the records have not reached.
-fn caught_up(
-    path: &Path,
-    records: Records,
-    mut meta: Meta,
-    scanned: &Scanned,
-    progress: &Progress,
-) -> Result<(Records, Meta), OpenError> {
-    let end = scanned.end();
-    progress.enter("applying the journal to the records", end - meta.seq);
-    let mut writes = Writes::new();
-    let mut waiting = 0;
-    let mut outcome = Ok(());
-    journal::replay(
-        &scanned.segments,
-        meta.seq + 1,
-        end,
-        |Replayed { line, hash }| {
-            waiting += 1;
-            outcome = collect(&line, &mut writes).map_err(RecordsError::Damaged);
-            (meta.seq, meta.hash) = (line.seq, hash);
-            if outcome.is_ok() && (waiting >= CATCH_UP_BATCH || line.seq == end) {
-                outcome = records.apply(std::mem::take(&mut writes), &mut meta);
-                progress.advance(std::mem::take(&mut waiting) as u64);
-            }
-            if outcome.is_err() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        },
-    )?;
-    let private = |()| footprint::make_private(path).map_err(RecordsError::Io);
-    outcome
-        .and_then(|()| records.flush())
-        .and_then(private)
-        .map_err(|error| records_refused(path, error))?;
-    Ok((records, meta))
-}
-
-/// The writes of one line: its changes, then its effects, each a record of the outbox.
-pub(super) fn collect(
-    line: &Line,
-    writes: &mut BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-) -> Result<(), String> {
-    for change in &line.changes {
-        writes.insert(
-            codec::encode(&change.key)?,
-            codec::encode_value(change.value.as_ref())?,
-        );
-    }
-    for (place, effect) in line.effects.iter().enumerate() {
-        let place = u32::try_from(place).map_err(|error| error.to_string())?;
-        let key = codec::encode(&Key::outbox(line.seq, place))?;
-        writes.insert(key, codec::encode_value(Some(effect))?);
-    }
-    Ok(())
 }
 
 /// True if a store has been made in this directory.

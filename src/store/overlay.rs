@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::codec;
 use super::records::{Records, RecordsError, Writes};
-use super::shared::{decode_row, decode_value, why};
+use super::shared::{decode_row, decode_value};
 use crate::gate::key::{Key, Part, Table};
 
 /// Reading, as a decision does it.
@@ -27,7 +27,7 @@ pub trait Read {
 pub(super) struct Overlay {
     records: Records,
     changed: Writes,
-    failed: RefCell<Option<String>>,
+    failed: RefCell<Option<RecordsError>>,
 }
 
 impl Overlay {
@@ -49,15 +49,15 @@ impl Overlay {
         self.changed
     }
 
-    /// True if a read failed.
-    pub(super) fn has_failed(&self) -> bool {
-        self.failed.borrow().is_some()
+    /// What the first failed read met.
+    pub(super) fn failure(&self) -> Option<RecordsError> {
+        self.failed.take()
     }
 
     /// The outcome, or its default if a read failed.
     fn or_remember<T: Default>(&self, outcome: Result<T, RecordsError>) -> T {
         outcome.unwrap_or_else(|error| {
-            self.failed.borrow_mut().get_or_insert(why(error));
+            self.failed.borrow_mut().get_or_insert(error);
             T::default()
         })
     }

@@ -289,6 +289,23 @@ impl Records {
         })
     }
 
+    /// Lets go of the files; the last to do so writes what sled still holds back.
+    pub(super) fn close(self) {
+        // What was not written is caught up by the next start.
+        let _ = guarded(|| {
+            drop(self);
+            Ok(())
+        });
+    }
+
+    /// Lets go after a failure: damaged ones are not written to any more.
+    pub(super) fn leave(self, error: &RecordsError) {
+        match error {
+            RecordsError::Damaged(_) => self.forget(),
+            RecordsError::Io(_) | RecordsError::Locked => self.close(),
+        }
+    }
+
     /// Lets go of the files without writing to them again: dropping a damaged sled could panic.
     pub(super) fn forget(self) {
         std::mem::forget(self);

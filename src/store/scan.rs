@@ -4,14 +4,15 @@
 //! so that one pass over the bytes finds any that changed. It reads and never writes; what a break
 //! means is decided elsewhere (`judge.rs`).
 
-use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::error::OpenError;
 use super::line::{self, Digest32, FORMAT, Header, Line, Link, NOTHING_BEFORE};
+use super::lines::{Lines, Raw};
 use super::progress::Progress;
 
 /// A file of the journal.
@@ -420,57 +421,4 @@ fn other_batch(path: &Path, offset: u64, mut skip: bool, seq: u64) -> io::Result
         }
     }
     Ok(false)
-}
-
-/// A line as it stands in the file.
-pub(super) struct Raw<'a> {
-    /// Without the newline.
-    pub(super) bytes: &'a [u8],
-    /// Whether it had one.
-    pub(super) ended: bool,
-}
-
-impl Raw<'_> {
-    fn torn(&self) -> bool {
-        !self.ended || self.bytes.contains(&0)
-    }
-}
-
-/// The lines of one file.
-pub(super) struct Lines {
-    reader: BufReader<File>,
-    buffer: Vec<u8>,
-    /// Where the next line begins.
-    pub(super) offset: u64,
-}
-
-impl Lines {
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        Self::open_at(path, 0)
-    }
-
-    fn open_at(path: &Path, offset: u64) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        file.seek(SeekFrom::Start(offset))?;
-        Ok(Self {
-            reader: BufReader::with_capacity(1 << 18, file),
-            buffer: Vec::new(),
-            offset,
-        })
-    }
-
-    pub(super) fn next(&mut self) -> io::Result<Option<Raw<'_>>> {
-        self.buffer.clear();
-        let length = self.reader.read_until(b'\n', &mut self.buffer)?;
-        self.offset += length as u64;
-        if length == 0 {
-            return Ok(None);
-        }
-        let ended = self.buffer.last() == Some(&b'\n');
-        let end = length - usize::from(ended);
-        Ok(Some(Raw {
-            bytes: &self.buffer[..end],
-            ended,
-        }))
-    }
 }

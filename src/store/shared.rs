@@ -66,8 +66,8 @@ impl Shared {
             read(records.as_ref().ok_or(StoreError::Closed)?)
         };
         outcome.map_err(|error| {
-            let why = why(error);
-            self.records_failed();
+            let why = why(&error);
+            self.records_failed(error);
             StoreError::Damaged(why)
         })
     }
@@ -88,12 +88,16 @@ impl Shared {
             .take()
     }
 
-    /// Moves damaged records aside and reports the store dead.
-    pub(super) fn records_failed(&self) {
+    /// Moves damaged records aside and reports the store dead. Records that the operating system only
+    /// refused to read or write (a full disk) stay: a copy aside would fill it more.
+    pub(super) fn records_failed(&self, error: RecordsError) {
+        // Only the first to report: a later one could meet what the next start has made.
         if let Some(records) = self.take_records() {
-            records.forget();
-            // If this fails, the next start finds the damage by itself.
-            let _ = footprint::move_aside(&self.records_path, &self.aside);
+            records.leave(&error);
+            if matches!(error, RecordsError::Damaged(_)) {
+                // If this fails, the next start finds the damage by itself.
+                let _ = footprint::move_aside(&self.records_path, &self.aside);
+            }
         }
         self.end(State::Dead);
     }
@@ -138,11 +142,11 @@ impl Shared {
 }
 
 /// Words for trouble with the records.
-pub(super) fn why(error: RecordsError) -> String {
+pub(super) fn why(error: &RecordsError) -> String {
     match error {
         RecordsError::Locked => "they are locked".to_owned(),
         RecordsError::Io(error) => error.to_string(),
-        RecordsError::Damaged(why) => why,
+        RecordsError::Damaged(why) => why.clone(),
     }
 }
 

@@ -12,18 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rand::TryRng;
-use rand::rngs::SysRng;
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, oneshot};
 
+use super::draft::{Draft, Reply};
 use super::error::SubmitError;
 use super::faults::{Event, Point, Trouble};
 use super::journal::Journal;
-use super::line::{self, Digest32, FORMAT, Line};
+use super::line::Digest32;
 use super::lock::Lock;
-use super::open::{Opened, collect};
+use super::open::Opened;
 use super::options::{Batch, Options};
 use super::overlay::{Overlay, Read};
 use super::records::{Meta, Records, RecordsError, Writes};
@@ -36,8 +35,6 @@ const IDLE: Duration = Duration::from_millis(20);
 /// After so many lines they are, too, however busy it is.
 const LINES_UNFLUSHED: u64 = 4096;
 
-type Reply<A> = oneshot::Sender<Result<A, SubmitError>>;
-
 /// Why the thread ends.
 enum End {
     /// It was closed.
@@ -47,7 +44,7 @@ enum End {
     /// The journal or the disk failed.
     Failed,
     /// The records failed.
-    RecordsFailed,
+    RecordsFailed(RecordsError),
     /// As by SIGKILL.
     Stopped,
 }
@@ -62,8 +59,8 @@ impl From<Trouble> for End {
 }
 
 impl From<RecordsError> for End {
-    fn from(_: RecordsError) -> Self {
-        Self::RecordsFailed
+    fn from(error: RecordsError) -> Self {
+        Self::RecordsFailed(error)
     }
 }
 
@@ -85,18 +82,6 @@ pub(super) struct Thread<J, A, D> {
     /// Who asked to close.
     closing: Option<oneshot::Sender<()>>,
     unflushed: u64,
-}
-
-/// The lines of a batch that is being decided.
-struct Draft<A> {
-    overlay: Overlay,
-    bytes: Vec<u8>,
-    first: u64,
-    last: u64,
-    hash: Digest32,
-    time: Timestamp,
-    policy: String,
-    answers: Vec<(Reply<A>, Result<A, SubmitError>, u64)>,
 }
 
 impl<J, A, D> Thread<J, A, D>
@@ -152,27 +137,29 @@ where
             closing,
             ..
         } = self;
-        // Closing sled writes what it still holds back; one that failed must not write any more.
+        let how = match end {
+            End::Unused | End::Closed => State::Closed,
+            End::Failed | End::RecordsFailed(_) | End::Stopped => State::Dead,
+        };
         match end {
             End::Stopped => {
                 records.forget();
                 shared.abandon();
             }
-            End::RecordsFailed => {
-                records.forget();
-                shared.records_failed();
+            End::RecordsFailed(error) => {
+                records.leave(&error);
+                shared.records_failed(error);
             }
             End::Failed | End::Unused | End::Closed => {
-                drop(records);
-                drop(shared.take_records());
+                records.close();
+                if let Some(records) = shared.take_records() {
+                    records.close();
+                }
             }
         }
         // Whoever learns of the end may open the store again at once.
         drop((journal, lock));
-        shared.end(match end {
-            End::Unused | End::Closed => State::Closed,
-            End::Failed | End::RecordsFailed | End::Stopped => State::Dead,
-        });
+        shared.end(how);
         drop(jobs);
         if let Some(reply) = closing {
             // Whoever asked may have gone.
@@ -240,7 +227,7 @@ where
             }
         }
         if !self.shared.is_running() {
-            return Err(End::RecordsFailed);
+            return Err(End::Failed);
         }
         if !batch.is_empty() {
             self.batch(batch)?;
@@ -320,8 +307,8 @@ where
         let decide = &mut self.decide;
         let overlay = &draft.overlay;
         let step = catch_unwind(AssertUnwindSafe(|| decide(overlay, job, &stamp)));
-        if draft.overlay.has_failed() {
-            return Err(End::RecordsFailed);
+        if let Some(error) = draft.overlay.failure() {
+            return Err(error.into());
         }
         let answer = match step {
             Err(panic) => Err(SubmitError::Panicked(words(&*panic))),
@@ -354,7 +341,7 @@ where
             segments: self.journal.segments(),
         });
         match self.options.faults.at(Point::BeforeApply) {
-            Err(Trouble::Error(_)) => return Err(End::RecordsFailed),
+            Err(Trouble::Error(error)) => return Err(RecordsError::Io(error).into()),
             passed => passed?,
         }
         (self.meta.seq, self.meta.hash) = (last, hash);
@@ -399,43 +386,6 @@ where
             }
         }
         self.flush()
-    }
-}
-
-impl<A> Draft<A> {
-    /// Adds a line; `Ok(Err(why))` if the body cannot be stored.
-    fn push(&mut self, body: Body, time: Timestamp) -> Result<Result<(), String>, Trouble> {
-        let mut salt = [0; 16];
-        SysRng.try_fill_bytes(&mut salt).map_err(io::Error::other)?;
-        let line = Line {
-            v: FORMAT,
-            seq: self.last + 1,
-            batch: self.first,
-            time,
-            prev: hex::encode(self.hash),
-            salt: hex::encode(salt),
-            policy: body.policy,
-            cause: body.cause,
-            changes: body.changes,
-            entries: body.entries,
-            effects: body.effects,
-        };
-        let mut writes = Writes::new();
-        if let Err(why) = collect(&line, &mut writes) {
-            return Ok(Err(why));
-        }
-        let bytes = match line.encode() {
-            Ok(bytes) => bytes,
-            Err(error) => return Ok(Err(error.to_string())),
-        };
-        self.overlay.cover(writes);
-        self.hash = line::sha256(&bytes);
-        self.last = line.seq;
-        self.time = time;
-        self.policy = line.policy;
-        self.bytes.extend_from_slice(&bytes);
-        self.bytes.push(b'\n');
-        Ok(Ok(()))
     }
 }
 

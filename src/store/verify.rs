@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::catch_up::collect;
 use super::error::{OpenError, VerifyError};
 use super::footprint;
 use super::journal::{self, Replayed};
 use super::line::{Digest32, NOTHING_BEFORE};
 use super::lock::Lock;
-use super::open::collect;
 use super::progress::Progress;
 use super::records::{Meta, PROJECTION, Records, RecordsError, Writes};
 use super::scan::{Scanned, scan};
@@ -208,7 +208,7 @@ fn at_rest(directory: &Path, scanned: &Scanned) -> Result<Projection, VerifyErro
     });
     match looked {
         Ok(meta) => compare(&rows, &meta, &meta, scanned),
-        Err(error) => Ok(Projection::Differs { why: why(error) }),
+        Err(error) => Ok(Projection::Differs { why: why(&error) }),
     }
 }
 

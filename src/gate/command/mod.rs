@@ -190,9 +190,27 @@ fn command(body: &str, verb: &str, rest: &str) -> Reading {
         "help" => Command::Help(words),
         "request" | "approve" => return strict::read(body, verb),
         "" => return Reading::Fault(Fault::NoVerb),
-        _ => return Reading::Fault(Fault::UnknownVerb(nearest(verb))),
+        _ => return Reading::Fault(unknown(body, verb)),
     };
     Reading::Command(command)
+}
+
+/// What is wrong with a verb that there is not: a character that nobody sees, or another word.
+fn unknown(body: &str, verb: &str) -> Fault {
+    let line = body.split('\n').next().unwrap_or("");
+    let odd = line
+        .chars()
+        .enumerate()
+        .find(|(_, character)| form::invisible(*character) || !character.is_ascii());
+    match odd {
+        Some((place, character)) if verb.contains(character) => Fault::Character {
+            character,
+            line: 1,
+            column: place + 1,
+            copy: trap::copyable(line),
+        },
+        _ => Fault::UnknownVerb(nearest(verb)),
+    }
 }
 
 /// The verb with the fewest letters to change, if it is a likely slip.

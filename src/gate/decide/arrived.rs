@@ -109,7 +109,11 @@ fn once(
     }
     seen.wait(accepted.issue, &spoken.body, draft.given.seq.0);
     draft.put(key, &seen);
-    if urgent {
+    // An owner's word is taken when the disk is nearly full, too: it may say why nothing widens.
+    let owner = spoken
+        .unverified_author
+        .is_some_and(|author| board.owner(author).is_some());
+    if urgent || owner {
         draft.use_reserve();
     }
     wait(draft, accepted, urgent);

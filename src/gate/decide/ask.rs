@@ -35,7 +35,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
     };
     let Some(gate) = said.board.gates.get(&wanted.environment) else {
         let text = reasons::sentence(&Reason::NoGate(wanted.environment), said.board);
-        return refuse(draft, said, &capital(&text), "no_gate");
+        return refuse(draft, said, &format!("{}.", capital(&text)), "no_gate");
     };
     let request = compose(draft, said, form, wanted);
     let newest = newest_identity(draft, said.board, &request.effect.identity);

@@ -352,6 +352,11 @@ fn caught_up(draft: &mut Draft<'_>, said: &mut Said<'_>) {
         Key::seen(said.accepted.repository, said.subject),
         &said.seen,
     );
+    // Somebody else may have edited it into an approval: nobody is asked to repeat what they never
+    // wrote. The edit itself is answered when it is looked at.
+    if said.is_weak() {
+        return draft.outcome("approve", "edited");
+    }
     if let Some(owner) = said.board.owner(said.author) {
         let text = format!(
             "{}: {}.",

@@ -158,12 +158,13 @@ fn whole(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, reason:
     let why = because(said, reason);
     let done = lifecycle::revoke(draft, &mut identity, &said.actor(), &why);
     let text = if done {
-        format!(
+        let text = format!(
             "**`{}` is revoked**, with {} of its credentials{}.",
             identity.slug,
             identity.credentials.len(),
             shown(reason)
-        )
+        );
+        return told_both(draft, said, &identity, &text);
     } else {
         format!(
             "`{}` was {} already.",
@@ -187,11 +188,12 @@ fn one(
     let why = because(said, reason);
     let done = lifecycle::revoke_credential(draft, identity, &mut credential, &said.actor(), &why);
     let text = if done {
-        format!(
+        let text = format!(
             "**{number} of `{}` is revoked**{}; the identity stays.",
             identity.slug,
             shown(reason)
-        )
+        );
+        return told_both(draft, said, identity, &text);
     } else {
         format!("{number} of `{}` was revoked already.", identity.slug)
     };
@@ -299,6 +301,14 @@ fn shown(reason: &str) -> String {
         String::new()
     } else {
         format!(": {}", foreign(reason, 200))
+    }
+}
+
+/// Says it where it was asked, and in the identity's own thread if that is another.
+fn told_both(draft: &mut Draft<'_>, said: &Said<'_>, identity: &Identity, text: &str) {
+    told(draft, said, text);
+    if identity.thread != said.thread {
+        draft.tell(identity.thread, text, None);
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod damage;
 mod disk;
+mod kill;
 mod loss;
 mod records;
 mod tail;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::records::Meta;
+use super::records::{Meta, Records};
 use super::*;
 use crate::clock::Clock;
 use crate::gate::ids::CredentialNumber;
@@ -62,7 +63,6 @@ impl House {
 
     fn options(&self) -> Options {
         Options {
-            lock_wait: Duration::ZERO,
             segment_bytes: 4096,
             ..Options::new(self.path(""), "5e".repeat(32), self.clock.clone())
         }
@@ -70,6 +70,23 @@ impl House {
 
     fn open(&self) -> Result<Opened, OpenError> {
         open(self.options(), Arc::default())
+    }
+
+    /// Opens without waiting for a lock that another holds.
+    fn open_at_once(&self) -> Result<Opened, OpenError> {
+        let lock_wait = Duration::ZERO;
+        open(
+            Options {
+                lock_wait,
+                ..self.options()
+            },
+            Arc::default(),
+        )
+    }
+
+    /// The records alone, as another process would open them.
+    fn records(&self) -> Records {
+        Records::open(&self.path("sled"), self.options().lock_wait).unwrap()
     }
 
     fn accept(&self, number: u64) -> Result<Opened, OpenError> {

@@ -1,6 +1,5 @@
 //! The records are a projection: whatever becomes of them, the journal makes the same ones again.
 
-use super::super::records::Records;
 use super::*;
 
 #[tokio::test]
@@ -80,7 +79,7 @@ async fn records_that_are_behind_catch_up() {
 async fn records_of_another_version_are_rebuilt() {
     let house = House::with_lines(10).await;
     let expected = house.rows();
-    let records = Records::open(&house.path("sled"), Duration::ZERO).unwrap();
+    let records = house.records();
     let mut meta = records.meta().unwrap();
     meta.version += 1;
     let foreign = (b"c-of-another-version".to_vec(), Some(b"1".to_vec()));
@@ -98,7 +97,7 @@ async fn records_of_another_version_are_rebuilt() {
 async fn a_record_that_changed_without_a_line_is_found() {
     let house = House::with_lines(10).await;
     let expected = house.rows();
-    let records = Records::open(&house.path("sled"), Duration::ZERO).unwrap();
+    let records = house.records();
     let right = records.meta().unwrap();
     let planted = codec::encode(&credential(77)).unwrap();
     records
@@ -136,9 +135,9 @@ async fn a_rebuild_that_is_cut_short_is_done_again() {
 async fn records_locked_by_another_are_not_damaged() {
     let house = House::with_lines(10).await;
     house.rows();
-    let other = Records::open(&house.path("sled"), Duration::ZERO).unwrap();
+    let other = house.records();
     let before = house.bytes();
-    let error = house.open().unwrap_err();
+    let error = house.open_at_once().unwrap_err();
     assert!(matches!(error, OpenError::Busy { .. }), "{error}");
     assert!(house.bytes() == before, "something on disk has changed");
     drop(other);

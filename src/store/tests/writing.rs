@@ -435,3 +435,17 @@ async fn damage_that_a_read_meets_ends_the_store_and_is_rebuilt() {
     );
     assert_eq!(rows(&opened), expected);
 }
+
+#[tokio::test]
+async fn records_that_the_disk_refuses_are_kept_for_the_next_start() {
+    let house = House::with_lines(10).await;
+    let bot = house.start_with(fault_at(
+        Point::BeforeApply,
+        1,
+        Fault::Error(std::io::ErrorKind::StorageFull),
+    ));
+    assert_eq!(bot.submit(put(1)).await, Err(SubmitError::Unhealthy));
+    bot.died().await;
+    assert!(!house.path("aside").exists());
+    assert_eq!(house.open().unwrap().notes, [Note::CaughtUp { lines: 1 }]);
+}

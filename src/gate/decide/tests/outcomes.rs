@@ -58,7 +58,7 @@ fn every_command_has_its_outcome() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table: one row a case")]
+#[expect(clippy::too_many_lines, reason = "a table of what happens")]
 fn everything_else_has_its_outcome() {
     let mut story = Story::new();
     story.ask(kan(12));

@@ -9,7 +9,7 @@ use crate::gate::thread::BoardState;
 
 /// G5: before anything is counted, everything that it rests on is read again.
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table: one row a case")]
+#[expect(clippy::too_many_lines, reason = "a table of what falls")]
 fn what_an_approval_rests_on_must_stand() {
     type Change = fn(&mut Story, i64);
     let voids: [(&str, Change); 6] = [
@@ -77,7 +77,7 @@ fn what_an_approval_rests_on_must_stand() {
 
 /// The first of two approvals is gone or was given under other rules when the second comes.
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table: one row a case")]
+#[expect(clippy::too_many_lines, reason = "a table of what falls")]
 fn stale_approvals_are_forgotten_when_the_next_one_comes() {
     type Change = fn(&mut Story, i64);
     let changes: [(&str, Change); 6] = [

@@ -1,0 +1,136 @@
+//! Every secret that the config names, read and judged before anything is opened.
+//!
+//! All faults are told at once, by name of the file and never by content. Nothing comes from values
+//! in the config or from the environment.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use crate::config::{Config, Fault, SecretFile, SecretKind};
+use crate::forgejo::signature::HookSecrets;
+use crate::secret::file::{SecretText, read_secret_file};
+use crate::secret::pepper::Peppers;
+use crate::secret::signing::SigningKey;
+
+/// The secrets of a running bot.
+#[derive(Debug)]
+pub struct Secrets {
+    /// For MACs.
+    pub peppers: Arc<Peppers>,
+    /// Names the installation.
+    pub signing_key: SigningKey,
+    /// The bot's access token.
+    pub forge_token: SecretString,
+    /// Secrets of hooks by the board's name.
+    pub hooks: BTreeMap<String, Arc<HookSecrets>>,
+    /// Secrets of clients by name.
+    pub clients: BTreeMap<String, SecretText>,
+}
+
+/// Judges one secret file: readable, one secret, and of the form that its use needs.
+pub fn check(file: &SecretFile) -> Result<(), String> {
+    let text = read_secret_file(&file.path).map_err(|fault| fault.to_string())?;
+    match file.kind {
+        SecretKind::Pepper => Peppers::parse(&text, None)
+            .map(drop)
+            .map_err(|fault| fault.to_string()),
+        SecretKind::SigningKey => SigningKey::parse(&text)
+            .map(drop)
+            .map_err(|fault| fault.to_string()),
+        SecretKind::HookSecret => HookSecrets::new(secret(&text), None)
+            .map(drop)
+            .map_err(|weak| weak.to_string()),
+        SecretKind::ForgeToken
+        | SecretKind::ClientSecret
+        | SecretKind::Totp
+        | SecretKind::OperatorToken => Ok(()),
+    }
+}
+
+/// Every fault of the secret files that a config names.
+pub fn faults(config: &Config) -> Vec<Fault> {
+    config
+        .secret_files()
+        .into_iter()
+        .filter_map(|file| {
+            check(&file).err().map(|why| Fault {
+                file: config.file.clone(),
+                key: file.key.clone(),
+                why,
+                example: file.kind.mend().to_owned(),
+            })
+        })
+        .collect()
+}
+
+impl Secrets {
+    /// Reads all of them.
+    pub fn read(config: &Config) -> Result<Self, Vec<Fault>> {
+        let faults = faults(config);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Self::read_checked(config).map_err(|(key, why)| {
+            vec![Fault {
+                file: config.file.clone(),
+                key,
+                why,
+                example: "a file that stays as it is while the bot starts".to_owned(),
+            }]
+        })
+    }
+
+    fn read_checked(config: &Config) -> Result<Self, (String, String)> {
+        let pepper = text("secrets.pepper_file", &config.secrets.pepper_file)?;
+        let previous = optional(
+            "secrets.previous_pepper_file",
+            config.secrets.previous_pepper_file.as_deref(),
+        )?;
+        let peppers = Peppers::parse(&pepper, previous.as_ref())
+            .map_err(|fault| named("secrets.pepper_file", &fault))?;
+        let key = text("secrets.signing_key_file", &config.secrets.signing_key_file)?;
+        let signing_key =
+            SigningKey::parse(&key).map_err(|fault| named("secrets.signing_key_file", &fault))?;
+        let forge_token = secret(&text("forge.token_file", &config.forge.token_file)?);
+        let mut hooks = BTreeMap::new();
+        for board in &config.boards {
+            let name = format!("board[{}].hook_secret_file", board.rules.name);
+            let current = text(&name, &board.hook_secret_file)?;
+            let previous = optional(&name, board.previous_hook_secret_file.as_deref())?;
+            let secrets = HookSecrets::new(secret(&current), previous.as_ref().map(secret))
+                .map_err(|weak| named(&name, &weak))?;
+            hooks.insert(board.rules.name.clone(), Arc::new(secrets));
+        }
+        let mut clients = BTreeMap::new();
+        for client in &config.clients {
+            let name = format!("client[{}].secret_file", client.name);
+            clients.insert(client.name.clone(), text(&name, &client.secret_file)?);
+        }
+        Ok(Self {
+            peppers: Arc::new(peppers),
+            signing_key,
+            forge_token,
+            hooks,
+            clients,
+        })
+    }
+}
+
+fn secret(text: &SecretText) -> SecretString {
+    SecretString::from(text.expose())
+}
+
+fn named(key: &str, why: &dyn std::fmt::Display) -> (String, String) {
+    (key.to_owned(), why.to_string())
+}
+
+fn text(key: &str, path: &Path) -> Result<SecretText, (String, String)> {
+    read_secret_file(path).map_err(|fault| named(key, &fault))
+}
+
+fn optional(key: &str, path: Option<&Path>) -> Result<Option<SecretText>, (String, String)> {
+    path.map(|path| text(key, path)).transpose()
+}

@@ -1,0 +1,167 @@
+//! `ownergate verify`: is the store what the journal says, and the journal what it was?
+//!
+//! A running bot is asked over its admin socket; otherwise the files are read. Nothing is changed.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use super::printable::printable;
+use crate::app::secrets::Secrets;
+use crate::config::Config;
+use crate::gate::policy::Policy;
+use crate::gate::world;
+use crate::store;
+
+/// Verify a store: the journal's chain, its batches and policies, and the records
+///
+/// An unfinished write at the end of a running bot's journal is no fault.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "ownergate.toml")]
+    pub config: PathBuf,
+    /// Write the report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Runs the command. Exit code 1 if anything is wrong.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let loaded = Config::load(&args.config).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("{}", lines.join("\n"))
+    })?;
+    let config = loaded.config;
+    let asked = ask(&config)?;
+    let (report, running) = match asked {
+        Some(report) => (report, true),
+        None => {
+            let secrets = Secrets::read(&config).map_err(|faults| {
+                let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                anyhow::anyhow!("{}", lines.join("\n"))
+            })?;
+            let installation = secrets.signing_key.installation_id().to_string();
+            let report = store::verify(&config.store.path, Some(&installation), false)
+                .context("the store is not sound")?;
+            (serde_json::to_value(report)?, false)
+        }
+    };
+    let faults = faults(&report);
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{report}")?;
+    } else {
+        show(&mut out, &report, running, &faults)?;
+    }
+    Ok(if faults.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The report of a running bot; `None` if nobody answers on the socket.
+fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
+    let socket = &config.server.admin_socket;
+    if std::os::unix::net::UnixStream::connect(socket).is_err() {
+        return Ok(None);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // Nothing is encrypted here, yet the client wants a provider. An error says that there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder()
+            .unix_socket(socket.clone())
+            .timeout(Duration::from_secs(300))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .tls_certs_only([])
+            .build()
+            .context("cannot speak to the admin socket")?;
+        let answer = client
+            .get("http://ownergate/verify")
+            .send()
+            .await
+            .context("the running bot does not answer on its admin socket")?;
+        let status = answer.status();
+        let body: Value = answer.json().await.context("the bot's answer is no JSON")?;
+        if !status.is_success() {
+            let fault = body["fault"].as_str().or(body["detail"].as_str());
+            bail!(
+                "the running bot's store is not sound: {}",
+                printable(fault.unwrap_or("no reason given"))
+            );
+        }
+        Ok(Some(body))
+    })
+}
+
+/// What is wrong, in words.
+fn faults(report: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let Some(why) = report["projection"]["differs"]["why"].as_str() {
+        faults.push(format!("the records differ from the journal: {why}"));
+    }
+    let recorded: Vec<String> = report["policy_records"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| world::decode::<Policy>(&entry[1]))
+        .map(|policy| policy.hash().to_string())
+        .collect();
+    for (hash, lines) in report["policies"].as_object().into_iter().flatten() {
+        if !recorded.contains(hash) && !hash.is_empty() {
+            faults.push(format!(
+                "{lines} lines were decided under policy {hash}, which is not in the journal"
+            ));
+        }
+    }
+    faults
+}
+
+fn show(out: &mut dyn Write, report: &Value, running: bool, faults: &[String]) -> io::Result<()> {
+    let text = |name: &str| printable(report[name].as_str().unwrap_or("-"));
+    writeln!(
+        out,
+        "{}",
+        if running {
+            "asked the running bot"
+        } else {
+            "read the files; no bot is running"
+        }
+    )?;
+    writeln!(
+        out,
+        "journal     {} lines in {} batches, {} segments, {} bytes",
+        report["lines"], report["batches"], report["segments"], report["bytes"]
+    )?;
+    writeln!(out, "from        {}", text("first"))?;
+    writeln!(out, "to          {}", text("last"))?;
+    writeln!(out, "head        {} {}", report["head"], text("head_hash"))?;
+    let policies = report["policies"]
+        .as_object()
+        .map_or(0, serde_json::Map::len);
+    writeln!(out, "policies    {policies}")?;
+    writeln!(
+        out,
+        "records     {}",
+        printable(&report["projection"].to_string())
+    )?;
+    for (table, count) in report["tables"].as_object().into_iter().flatten() {
+        writeln!(out, "  {:<12}{count}", printable(table))?;
+    }
+    for fault in faults {
+        writeln!(out, "FAULT       {}", printable(fault))?;
+    }
+    if faults.is_empty() {
+        writeln!(out, "sound")?;
+    }
+    Ok(())
+}

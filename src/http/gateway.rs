@@ -1,0 +1,73 @@
+//! What the HTTP edges share: the doors (hooks and clients with their secrets) and the bot behind
+//! them, once the store is open.
+//!
+//! Until then everything but `healthz` and `readyz` is 503 with Retry-After and never a verdict.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::problem::ApiError;
+use crate::bot::Bot;
+use crate::clock::Clock;
+use crate::forgejo::signature::HookSecrets;
+use crate::gate::ids::RepositoryId;
+use crate::secret::file::SecretText;
+use crate::secret::pepper::Peppers;
+use crate::secret::token::TokenPrefix;
+use crate::store::Progress;
+use crate::telemetry::Metrics;
+
+/// The way in for one board's deliveries.
+#[derive(Debug)]
+pub struct Hook {
+    /// The board.
+    pub repository: RepositoryId,
+    /// Its secrets.
+    pub secrets: Arc<HookSecrets>,
+}
+
+/// What the edges share.
+#[derive(Debug)]
+pub struct Gateway {
+    /// Hooks by the name of their board.
+    pub hooks: BTreeMap<String, Hook>,
+    /// Secrets of resource servers by name.
+    pub clients: BTreeMap<String, SecretText>,
+    /// What tokens begin with.
+    pub prefix: TokenPrefix,
+    /// For looking tokens up.
+    pub peppers: Arc<Peppers>,
+    /// The issuer in answers.
+    pub public_url: String,
+    /// The time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// How far the store's opening is.
+    pub progress: Arc<Progress>,
+    /// What the start waits for, when it is not the store.
+    pub waits_for: Mutex<&'static str>,
+    /// The bot, once everything is open.
+    pub bot: OnceLock<Arc<Bot>>,
+}
+
+impl Gateway {
+    /// The bot, or why not yet.
+    pub fn bot(&self) -> Result<&Arc<Bot>, ApiError> {
+        match self.bot.get() {
+            Some(bot) if bot.core.writer().healthy() => Ok(bot),
+            Some(_) => Err(ApiError::Unhealthy),
+            None => Err(ApiError::Opening(
+                "the bot is starting and the store is not open yet; try again in a few seconds",
+            )),
+        }
+    }
+
+    /// Says what the start waits for.
+    pub fn now_waiting_for(&self, what: &'static str) {
+        *self
+            .waits_for
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = what;
+    }
+}

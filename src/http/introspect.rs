@@ -1,0 +1,172 @@
+//! `POST /v1/introspect` (RFC 7662): is this token alive, and what may it do now?
+//!
+//! Callers are configured clients. Whatever is wrong with a token, or whosever it is, the answer is
+//! the same `{"active":false}` and not a byte more.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::{Value, json};
+
+use super::gateway::Gateway;
+use super::problem::ApiError;
+use super::{authorization, body};
+use crate::bot::Bot;
+use crate::bot::core::Outcome;
+use crate::gate::credential::{Check, Live};
+use crate::gate::decide::Answer;
+use crate::gate::event::Event;
+use crate::gate::ids::Mac;
+use crate::secret::token::parse_token;
+use crate::store::SubmitError;
+
+/// The largest form, in bytes.
+const MOST: usize = 8 * 1024;
+
+/// Answers a resource server.
+pub(super) async fn introspect(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, ApiError> {
+    let bot = gateway.bot()?;
+    let client = authorization::client(&request, &gateway).inspect_err(|_| {
+        gateway.metrics.check("bad_client");
+    })?;
+    if body::media_type(&request)? != "application/x-www-form-urlencoded" {
+        return Err(ApiError::UnsupportedMedia(
+            "send the token as a form: application/x-www-form-urlencoded",
+        ));
+    }
+    let form = body::read(&request, payload, MOST).await?;
+    let token = token(&form)?;
+    let live = alive(bot, &gateway, &token, Some(&client)).await?;
+    gateway
+        .metrics
+        .check(if live.is_some() { "active" } else { "inactive" });
+    let answer = match live {
+        Some(live) => describe(&live, &gateway.public_url),
+        None => json!({ "active": false }),
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(answer))
+}
+
+/// The one `token` of a form; a parameter that is there twice is an error (RFC 6749 §3.1).
+fn token(form: &[u8]) -> Result<String, ApiError> {
+    let mut seen = std::collections::BTreeSet::new();
+    let mut token = None;
+    for (name, value) in form_urlencoded::parse(form) {
+        if !seen.insert(name.clone().into_owned()) {
+            return Err(ApiError::BadRequest(
+                "a parameter is there twice".to_owned(),
+            ));
+        }
+        if name == "token" {
+            token = Some(value.into_owned());
+        }
+    }
+    token.ok_or_else(|| ApiError::BadRequest("the parameter `token` is missing".to_owned()))
+}
+
+/// What a token may do now, for a client or for its own holder. A first use is journaled before it
+/// is answered.
+pub(super) async fn alive(
+    bot: &Bot,
+    gateway: &Gateway,
+    token: &str,
+    client: Option<&str>,
+) -> Result<Option<Live>, ApiError> {
+    let Some(parts) = parse_token(&gateway.prefix, token) else {
+        return Ok(None);
+    };
+    let macs = gateway.peppers.token_macs(token);
+    let check = bot.core.check(&macs).map_err(|error| {
+        tracing::error!(%error, "cannot read a credential");
+        ApiError::Unhealthy
+    })?;
+    let now = gateway.clock.now();
+    let policy = bot.core.policy();
+    let seen = check.filter(|check| {
+        // The slug is a label of the row that the MAC found; a token that names another is none.
+        check.slug == parts.slug && client.is_none_or(|client| may_see(&policy, client, check))
+    });
+    let Some(live) = seen.and_then(|check| check.live(&policy, now)) else {
+        return Ok(None);
+    };
+    let live = if live.first_use {
+        match first_use(bot, macs, client).await? {
+            Some(live) => live,
+            None => return Ok(None),
+        }
+    } else {
+        live
+    };
+    bot.usage.note(live.check.credential, now, client);
+    Ok(Some(live))
+}
+
+async fn first_use(
+    bot: &Bot,
+    macs: Vec<Mac>,
+    client: Option<&str>,
+) -> Result<Option<Live>, ApiError> {
+    let event = Event::Used {
+        macs,
+        client: client.map(str::to_owned),
+    };
+    match bot.core.try_feed(event).await {
+        Ok(Outcome::Decided { answer, effects }) => {
+            bot.decided(&answer, effects);
+            match answer {
+                Answer::Live(live) => Ok(Some(*live)),
+                _ => Ok(None),
+            }
+        }
+        Ok(_) => Err(ApiError::from(SubmitError::Unhealthy)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// True if a client may see credentials of this board and environment (G1).
+fn may_see(policy: &crate::gate::policy::Policy, client: &str, check: &Check) -> bool {
+    let (Some(client), Some(board)) = (policy.clients.get(client), policy.board(check.board))
+    else {
+        return false;
+    };
+    client.boards.contains(&check.board)
+        && match &client.environments {
+            Some(environments) => environments.contains(&check.environment),
+            None => board.gates.len() == 1 && board.gates.contains_key(&check.environment),
+        }
+}
+
+/// The answer for a live token (RFC 7662 §2.2); what is ours stands under `ownergate`.
+pub(super) fn describe(live: &Live, issuer: &str) -> Value {
+    let check = &live.check;
+    let scopes: Vec<&str> = live.scopes.iter().map(String::as_str).collect();
+    json!({
+        "active": true,
+        "sub": check.slug,
+        "scope": scopes.join(" "),
+        "exp": check.expires_at.as_second(),
+        "iat": check.issued_at.as_second(),
+        "jti": check.credential.to_string(),
+        "iss": issuer,
+        "aud": live.workspace,
+        "client_id": check.slug,
+        "token_type": "Bearer",
+        "ownergate": {
+            "identity_id": check.identity,
+            "identity_status": "active",
+            "workspace": live.workspace,
+            "resources": check.resources,
+            "modes": check.modes,
+            "environment": check.environment,
+            "owner_id": check.owner,
+            "requester_id": check.requester,
+            "thread": check.thread,
+        },
+    })
+}

@@ -1,0 +1,156 @@
+//! Errors of the HTTP edges: RFC 9457 problem JSON, and the forms of RFC 6750 and RFC 7662 where
+//! those say so.
+//!
+//! The public text says what, why and what to do; the text of a 5xx is constant and its cause is in
+//! the log. Nothing of a request is repeated.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+use crate::store::SubmitError;
+
+/// Why a call is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiError {
+    /// 404: no such hook, path or thing.
+    NotFound,
+    /// 405.
+    MethodNotAllowed,
+    /// 413: the body is over the cap.
+    TooLarge,
+    /// 415: not JSON, or compressed.
+    UnsupportedMedia(&'static str),
+    /// 401: a delivery without a valid signature.
+    BadSignature,
+    /// 400, with what is wrong.
+    BadRequest(String),
+    /// 401: a resource server that did not show who it is.
+    BadClient,
+    /// 401: no token was shown.
+    NoToken,
+    /// 401: the token is not alive, whatever the cause.
+    InvalidToken,
+    /// 503: the store is still being opened; what it does.
+    Opening(&'static str),
+    /// 503: the queue is full, or the disk nearly.
+    Busy,
+    /// 503: the store is not healthy.
+    Unhealthy,
+}
+
+impl ApiError {
+    /// The status and a short title.
+    fn title(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "not found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too large"),
+            Self::UnsupportedMedia(_) => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported media type")
+            }
+            Self::BadSignature => (StatusCode::UNAUTHORIZED, "bad signature"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad request"),
+            Self::BadClient => (StatusCode::UNAUTHORIZED, "client not known"),
+            Self::NoToken => (StatusCode::UNAUTHORIZED, "no token"),
+            Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid token"),
+            Self::Opening(_) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+            Self::Unhealthy => (StatusCode::SERVICE_UNAVAILABLE, "not healthy"),
+        }
+    }
+
+    fn detail(&self) -> &str {
+        match self {
+            Self::NotFound => "there is nothing at this address",
+            Self::MethodNotAllowed => "this address takes another method",
+            Self::TooLarge => {
+                "the body is larger than this address takes; deliveries may have 1 MiB, and the board is read instead"
+            }
+            Self::UnsupportedMedia(what) => what,
+            Self::BadSignature => "the delivery carries no valid signature of this hook's secret",
+            Self::BadRequest(what) => what,
+            Self::BadClient => "give the name and secret of a configured client by HTTP Basic",
+            Self::NoToken => "give the token as `Authorization: Bearer …`",
+            Self::InvalidToken => "the token is not valid (any more)",
+            Self::Opening(what) => what,
+            Self::Busy => "the queue is full or the disk is nearly full; try again later",
+            Self::Unhealthy => "the store is not healthy; try again later",
+        }
+    }
+
+    fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Opening(_) | Self::Busy | Self::Unhealthy)
+    }
+
+    /// The challenge of a 401 (RFC 6750 §3, RFC 7617).
+    fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::BadClient => Some("Basic realm=\"ownergate\", charset=\"UTF-8\""),
+            Self::NoToken => Some("Bearer realm=\"ownergate\""),
+            Self::InvalidToken => Some(
+                "Bearer realm=\"ownergate\", error=\"invalid_token\", error_description=\"the token is not valid (any more); ask for another in the issue thread\"",
+            ),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.title().1, self.detail())
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.title().0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let (status, title) = self.title();
+        let mut response = HttpResponse::build(status);
+        response.insert_header((CONTENT_TYPE, "application/problem+json"));
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        if self.is_unavailable() {
+            response.insert_header((RETRY_AFTER, "5"));
+        }
+        if let Some(challenge) = self.challenge() {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
+        }
+        let mut problem = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": status.as_u16(),
+            "detail": self.detail(),
+        });
+        // RFC 6750 §3.1 names the codes; RFC 7662 §2.3 takes them over.
+        let code = match self {
+            Self::InvalidToken => Some("invalid_token"),
+            Self::BadClient => Some("invalid_client"),
+            Self::BadRequest(_) => Some("invalid_request"),
+            _ => None,
+        };
+        if let Some(code) = code {
+            problem["error"] = json!(code);
+        }
+        response.body(problem.to_string())
+    }
+}
+
+impl From<SubmitError> for ApiError {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            SubmitError::Full | SubmitError::LowSpace => Self::Busy,
+            SubmitError::Unhealthy | SubmitError::Panicked(_) | SubmitError::Closed => {
+                tracing::error!(%error, "the store did not take an event");
+                Self::Unhealthy
+            }
+        }
+    }
+}
