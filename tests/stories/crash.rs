@@ -208,7 +208,7 @@ async fn everywhere(fault: Fault, share: usize, of: usize) {
         let directory = TempDir::new().unwrap();
         let play = Play::set(directory.path(), number, fault).await;
         // The place is named if the story goes wrong.
-        println!("ending at {number}: {fault:?}");
+        told(&format!("ending at {number}: {fault:?}"));
         if play.play().await <= number {
             assert!(number > 10, "the story has many places");
             return;
@@ -495,7 +495,7 @@ async fn fifty_kills_of_a_process_at_random_moments() {
         lives: 0,
     };
     let mut dice = u64::from_le_bytes(uuid::Uuid::new_v4().into_bytes()[..8].try_into().unwrap());
-    println!("seed {dice}");
+    told(&format!("seed {dice}"));
     for _ in 0..KILLS {
         // Knuth's generator: a moment is a number of calls of anybody.
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
@@ -560,4 +560,10 @@ fn nothing_twice_and_nothing_lost(stage: &Stage, loops: &Loops<'_>) {
             );
         }
     }
+}
+
+/// Shown only where the story fails: how to see it fail again.
+#[expect(clippy::print_stdout, reason = "a failed test shows it")]
+fn told(text: &str) {
+    println!("{text}");
 }
