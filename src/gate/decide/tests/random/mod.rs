@@ -423,6 +423,8 @@ proptest! {
             life.check();
         }
         life.rest();
+        // What was approved so far is judged before anybody touches it.
+        life.check();
         for (which, words, kind, seen) in touches {
             let before = life.authority();
             let way = if seen { Way::Delivered } else { Way::Unseen };
