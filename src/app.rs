@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Listen};
 use crate::http::{self, Gateway, Hook};
 use crate::secret::token::TokenPrefix;
-use crate::store::{Faults, Progress, Reserve};
+use crate::store::{self, Faults, Progress, Reserve};
 use crate::telemetry::Metrics;
 use opening::Working;
 use secrets::Secrets;
@@ -33,6 +33,10 @@ use secrets::Secrets;
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// Seconds that open connections are given at a stop.
 const DRAIN: u64 = 3;
+/// How long a start waits for its ports.
+const LISTEN_WITHIN: Duration = Duration::from_secs(2);
+/// How long one try waits for the next.
+const LISTEN_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the application is made of.
 #[derive(Clone, Debug)]
@@ -107,7 +111,7 @@ impl Application {
             anyhow::anyhow!("{}", lines.join("\n"))
         })?;
         let gateway = Arc::new(gateway(&settings, &secrets)?);
-        let (servers, public, internal) = listen(&settings, &gateway)?;
+        let (servers, public, internal) = listen_soon(&settings, &gateway)?;
         let mut handles = Vec::new();
         let mut serving = Vec::new();
         for server in servers {
@@ -257,6 +261,38 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
 }
 
 type Listening = (Vec<Server>, Vec<SocketAddr>, Vec<SocketAddr>);
+
+/// Binds the ports. A process that was just killed may hold them for another moment; one that runs is
+/// named.
+fn listen_soon(settings: &Settings, gateway: &Arc<Gateway>) -> anyhow::Result<Listening> {
+    let tries = LISTEN_WITHIN.as_millis() / LISTEN_PAUSE.as_millis();
+    for _ in 1..tries {
+        match listen(settings, gateway) {
+            Err(error) if is_taken(&error) => std::thread::sleep(LISTEN_PAUSE),
+            done => return done,
+        }
+    }
+    listen(settings, gateway).map_err(|error| {
+        let directory = &settings.config.store.path;
+        match store::holder(directory) {
+            None => error,
+            Some(pid) => {
+                let pid = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+                error.context(format!(
+                    "the store in {} is in use by another process{pid}: stop that one first. Nothing was touched",
+                    directory.display()
+                ))
+            }
+        }
+    })
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::AddrInUse)
+}
 
 fn listen(settings: &Settings, gateway: &Arc<Gateway>) -> anyhow::Result<Listening> {
     let server = &settings.config.server;

@@ -3,6 +3,7 @@
 //! Never in either: tokens, MACs, secrets, sealed files, whole bodies, query strings. Labels come
 //! from closed lists, so their number is bounded.
 
+use std::io::IsTerminal;
 use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -193,7 +194,9 @@ impl Metrics {
 /// Sends logs to standard error: text, or JSON lines. `filter` as in `info,ownergate=debug`.
 pub fn log(json: bool, filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let registry = tracing_subscriber::registry().with(filter);
     // A second call, as in tests, leaves the first one in place.
     let _ = if json {

@@ -184,6 +184,7 @@ fn assemble(
 ) -> Bot {
     let clock = settings.clock.clone();
     let now = clock.now();
+    let last_line = opened.last_time().unwrap_or(now);
     Bot {
         core: Core::start(opened, policy),
         gatherer: Gatherer {
@@ -205,7 +206,7 @@ fn assemble(
         usage: Default::default(),
         started: now,
         clock_at_start: (now, settings.clock.monotonic()),
-        last_line: now,
+        last_line,
     }
 }
 

@@ -26,10 +26,11 @@ pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
         ),
         Ok(_) => {
             if UnixStream::connect(path).is_ok() {
-                bail!(
+                let why = format!(
                     "another process answers on {}: stop it, or set `server.admin_socket` to another path",
                     path.display()
                 );
+                return Err(std::io::Error::new(std::io::ErrorKind::AddrInUse, why).into());
             }
             // Nobody listens: a kill left it behind.
             std::fs::remove_file(path)

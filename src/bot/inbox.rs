@@ -43,7 +43,12 @@ impl Bot {
         match arrival {
             None => Ok(Delivered::Ignored),
             Some(arrival) => {
-                self.take_in(arrival, true).await?;
+                // A task of its own: whoever delivers may be gone before the answer, and what is
+                // durable by then must reach the worker all the same.
+                let bot = Arc::clone(self);
+                tokio::spawn(async move { bot.take_in(arrival, true).await })
+                    .await
+                    .map_err(|_| SubmitError::Unhealthy)??;
                 Ok(Delivered::Accepted)
             }
         }
@@ -119,6 +124,7 @@ impl Bot {
 
     /// Makes an arrival durable and hands it to the worker. `edge`: refuse at once on a full queue.
     async fn take_in(self: &Arc<Self>, arrival: Arrival, edge: bool) -> Result<bool, SubmitError> {
+        let _expected = self.inbox.expect();
         let accepted = arrival.accepted.clone();
         let event = Event::Arrived(Box::new(arrival));
         let outcome = if edge {

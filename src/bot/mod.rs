@@ -122,7 +122,10 @@ impl Bot {
     /// True if nothing is being done and nothing could be done now.
     pub fn is_idle(&self) -> bool {
         let now = self.clock.now();
-        self.inbox.is_idle(now) && self.outbox.is_idle(now)
+        // Work moves from one to the other: both are looked at, and nothing may have moved meanwhile.
+        let changes = || (self.inbox.changes(), self.outbox.changes());
+        let before = changes();
+        self.inbox.is_idle(now) && self.outbox.is_idle(now) && before == changes()
     }
 
     /// Waits until nothing is left to do at this time.

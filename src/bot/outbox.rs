@@ -17,7 +17,7 @@ use crate::forgejo::client::retry::backoff;
 use crate::forgejo::{Body, ForgejoError};
 use crate::gate::effect::{Effect, Post};
 use crate::gate::event::{EffectDone, Event};
-use crate::gate::ids::{CommentId, Hash};
+use crate::gate::ids::{CommentId, Hash, ThreadKey};
 use crate::gate::key::{Key, Part, Table};
 use crate::gate::time::after;
 use crate::gate::world;
@@ -99,19 +99,20 @@ async fn dispatch(bot: &Arc<Bot>, id: Id) {
                 comment,
                 body,
             });
-            record(bot, id, event).await;
-            bot.inbox.nudge(thread, bot.clock.now());
+            record(bot, id, thread, event).await;
         }
         Err(error) => failed(bot, id, &effect, &error).await,
     }
 }
 
 /// Feeds back what became of an effect; it stays until that is durable.
-async fn record(bot: &Arc<Bot>, id: Id, event: Event) {
+async fn record(bot: &Arc<Bot>, id: Id, thread: ThreadKey, event: Event) {
     match bot.core.feed(event).await {
         Ok(Outcome::Decided { answer, effects }) => {
             bot.decided(&answer, effects);
             bot.doubtful(id, false);
+            // Before it is finished: whoever sees nothing left to do sees this as well.
+            bot.inbox.nudge(thread, bot.clock.now());
             bot.outbox.finish(id);
         }
         Ok(_) | Err(_) => {
@@ -176,7 +177,7 @@ async fn look_for(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Option<CommentI
 
 async fn react(
     bot: &Arc<Bot>,
-    thread: crate::gate::ids::ThreadKey,
+    thread: ThreadKey,
     comment: Option<CommentId>,
     with: &str,
 ) -> Result<Done, ForgejoError> {
@@ -210,7 +211,7 @@ async fn failed(bot: &Arc<Bot>, id: Id, effect: &Effect, error: &ForgejoError) {
             effect: id,
             why: error.to_string(),
         };
-        return record(bot, id, event).await;
+        return record(bot, id, effect.thread(), event).await;
     }
     let trouble = bot.outbox.failed(id, bot.clock.now());
     tracing::warn!(line = id.0, attempts = trouble.attempts, %error, "an effect failed; it is tried again");
@@ -226,7 +227,7 @@ async fn failed(bot: &Arc<Bot>, id: Id, effect: &Effect, error: &ForgejoError) {
             effect: id,
             why: "tried for a day".to_owned(),
         };
-        return record(bot, id, event).await;
+        return record(bot, id, effect.thread(), event).await;
     }
     bot.outbox.later(id, later(bot.clock.now(), pause), false);
 }

@@ -26,8 +26,8 @@ pub type Id = (u64, u32);
 pub enum Lane {
     /// After what came before it in its thread.
     Ordered(ThreadKey),
-    /// After other urgent items of its thread, before everything else there.
-    Urgent(ThreadKey),
+    /// Before everything that is ordered, and in no order: what only takes away can be done in any.
+    Urgent,
     /// Whenever there is time.
     Free,
 }
@@ -35,8 +35,8 @@ pub enum Lane {
 impl Lane {
     fn thread(self) -> Option<ThreadKey> {
         match self {
-            Self::Ordered(thread) | Self::Urgent(thread) => Some(thread),
-            Self::Free => None,
+            Self::Ordered(thread) => Some(thread),
+            Self::Urgent | Self::Free => None,
         }
     }
 }
@@ -51,6 +51,8 @@ struct Item {
     attempts: u32,
     since: Option<Timestamp>,
     running: bool,
+    /// Something happened in its thread while it was running.
+    nudged: Option<Timestamp>,
 }
 
 /// How an attempt went wrong so far.
@@ -67,6 +69,18 @@ struct Inner {
     items: BTreeMap<Id, Item>,
     lanes: BTreeMap<Lane, BTreeSet<Id>>,
     parked: BTreeSet<Id>,
+    expected: usize,
+}
+
+/// Something is on its way into a schedule, which is not idle until this is dropped.
+#[derive(Debug)]
+pub struct Expected<'a>(&'a Schedule);
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.0.lock().expected -= 1;
+        self.0.wake();
+    }
 }
 
 /// Items, lanes and times.
@@ -99,6 +113,12 @@ impl Schedule {
         self.changed.notify_one();
     }
 
+    /// Says that something may be added soon: it is being written down.
+    pub fn expect(&self) -> Expected<'_> {
+        self.lock().expected += 1;
+        Expected(self)
+    }
+
     /// Adds an item unless it is known.
     pub fn add(&self, id: Id, thread: ThreadKey, lane: Lane, due: Timestamp) {
         let mut inner = self.lock();
@@ -110,31 +130,30 @@ impl Schedule {
             attempts: 0,
             since: None,
             running: false,
+            nudged: None,
         };
         if inner.items.contains_key(&id) {
             return;
         }
         inner.items.insert(id, item);
-        if lane != Lane::Free {
+        if lane.thread().is_some() {
             inner.lanes.entry(lane).or_default().insert(id);
         }
         drop(inner);
         self.wake();
     }
 
-    /// Takes up to `most` items that can be done now; they are running until `finish` or `later`.
-    pub fn take(&self, now: Timestamp, most: usize) -> Vec<Id> {
+    /// Takes up to `most` items that can be done now, and `more` beyond that if they are urgent;
+    /// urgent ones first. They are running until `finish` or `later`.
+    pub fn take(&self, now: Timestamp, most: usize, more: usize) -> Vec<Id> {
         let mut inner = self.lock();
-        let ready: Vec<Id> = inner
-            .items
-            .iter()
-            .filter(|(id, item)| !item.running && item.due <= now && inner.is_first(**id, item))
-            .map(|(id, _)| *id)
-            .take(most)
-            .collect();
+        let mut ready = inner.ready(now, |lane| lane == Lane::Urgent, most + more);
+        let room = most.saturating_sub(ready.len());
+        ready.extend(inner.ready(now, |lane| lane != Lane::Urgent, room));
         for id in &ready {
             if let Some(item) = inner.items.get_mut(id) {
                 item.running = true;
+                item.nudged = None;
             }
         }
         ready
@@ -186,7 +205,9 @@ impl Schedule {
         let mut inner = self.lock();
         let lane = inner.items.get_mut(&id).map(|item| {
             item.running = false;
-            item.due = due;
+            // What it waits for may have come while it looked.
+            let nudged = item.nudged.take().filter(|_| item.since.is_none());
+            item.due = nudged.map_or(due, |at| due.min(at));
             if aside {
                 std::mem::replace(&mut item.lane, Lane::Free)
             } else {
@@ -209,7 +230,9 @@ impl Schedule {
     pub fn nudge(&self, thread: ThreadKey, now: Timestamp) {
         let mut inner = self.lock();
         for item in inner.items.values_mut() {
-            if item.thread == thread && item.since.is_none() && !item.running {
+            if item.thread == thread && item.running {
+                item.nudged = Some(now);
+            } else if item.thread == thread && item.since.is_none() {
                 item.due = item.due.min(now);
             }
         }
@@ -228,13 +251,19 @@ impl Schedule {
         self.lock().items.values().next().map(|item| item.added)
     }
 
-    /// True if nothing is running and nothing could be.
+    /// True if nothing is running, nothing could be, and nothing is on its way.
     pub fn is_idle(&self, now: Timestamp) -> bool {
         let inner = self.lock();
-        !inner
-            .items
-            .iter()
-            .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
+        inner.expected == 0
+            && !inner
+                .items
+                .iter()
+                .any(|(id, item)| item.running || (item.due <= now && inner.is_first(*id, item)))
+    }
+
+    /// How many changes there were.
+    pub fn changes(&self) -> u64 {
+        *self.moved.borrow()
     }
 
     /// Counts up with every change.
@@ -242,7 +271,7 @@ impl Schedule {
         self.moved.subscribe()
     }
 
-    /// Does what can be done, up to `at_once` items at a time, until the future is dropped, which
+    /// Does what can be done, up to `at_once` items at a time and as many urgent ones beside them, until the future is dropped, which
     /// ends what is at work, too. `work` calls `finish` or `later` for its item; an item whose work
     /// panics is tried again after a minute, out of its lane.
     pub async fn run<F>(&self, clock: &Clock, at_once: usize, work: impl Fn(Id) -> F)
@@ -251,8 +280,9 @@ impl Schedule {
     {
         let mut at_work = JoinSet::new();
         loop {
-            let room = at_once - at_work.len();
-            for id in self.take(clock.now(), room) {
+            let room = at_once.saturating_sub(at_work.len());
+            let urgent = (2 * at_once).saturating_sub(at_work.len().max(at_once));
+            for id in self.take(clock.now(), room, urgent) {
                 let work = AssertUnwindSafe(work(id)).catch_unwind();
                 at_work.spawn(async move { (id, work.await.is_ok()) });
             }
@@ -283,10 +313,22 @@ impl Schedule {
 }
 
 impl Inner {
+    /// The oldest items of some lanes that can be done now.
+    fn ready(&self, now: Timestamp, lanes: impl Fn(Lane) -> bool, most: usize) -> Vec<Id> {
+        self.items
+            .iter()
+            .filter(|(id, item)| {
+                lanes(item.lane) && !item.running && item.due <= now && self.is_first(**id, item)
+            })
+            .map(|(id, _)| *id)
+            .take(most)
+            .collect()
+    }
+
     /// Nothing before it in its lane, and nothing else of its lane at work.
     fn is_first(&self, id: Id, item: &Item) -> bool {
         match item.lane {
-            Lane::Free => true,
+            Lane::Free | Lane::Urgent => true,
             lane => self
                 .lanes
                 .get(&lane)
@@ -335,10 +377,10 @@ mod tests {
                 at(0),
             );
         }
-        assert_eq!(schedule.take(at(0), 9), [(1, 0), (3, 0)]);
-        assert_eq!(schedule.take(at(0), 9), []);
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0), (3, 0)]);
+        assert_eq!(schedule.take(at(0), 9, 0), []);
         schedule.finish((1, 0));
-        assert_eq!(schedule.take(at(0), 9), [(2, 0)]);
+        assert_eq!(schedule.take(at(0), 9, 0), [(2, 0)]);
     }
 
     #[test]
@@ -346,13 +388,44 @@ mod tests {
         let schedule = Schedule::default();
         schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
         schedule.add((2, 0), thread(1), Lane::Ordered(thread(1)), at(0));
-        schedule.add((3, 0), thread(1), Lane::Urgent(thread(1)), at(0));
-        assert_eq!(schedule.take(at(0), 9), [(1, 0), (3, 0)]);
+        schedule.add((3, 0), thread(1), Lane::Urgent, at(0));
+        assert_eq!(schedule.take(at(0), 1, 0), [(3, 0)]);
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0)]);
         schedule.later((1, 0), at(60), true);
-        assert_eq!(schedule.take(at(0), 9), [(2, 0)]);
+        assert_eq!(schedule.take(at(0), 9, 0), [(2, 0)]);
         assert_eq!(schedule.next_due(at(0)), Some(at(60)));
         schedule.nudge(thread(1), at(0));
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0)]);
+    }
+
+    #[test]
+    fn urgent_items_have_room_when_there_is_none() {
+        let schedule = Schedule::default();
+        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        schedule.add((2, 0), thread(1), Lane::Urgent, at(0));
+        assert_eq!(schedule.take(at(0), 0, 1), [(2, 0)]);
+        assert_eq!(schedule.take(at(0), 0, 1), []);
+    }
+
+    #[test]
+    fn what_happens_while_an_item_is_at_work_is_not_lost_on_it() {
+        let schedule = Schedule::default();
+        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        schedule.add((2, 0), thread(2), Lane::Ordered(thread(2)), at(0));
+        assert_eq!(schedule.take(at(0), 9), [(1, 0), (2, 0)]);
+        schedule.nudge(thread(1), at(0));
+        schedule.later((1, 0), at(60), true);
+        schedule.later((2, 0), at(60), true);
         assert_eq!(schedule.take(at(0), 9), [(1, 0)]);
+        // Once looked at again, it waits.
+        schedule.later((1, 0), at(60), true);
+        assert!(schedule.is_idle(at(59)));
+        // A failing read is not tried sooner for it.
+        assert_eq!(schedule.take(at(60), 1), [(1, 0)]);
+        schedule.failed((1, 0), at(60));
+        schedule.nudge(thread(1), at(60));
+        schedule.later((1, 0), at(90), false);
+        assert_eq!(schedule.take(at(60), 9), [(2, 0)]);
     }
 
     #[test]
@@ -360,11 +433,11 @@ mod tests {
         let schedule = Schedule::default();
         schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
         schedule.add((2, 0), thread(1), Lane::Ordered(thread(1)), at(0));
-        assert_eq!(schedule.take(at(0), 9), [(1, 0)]);
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0)]);
         assert_eq!(schedule.failed((1, 0), at(0)).attempts, 1);
         schedule.later((1, 0), at(5), false);
         assert!(schedule.is_idle(at(0)));
-        assert_eq!(schedule.take(at(5), 9), [(1, 0)]);
+        assert_eq!(schedule.take(at(5), 9, 0), [(1, 0)]);
         assert_eq!(
             schedule.failed((1, 0), at(5)),
             Trouble {

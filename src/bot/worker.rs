@@ -60,7 +60,7 @@ pub fn load(bot: &Bot, schedule: &Schedule) -> Result<usize, crate::store::Store
 pub fn add(bot: &Bot, schedule: &Schedule, line: u64, accepted: &Accepted) {
     let thread = accepted.thread();
     let lane = if accepted.urgent {
-        Lane::Urgent(thread)
+        Lane::Urgent
     } else {
         Lane::Ordered(thread)
     };
@@ -96,8 +96,8 @@ async fn one(bot: &Arc<Bot>, id: Id) {
         match bot.core.feed(event).await {
             Ok(Outcome::Decided { answer, effects }) => {
                 bot.decided(&answer, effects);
-                bot.inbox.finish(id);
-                return bot.inbox.nudge(accepted.thread(), bot.clock.now());
+                bot.inbox.nudge(accepted.thread(), bot.clock.now());
+                return bot.inbox.finish(id);
             }
             Ok(Outcome::Wait(until)) => return bot.inbox.later(id, until, true),
             Ok(Outcome::Gather(needs)) => {

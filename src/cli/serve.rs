@@ -16,6 +16,8 @@ use crate::telemetry;
 
 /// EX_TEMPFAIL of sysexits.h: restart me.
 const RESTART_ME: u8 = 75;
+/// "File size limit exceeded" on Linux.
+const SIGXFSZ: i32 = 25;
 
 /// Run the bot
 ///
@@ -33,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "FORM", default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,
     /// What is logged: `info`, `warn`, `info,ownergate=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info")]
+    #[arg(long, value_name = "FILTER", default_value = "info,actix_server=warn")]
     pub log: String,
 }
 
@@ -63,6 +65,10 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     // Before anything is opened, so that a stop during the start is one, too.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    // A file-size limit is met as an error of the write, not as a signal that ends the process; the
+    // listener is what keeps the signal from its default.
+    let _file_too_large =
+        signal(SignalKind::from_raw(SIGXFSZ)).context("cannot listen for SIGXFSZ")?;
     let application = Application::start(settings)?;
     tracing::info!(public = ?application.public(), internal = ?application.internal(), "listening; the store opens");
     let ready = async {

@@ -6,8 +6,8 @@
 //! same as `ownergate serve` runs, on free ports; it can be stopped, killed and started again.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use anyhow::{Context, bail};
 use reqwest::{Client, StatusCode};
@@ -349,15 +349,30 @@ fn client() -> anyhow::Result<Client> {
         .no_proxy()
         .tls_certs_only([])
         .redirect(reqwest::redirect::Policy::none())
+        // A kept connection may have been ended by a bot that was stopped or slow.
+        .pool_max_idle_per_host(0)
         .timeout(std::time::Duration::from_secs(30))
         .build()
         .context("cannot make a client")
 }
 
-/// A port that was free a moment ago: hooks have to name it before the bot listens there.
+/// A port that was free a moment ago: hooks have to name it before the bot listens there. It is below
+/// the range from which Linux gives ports to outgoing connections, so that none of them takes it while
+/// the bot is away, and no other stage of this process gets it.
 fn free_port() -> anyhow::Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").context("no free port")?;
-    Ok(listener.local_addr()?.port())
+    const FIRST: u16 = 10_000;
+    const COUNT: u16 = 20_000;
+    static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
+        let [high, low, ..] = uuid::Uuid::new_v4().into_bytes();
+        AtomicU16::new(u16::from_be_bytes([high, low]) % COUNT)
+    });
+    for _ in 0..COUNT {
+        let port = FIRST + NEXT.fetch_add(1, Ordering::SeqCst) % COUNT;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free")
 }
 
 fn write_secrets(directory: &Path, forge_token: &str) -> anyhow::Result<()> {

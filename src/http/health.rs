@@ -90,6 +90,7 @@ fn describe(bot: &Bot, healthy: bool) -> Value {
         "inbox": inbox,
         "parked": parked,
         "outbox": outbox,
+        "refused_posts": bot.metrics.refused_posts.get(),
         "boards": boards,
     })
 }

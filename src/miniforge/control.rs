@@ -142,6 +142,13 @@ impl MiniForge {
         self.shared.change(|inner| inner.log = Log::default());
     }
 
+    /// Waits until so many calls were made since the log was last cleared.
+    pub async fn calls_reached(&self, number: usize) {
+        self.shared
+            .until(|inner| inner.log.forgotten + inner.log.calls.len() >= number)
+            .await;
+    }
+
     /// Waits until the log holds a call that fits.
     pub async fn called(&self, fits: impl Fn(&LoggedCall) -> bool) {
         self.shared

@@ -7,6 +7,7 @@
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
@@ -147,6 +148,8 @@ fn serve(listener: TcpListener, shared: Arc<Shared>) -> std::io::Result<actix_we
     };
     let server = HttpServer::new(app)
         .workers(1)
+        // A real forge keeps unused connections longer than its callers do.
+        .keep_alive(Duration::from_secs(75))
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())

@@ -75,6 +75,11 @@ impl Lock {
     }
 }
 
+/// Who has the store of a directory open: `None` if nobody, else the pid if its lock file says it.
+pub fn holder(directory: &Path) -> Option<Option<u32>> {
+    Lock::holder(directory)
+}
+
 /// True if the lock is ours now, false if another holds it.
 fn try_once(file: &File) -> io::Result<bool> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {

@@ -38,6 +38,7 @@ use serde::{Deserialize, Serialize};
 pub use error::{OpenError, StoreError, SubmitError, VerifyError};
 pub use faults::{Event, Fault, Faults, Point, Probe};
 pub use line::{FORMAT, Header, Line};
+pub use lock::holder;
 pub use note::Note;
 pub use open::{Opened, exists, open};
 pub use options::{Batch, Observer, Options, Reserve};

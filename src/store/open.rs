@@ -49,6 +49,11 @@ impl Opened {
     pub fn store(&self) -> Store {
         Store::new(Arc::clone(&self.shared))
     }
+
+    /// The time of the journal's last line; `None` before the first.
+    pub fn last_time(&self) -> Option<jiff::Timestamp> {
+        self.last.as_ref().map(|(time, _)| *time)
+    }
 }
 
 /// Opens the store of a directory, or creates it. It may take minutes when it rebuilds.

@@ -4,12 +4,14 @@
 //! One process per `RealForge`, ended by its own process id when dropped. It runs the
 //! binary that `OWNERGATE_FORGE_BIN` names (Forgejo or Gitea), otherwise the one that
 //! `tests/live/build-forge` has built; it builds nothing itself. The process is in
-//! `server.rs`, the calls that people make are in `calls.rs`.
+//! `server.rs`; people act by the same calls as on the miniature forge.
 
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use reqwest::{Method, StatusCode};
+use ownergate::gate::ids::{RepositoryId, UserId};
+use ownergate::miniforge::Person;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::server::{self, Server};
@@ -20,19 +22,6 @@ const ALL: &[&str] = &["all"];
 /// What the bot's token may do: comment, react, read the board, and ask who it is.
 const BOT_SCOPES: &[&str] = &["write:issue", "read:repository", "read:user"];
 
-/// An account of the forge, with what is needed to act as it.
-#[derive(Debug)]
-pub(crate) struct Person {
-    /// The forge's number of the account, which never changes.
-    pub(crate) id: u64,
-    /// The name.
-    pub(crate) login: String,
-    /// The password of the web pages.
-    pub(crate) password: String,
-    /// An access token of the API.
-    pub(crate) token: String,
-}
-
 /// A running forge, set up and ready.
 pub(crate) struct RealForge {
     /// Where it answers, without a slash at the end.
@@ -40,7 +29,7 @@ pub(crate) struct RealForge {
     /// What `/api/v1/version` says.
     pub(crate) version: String,
     /// The number of the repository `alice/board`.
-    pub(crate) board_id: u64,
+    pub(crate) board_id: RepositoryId,
     /// The site's administrator, who may act as anybody.
     pub(crate) root1: Person,
     /// The board's owner.
@@ -101,36 +90,43 @@ impl RealForge {
         })
     }
 
-    /// Calls the API as somebody; an answer that is not 2xx is an error that shows it.
-    pub(crate) async fn call(
-        &self,
-        who: &Person,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> anyhow::Result<Value> {
-        let (status, answer) = self.try_call(who, method.clone(), path, body).await?;
-        ensure!(
-            status.is_success(),
-            "{method} {path} as {}: {status}: {answer}",
-            who.login
-        );
-        Ok(answer)
+    /// Makes a webhook on the board that sends what the bot listens to.
+    pub(crate) async fn webhook(&self, url: &str, secret: &str) -> anyhow::Result<()> {
+        // Forgejo says which Gitea it is compatible with, and knows a type of its own.
+        let kind = if self.version.contains("+gitea-") {
+            "forgejo"
+        } else {
+            "gitea"
+        };
+        let hook = json!({
+            "type": kind,
+            "active": true,
+            "events": ["issues", "issue_comment", "pull_request_comment"],
+            "config": {"url": url, "content_type": "json", "secret": secret},
+        });
+        self.alice_posts("hooks", &hook).await
     }
 
-    /// Calls the API as somebody and gives the status and the answer, whatever they are.
-    pub(crate) async fn try_call(
-        &self,
-        who: &Person,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> anyhow::Result<(StatusCode, Value)> {
-        let request = self
-            .client
-            .request(method, format!("{}/api/v1{path}", self.url))
-            .header("Authorization", format!("token {}", who.token));
-        send(request, body).await
+    /// Commits a new file to the board's default branch.
+    pub(crate) async fn put_file(&self, path: &str, content: &str) -> anyhow::Result<()> {
+        let file = json!({
+            "message": format!("Add {path}"),
+            "content": data_encoding::BASE64.encode(content.as_bytes()),
+        });
+        self.alice_posts(&format!("contents/{path}"), &file).await
+    }
+
+    /// What only the board's owner may do.
+    async fn alice_posts(&self, what: &str, body: &Value) -> anyhow::Result<()> {
+        let path = format!("/repos/alice/board/{what}");
+        let answer = self.alice.call(Method::POST, &path, Some(body)).await?;
+        ensure!(
+            (200..300).contains(&answer.status),
+            "{path}: {}: {}",
+            answer.status,
+            answer.body
+        );
+        Ok(())
     }
 }
 
@@ -164,12 +160,7 @@ impl Setup<'_> {
             .basic_auth(login, Some(&password));
         let id = id_of(&done(request, None).await?)?;
         let token = self.token(login, &password, ALL).await?;
-        Ok(Person {
-            id,
-            login: login.to_owned(),
-            password,
-            token,
-        })
+        Person::new(self.url, login, UserId(id), &token)
     }
 
     /// Another account, with a token of its own. Only the bot's is restricted: it sees
@@ -185,12 +176,7 @@ impl Setup<'_> {
         });
         let made = done(self.post("/admin/users", root1), Some(body)).await?;
         let token = self.token(login, &password, scopes).await?;
-        Ok(Person {
-            id: id_of(&made)?,
-            login: login.to_owned(),
-            password,
-            token,
-        })
+        Person::new(self.url, login, UserId(id_of(&made)?), &token)
     }
 
     /// An access token; a forge gives one for the password only.
@@ -205,9 +191,10 @@ impl Setup<'_> {
     }
 
     /// The repository `alice/board`, with a first commit.
-    async fn board(&self, alice: &Person) -> anyhow::Result<u64> {
+    async fn board(&self, alice: &Person) -> anyhow::Result<RepositoryId> {
         let body = json!({"name": "board", "auto_init": true, "default_branch": "main"});
-        id_of(&done(self.post("/user/repos", alice), Some(body)).await?)
+        let made = done(self.post("/user/repos", alice), Some(body)).await?;
+        Ok(RepositoryId(id_of(&made)?))
     }
 
     /// Gives somebody a right on the board.
@@ -250,11 +237,8 @@ fn client() -> anyhow::Result<reqwest::Client> {
         .context("cannot make an HTTP client")
 }
 
-/// Sends a request; the answer is JSON, or null where it is empty, or its text.
-async fn send(
-    request: reqwest::RequestBuilder,
-    body: Option<Value>,
-) -> anyhow::Result<(StatusCode, Value)> {
+/// Sends a request that has to succeed; the answer is JSON, or null where it is empty.
+async fn done(request: reqwest::RequestBuilder, body: Option<Value>) -> anyhow::Result<Value> {
     let request = match body {
         Some(body) => request.json(&body),
         None => request,
@@ -262,30 +246,18 @@ async fn send(
     let answer = request.send().await.context("cannot reach the forge")?;
     let status = answer.status();
     let text = answer.text().await.context("cannot read the answer")?;
-    if text.is_empty() {
-        return Ok((status, Value::Null));
-    }
-    Ok((
-        status,
-        serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    ))
-}
-
-/// Sends a request that has to succeed.
-async fn done(request: reqwest::RequestBuilder, body: Option<Value>) -> anyhow::Result<Value> {
-    let (status, answer) = send(request, body).await?;
-    ensure!(status.is_success(), "{status}: {answer}");
-    Ok(answer)
+    ensure!(status.is_success(), "{status}: {text}");
+    Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
 }
 
 /// The number in an answer.
-fn id_of(answer: &Value) -> anyhow::Result<u64> {
+fn id_of(answer: &Value) -> anyhow::Result<i64> {
     answer["id"]
-        .as_u64()
+        .as_i64()
         .with_context(|| format!("no id in {answer}"))
 }
 
 /// The password of an account; these are no secrets, the forge lives for one story.
-fn password_of(login: &str) -> String {
+pub(crate) fn password_of(login: &str) -> String {
     format!("{login} of the story")
 }

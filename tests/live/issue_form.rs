@@ -1,28 +1,30 @@
 //! The issue form of `deploy/`, filled in and submitted on a real forge's web page: the
-//! body that comes of it is a request, byte for byte, with no heading in it.
+//! body that comes of it is a request, byte for byte, with no heading in it, and the bot takes it.
 //!
 //! It signs in as a browser does, with the password and cookies, and sends the fields
 //! that the page itself carries.
 
-#![expect(clippy::unwrap_used, reason = "a story fails where its forge does")]
-
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
+use ownergate::gate::ids::IssueNumber;
+use ownergate::miniforge::Person;
 use reqwest::{Method, RequestBuilder, Response, Url};
 
-use crate::forge::{Person, RealForge};
+use crate::forge::{RealForge, password_of};
+use crate::real::RealGround;
+use crate::shared::thread::{Key, Thread};
 
 const FORM: &str = include_str!("../../deploy/issue-form.yaml");
-const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a real forge: run tests/live/build-forge first"]
 async fn the_forms_submitted_body_is_a_request() {
-    let forge = RealForge::start().await.unwrap();
+    let ground = RealGround::begin().await;
+    let forge = &ground.forge;
     let file = ".gitea/ISSUE_TEMPLATE/identity.yaml";
     forge.put_file(file, FORM).await.unwrap();
-    let mut browser = Browser::sign_in(&forge, &forge.codex).await.unwrap();
+    let mut browser = Browser::sign_in(forge, &forge.codex).await.unwrap();
 
     let page = browser
         .page(&format!("/alice/board/issues/new?template={file}"))
@@ -34,8 +36,9 @@ async fn the_forms_submitted_body_is_a_request() {
         "the page does not submit the form's file name"
     );
 
+    let key = Key::new();
     let filled = offered
-        .replace("age1...", RECIPIENT)
+        .replace("age1...", &key.recipient)
         .replace("what it is for", "sort the roadmap");
     assert_ne!(filled, offered);
     // A browser sends every line end of a text area as CR LF.
@@ -51,24 +54,40 @@ async fn the_forms_submitted_body_is_a_request() {
         )
         .await
         .unwrap();
+    assert_eq!(body_of(forge, number).await, submitted(&key.recipient));
 
-    let issue = forge.issue(number).await.unwrap();
-    assert_eq!(
-        issue.body,
-        format!(
-            "/gate request\n\
-             \n\
-             ```toml\n\
-             identity = \"codex-*\"\r\n\
-             scopes = [\"board:read\"]\r\n\
-             ttl = \"8h\"\r\n\
-             environment = \"dev\"\r\n\
-             recipient = \"{RECIPIENT}\"\r\n\
-             reason = \"sort the roadmap\"\n\
-             ```\n\
-             \n"
-        )
-    );
+    let thread = Thread::of(&ground, IssueNumber(number));
+    let summary = thread.answer("request").await;
+    assert!(summary.contains("`sort the roadmap`"), "{summary}");
+    let line = thread.approve_line().await;
+    thread.say(&forge.alice, &line).await;
+    let sealed = thread.answer("credential").await;
+    let token = key.open(&sealed, &[]).await;
+    assert!(thread.alive(&token).await);
+}
+
+/// What the forge makes of the filled form.
+fn submitted(recipient: &str) -> String {
+    format!(
+        "/gate request\n\
+         \n\
+         ```toml\n\
+         identity = \"codex-*\"\r\n\
+         scopes = [\"board:read\"]\r\n\
+         ttl = \"8h\"\r\n\
+         environment = \"dev\"\r\n\
+         recipient = \"{recipient}\"\r\n\
+         reason = \"sort the roadmap\"\n\
+         ```\n\
+         \n"
+    )
+}
+
+/// The text of an issue, byte for byte.
+async fn body_of(forge: &RealForge, issue: i64) -> String {
+    let path = format!("/repos/alice/board/issues/{issue}");
+    let answer = forge.alice.call(Method::GET, &path, None).await.unwrap();
+    answer.json()["body"].as_str().unwrap().to_owned()
 }
 
 /// What a browser keeps: its cookies, and the hidden token of forges that ask for one.
@@ -87,7 +106,8 @@ impl<'a> Browser<'a> {
             token: None,
         };
         browser.page("/user/login").await?;
-        let fields = [("user_name", &*who.login), ("password", &*who.password)];
+        let password = password_of(&who.login);
+        let fields = [("user_name", &*who.login), ("password", &*password)];
         let answer = browser.post("/user/login", &fields).await?;
         ensure!(
             answer.status().is_redirection(),
@@ -112,7 +132,7 @@ impl<'a> Browser<'a> {
     }
 
     /// Submits the form of a new issue; gives the issue's number.
-    async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<u64> {
+    async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> anyhow::Result<i64> {
         let answer = self.post(path, fields).await?;
         let status = answer.status();
         let answer = answer.text().await?;

@@ -1,4 +1,4 @@
-//! A webhook receiver on a free loopback port, which keeps what a forge sends it.
+//! A webhook receiver on a loopback port, which keeps what a forge sends it.
 //!
 //! It answers 204 to everything and judges nothing: stories look at what came.
 
@@ -46,10 +46,15 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// Opens a port and listens.
+    /// Opens a free port and listens.
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::start_on(0)
+    }
+
+    /// Opens this port and listens; 0 is a free one.
+    pub(crate) fn start_on(port: u16) -> anyhow::Result<Self> {
         let (sender, deliveries) = mpsc::unbounded_channel();
-        let socket = std::net::TcpListener::bind(("127.0.0.1", 0))
+        let socket = std::net::TcpListener::bind(("127.0.0.1", port))
             .context("cannot open a loopback port for webhooks")?;
         let url = format!("http://{}/hook", socket.local_addr()?);
         let server = HttpServer::new(move || {
@@ -69,6 +74,11 @@ impl Listener {
             deliveries,
             server: handle,
         })
+    }
+
+    /// Stops, and waits until the port is free again.
+    pub(crate) async fn stop(self) {
+        self.server.stop(false).await;
     }
 
     /// The next delivery, in the order of arrival.

@@ -4,9 +4,13 @@
 //! They are ignored unless asked for (`cargo test --test live -- --ignored`), because
 //! building a forge needs Go, a C compiler and some minutes. Nothing here leaves loopback.
 
-mod calls;
+#![expect(clippy::unwrap_used, reason = "a story fails where its forge does")]
+
 mod forge;
 mod forge_answers;
 mod issue_form;
 mod listener;
+mod real;
 mod server;
+#[path = "../shared/mod.rs"]
+mod shared;

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use jiff::{SignedDuration, Timestamp};
 use ownergate::clock::Clock;
-use ownergate::demo::stage::{KAN, KAN_NAME, Setting, Stage};
+use ownergate::demo::stage::{KAN, KAN_NAME, OPS, OPS_NAME, Setting, Stage};
 use ownergate::gate::ids::{CommentId, IssueNumber, RepositoryId, UserId};
 use ownergate::miniforge::people::Person;
 use ownergate::secret::clipboard::sealed_file_in;
@@ -45,6 +45,41 @@ impl Story {
             _directory: directory,
             tokens: Mutex::default(),
         }
+    }
+
+    /// The usual stage with another configuration: each text is replaced where it stands first.
+    pub(crate) async fn configured(changes: &[(&str, &str)]) -> Self {
+        Self::with(|setting| change(&mut setting.config, changes)).await
+    }
+
+    /// Stops the bot as SIGTERM does, changes its configuration and starts it.
+    pub(crate) async fn restart(&mut self, changes: &[(&str, &str)]) {
+        self.stage.stop_bot().await;
+        change(&mut self.stage.setting().config, changes);
+        self.stage.start_bot().await.unwrap();
+        self.stage.settle().await.unwrap();
+    }
+
+    /// Stops the bot, deletes its store and starts it: nothing is known any more.
+    pub(crate) async fn forget_everything(&mut self) {
+        self.stage.stop_bot().await;
+        std::fs::remove_dir_all(self.stage.directory().join("data")).unwrap();
+        self.stage.start_bot().await.unwrap();
+    }
+
+    /// A thread of `kan` that is there already.
+    pub(crate) fn again(&self, issue: IssueNumber) -> Thread<'_> {
+        Thread {
+            story: self,
+            repository: KAN,
+            name: KAN_NAME.to_owned(),
+            issue,
+        }
+    }
+
+    /// Opens an issue of `ops`.
+    pub(crate) async fn ops_thread(&self, who: &Person, title: &str) -> Thread<'_> {
+        self.thread_in(OPS, OPS_NAME, who, title, "").await
     }
 
     /// Opens an issue of `kan`.
@@ -91,6 +126,23 @@ impl Story {
             assert_eq!(answer, serde_json::json!({"active": false}));
         }
         answer["active"] == true
+    }
+
+    /// What the token may do by the resource server's answer; `inactive` if it is dead.
+    pub(crate) async fn may(&self, token: &str) -> String {
+        self.may_at("kanban-api", token).await
+    }
+
+    /// What a resource server is told that the token may do.
+    pub(crate) async fn may_at(&self, client: &str, token: &str) -> String {
+        let answer = self.stage.introspect_as(client, token).await.unwrap();
+        match answer["scope"].as_str() {
+            Some(scope) => scope.to_owned(),
+            None => {
+                assert_eq!(answer, serde_json::json!({"active": false}));
+                "inactive".to_owned()
+            }
+        }
     }
 
     /// Remembers a token, which must then be in no byte that leaves the process.
@@ -174,6 +226,7 @@ impl Story {
 /// An agent's key pair.
 pub(crate) struct Key {
     pub(crate) identity: AgeIdentity,
+    pub(crate) secret: SecretText,
     pub(crate) recipient: String,
 }
 
@@ -183,6 +236,7 @@ impl Key {
         Self {
             identity: identity(&secret),
             recipient: recipient.to_string(),
+            secret,
         }
     }
 }
@@ -205,6 +259,54 @@ impl Thread<'_> {
         let id = self.say(who, body).await;
         self.story.stage.settle().await.unwrap();
         id
+    }
+
+    /// Somebody comments: what the bot then says here, as people see it.
+    pub(crate) async fn answer(&self, who: &Person, body: &str) -> String {
+        let before = self.replies().len();
+        self.comment(who, body).await;
+        self.news(before)
+    }
+
+    /// What the bot said here after its first `before` comments, as people see it.
+    pub(crate) fn news(&self, before: usize) -> String {
+        let news: Vec<String> = self
+            .replies()
+            .iter()
+            .skip(before)
+            .map(|reply| plain(&visible(reply)))
+            .collect();
+        if news.is_empty() {
+            "(silence)".to_owned()
+        } else {
+            news.join("\n----\n")
+        }
+    }
+
+    /// The same remarks, one after the other: each with the code of its refusal and the answer.
+    pub(crate) async fn table(&self, who: &Person, remarks: &[&str]) -> String {
+        let mut text = String::new();
+        for remark in remarks {
+            let before = self.replies().len();
+            let answer = self.answer(who, remark).await;
+            let code = match self.replies().get(before).map(|reply| block(reply)) {
+                Some(block) if block["kind"] == "refusal" => {
+                    block["code"].as_str().unwrap_or("none").to_owned()
+                }
+                Some(_) => "done".to_owned(),
+                None => "nothing".to_owned(),
+            };
+            text.push_str(&format!("> {}\n{code}: {answer}\n\n", plain(remark)));
+        }
+        text.trim_end().to_owned()
+    }
+
+    /// The code of the last thing that the bot refused here.
+    pub(crate) fn last_code(&self) -> String {
+        self.block("refusal")["code"]
+            .as_str()
+            .unwrap_or("none")
+            .to_owned()
     }
 
     /// Somebody comments; nothing is waited for.
@@ -288,6 +390,13 @@ impl Thread<'_> {
         token.expose().to_owned()
     }
 
+    /// The last request here is approved as it was asked, and its credential opened.
+    pub(crate) async fn approved(&self, who: &Person, key: &Key) -> String {
+        let line = self.approve_line();
+        self.comment(who, &line).await;
+        self.open(key)
+    }
+
     /// The bot's reactions on a comment.
     pub(crate) async fn reactions(&self, comment: CommentId) -> Vec<String> {
         let all = self
@@ -315,6 +424,71 @@ impl Thread<'_> {
 /// A comment without its hidden part.
 pub(crate) fn visible(body: &str) -> String {
     body.split("\n\n<!--").next().unwrap_or("").to_owned()
+}
+
+/// A text with everything that differs from run to run replaced: codes, recipients, sealed files;
+/// and with what cannot be seen made visible.
+pub(crate) fn plain(text: &str) -> String {
+    let ends = "-----END AGE ENCRYPTED FILE-----";
+    let text = match (text.find("-----BEGIN AGE"), text.find(ends)) {
+        (Some(from), Some(to)) => {
+            format!("{}(age file){}", &text[..from], &text[to + ends.len()..])
+        }
+        _ => text.to_owned(),
+    };
+    let of_word = |character: char| character.is_ascii_alphanumeric() || "-…".contains(character);
+    let mut shown = String::new();
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let end = rest.find(|c| !of_word(c)).unwrap_or(rest.len());
+        shown.push_str(&replaced(&rest[..end]));
+        rest = &rest[end..];
+        let end = rest.find(of_word).unwrap_or(rest.len());
+        for character in rest[..end].chars() {
+            shown.push_str(&seen(character));
+        }
+        rest = &rest[end..];
+    }
+    shown
+}
+
+/// A character, by its name if it cannot be seen.
+fn seen(character: char) -> String {
+    match character {
+        '\r' => "{cr}".to_owned(),
+        '\t' => "{tab}".to_owned(),
+        '\u{a0}' => "{nbsp}".to_owned(),
+        '\u{200b}' => "{zwsp}".to_owned(),
+        '\u{202e}' => "{rlo}".to_owned(),
+        '\u{feff}' => "{bom}".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// One word, or what stands for it.
+fn replaced(word: &str) -> String {
+    let parts: Vec<&str> = word.split('-').collect();
+    let crockford = |part: &&str| {
+        part.len() == 4
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase())
+    };
+    if parts.len() == 3 && parts.iter().all(crockford) {
+        "CODE".to_owned()
+    } else if word.starts_with("age1") && (word.len() == 62 || word.contains('…')) {
+        "age1…".to_owned()
+    } else {
+        word.to_owned()
+    }
+}
+
+/// Replaces each text where it stands first; it must be there.
+pub(crate) fn change(config: &mut String, changes: &[(&str, &str)]) {
+    for (from, to) in changes {
+        assert!(config.contains(from), "the configuration lacks {from}");
+        *config = config.replacen(from, to, 1);
+    }
 }
 
 /// The machine block of a comment.

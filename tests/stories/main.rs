@@ -3,5 +3,34 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod another_credential;
+mod answers;
+mod approve;
+mod ask;
+mod check;
+mod crash;
+mod edited;
+mod end;
+mod flood;
+mod foreign_text;
+mod forged;
+mod ghosts;
+mod hang_up;
 mod harness;
+mod harness_edges;
+mod leak;
+mod miniature;
+mod not_counted;
+mod outages;
+mod quorum;
+mod read;
+mod replay;
 mod request_approve;
+mod revoke;
+#[path = "../shared/mod.rs"]
+mod shared;
+mod silence;
+mod start;
+mod stop;
+mod two_boards;
+mod voice;

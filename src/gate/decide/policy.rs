@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
-use super::super::ids::ThreadKey;
+use super::super::ids::{ThreadKey, UserId};
 use super::super::key::Key;
 use super::super::policy::{Board, Gate, Policy};
 use super::super::reply::escape::login;
 use super::super::reply::reasons::codes;
+use super::super::thread::BoardState;
 use super::super::time::span;
 use super::Draft;
 
@@ -37,6 +38,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     let mut words = Vec::new();
     for (repository, board) in &policy.boards {
         let old = before.as_ref().and_then(|before| before.board(*repository));
+        if let Some(old) = old {
+            forget_logins(draft, old, board);
+        }
         let differences = match old {
             Some(old) => differences(old, board),
             None => vec![Difference {
@@ -83,6 +87,24 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
             json!({ "before": before.map(|before| before.hash()), "now": policy.hash() }),
         ),
     );
+}
+
+/// A hold for a changed login ends when the operator sets another one or takes that owner out: if
+/// that one is wrong as well, the owner's next approval holds the board again.
+fn forget_logins(draft: &mut Draft<'_>, old: &Board, new: &Board) {
+    let key = Key::board(new.repository_id);
+    let mut state: BoardState = draft.get_or_default(&key);
+    let before = state.holds.len();
+    state.holds.retain(|name, _| {
+        let owner = name.strip_prefix("login:").and_then(|id| id.parse().ok());
+        owner.map(UserId).is_none_or(|owner| {
+            let login = |board: &Board| board.owner(owner).map(|owner| owner.login.clone());
+            login(new).is_some_and(|now| login(old) == Some(now))
+        })
+    });
+    if state.holds.len() < before {
+        draft.put(key, &state);
+    }
 }
 
 fn differences(old: &Board, new: &Board) -> Vec<Difference> {

@@ -1,0 +1,11 @@
+//! The story, an act a file: asked, refused, approved in a crash, used, replayed, lost and rebuilt,
+//! taken back, closed.
+
+pub(super) mod asking;
+pub(super) mod closing;
+pub(super) mod journal;
+pub(super) mod killed;
+pub(super) mod refused;
+pub(super) mod replayed;
+pub(super) mod revoked;
+pub(super) mod used;

@@ -1,0 +1,47 @@
+//! Stories that are told on both forges, word for word: the miniature one (`tests/stories/`), which
+//! is quick and lies if it can, and a real one (`tests/live/`), which keeps it honest.
+//!
+//! What differs between the two is a `Ground`: where people and bot stand, how one waits, how the
+//! bot is stopped and started. The stories know neither. `each_story!` names them once for both.
+
+mod evidence;
+pub(crate) mod ground;
+mod life;
+mod restart;
+pub(crate) mod thread;
+
+pub(crate) use evidence::*;
+pub(crate) use life::*;
+pub(crate) use restart::*;
+
+/// Makes every story a test on a ground; the attributes in brackets are put on each.
+macro_rules! each_story {
+    ($ground:ty, $attributes:tt) => {
+        each_story! { $ground, $attributes:
+            an_owners_comment_issues_a_sealed_credential_and_another_takes_it_back,
+            a_new_issues_text_asks_as_a_comment_does,
+            a_denied_request_stays_denied,
+            a_withdrawn_request_stays_withdrawn,
+            closing_the_issue_pauses_and_reopening_does_not_revive,
+            an_owners_comment_edited_by_a_writer_approves_nothing,
+            an_edit_within_the_second_approves_nothing_though_nothing_shows_it,
+            the_sites_administrator_can_speak_as_an_owner,
+            a_request_whose_comment_is_deleted_is_void,
+            what_was_said_while_the_bot_was_down_may_ask_and_not_approve,
+            a_bot_killed_at_any_moment_issues_once,
+            deleted_records_are_rebuilt_from_the_journal,
+            a_journal_without_its_last_line_is_refused,
+        }
+    };
+    ($ground:ty, $attributes:tt: $($story:ident,)*) => {
+        $(each_story! { @one $ground, $attributes, $story })*
+    };
+    (@one $ground:ty, [$($attribute:meta)?], $story:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$attribute])?
+        async fn $story() {
+            $crate::shared::$story(&<$ground>::begin().await).await;
+        }
+    };
+}
+pub(crate) use each_story;
