@@ -1,0 +1,315 @@
+//! A store with many living credentials, written through the store's own writer.
+//!
+//! Each credential has an identity, a thread and a requester's key of its own, and brings every
+//! record that stays of its life: request, grant, credential, identity, check row, slug, thread,
+//! recipient, and what was seen of its four comments. One line each; the texts are as long as real
+//! ones.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use ownergate::app::secrets::Secrets;
+use ownergate::clock::Clock;
+use ownergate::config::Config;
+use ownergate::demo::stage::KAN;
+use ownergate::gate::actor::Actor;
+use ownergate::gate::approval::Approval;
+use ownergate::gate::audit::{Entry, Recent};
+use ownergate::gate::credential::{Credential, CredentialKind, CredentialStatus};
+use ownergate::gate::grant::{GrantRecord, GrantStatus};
+use ownergate::gate::identity::{Identity, IdentityStatus};
+use ownergate::gate::ids::{
+    CommentId, CredentialNumber, Hash, IdentityNumber, IssueNumber, RequestNumber, Slug, ThreadKey,
+    UserId,
+};
+use ownergate::gate::key::{Change, Key, Subject};
+use ownergate::gate::request::{Action, Request, RequestStatus, Source, Summary, Wanted};
+use ownergate::gate::thread::{Counters, RecipientState, Seen, SlugOwner, Thread};
+use ownergate::gate::time::after;
+use ownergate::gate::world::{self, Record};
+use ownergate::secret::token::{TokenPrefix, mint};
+use ownergate::store::{self, Body, Options, Progress, Step};
+use serde_json::json;
+
+/// Jobs that are submitted together.
+const TOGETHER: u64 = 256;
+/// The owner that approves: alice.
+const OWNER: UserId = UserId(2);
+/// The machine account that asks: codex.
+const AGENT: UserId = UserId(7);
+
+/// Every so many credentials one has not been used yet.
+pub(crate) const PENDING_EVERY: u64 = 10;
+
+/// Tokens of a seeded store.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    /// In use.
+    pub(crate) active: Vec<String>,
+    /// Not used yet: their first check is journaled.
+    pub(crate) pending: Vec<String>,
+}
+
+/// Writes so many credentials into the store of a configuration.
+pub(crate) async fn write(config: &Config, clock: &Clock, count: u64) -> anyhow::Result<Tokens> {
+    let secrets = Secrets::read(config)
+        .map_err(|faults| anyhow::anyhow!("the stage's secrets: {}", faults.len()))?;
+    let installation = secrets.signing_key.installation_id().to_string();
+    let options = Options::new(&config.store.path, installation.clone(), clock.clone());
+    let opened =
+        tokio::task::spawn_blocking(move || store::open(options, Arc::new(Progress::new())))
+            .await??;
+    let writer = opened.start(|_, body: Body, _| Step::Commit { body, answer: () });
+    let prefix = TokenPrefix::parse(&config.tokens.prefix).context("no prefix")?;
+    let policy = config.policy(installation, UserId(5)).hash();
+    let mut tokens = Tokens::default();
+    for first in (1..=count).step_by(usize::try_from(TOGETHER)?) {
+        let mut bodies = Vec::new();
+        for number in first..(first + TOGETHER).min(count + 1) {
+            let slug = Slug::parse(&format!("codex-kan-{number}")).context("no slug")?;
+            let token = mint(&prefix, &slug)?.expose().to_owned();
+            let one = One {
+                number,
+                slug,
+                now: clock.now(),
+                policy: policy.clone(),
+                pending: number % PENDING_EVERY == 0,
+            };
+            let mac = secrets.peppers.token_mac(&token);
+            bodies.push(one.line(mac, secrets.peppers.pepper_id()));
+            if one.pending {
+                tokens.pending.push(token);
+            } else {
+                tokens.active.push(token);
+            }
+        }
+        let submitted = bodies.into_iter().map(|body| writer.submit(body));
+        for done in futures_util::future::join_all(submitted).await {
+            done?;
+        }
+    }
+    writer.close().await;
+    Ok(tokens)
+}
+
+/// One credential and everything that belongs to it.
+struct One {
+    number: u64,
+    slug: Slug,
+    now: Timestamp,
+    policy: Hash,
+    pending: bool,
+}
+
+impl One {
+    fn thread(&self) -> ThreadKey {
+        ThreadKey {
+            repository: KAN,
+            issue: IssueNumber(self.number.cast_signed()),
+        }
+    }
+
+    /// The hash of some text of its life.
+    fn hash(&self, what: &str) -> Hash {
+        Hash::of(format!("{what} {}", self.number).as_bytes())
+    }
+
+    /// A text of the length and look of an age recipient.
+    fn recipient(&self) -> String {
+        format!("age1{}", &self.hash("recipient").as_str()[..58])
+    }
+
+    fn scopes() -> BTreeSet<String> {
+        ["board:read", "card:write"].map(str::to_owned).into()
+    }
+
+    /// One of the four comments of its thread.
+    fn comment(&self, place: i64) -> CommentId {
+        CommentId(self.number.cast_signed() * 4 + place)
+    }
+
+    fn request(&self) -> Request {
+        let approval = Approval {
+            approver: OWNER,
+            comment: self.comment(2),
+            body: self.hash("approval"),
+            scopes: Self::scopes(),
+            ttl: 8 * 3_600,
+            created_at: self.now,
+            counted_at: self.now,
+            gate: self.policy.clone(),
+        };
+        Request {
+            number: RequestNumber(self.number),
+            thread: self.thread(),
+            action: Action::Issue,
+            requester: Actor::User(AGENT),
+            asker_login: "codex".to_owned(),
+            source: Source {
+                subject: Subject::Comment(self.comment(0).0),
+                author: AGENT,
+                body: self.hash("request"),
+            },
+            effect: Wanted {
+                identity: self.slug.clone(),
+                scopes: Self::scopes(),
+                resources: None,
+                modes: None,
+                environment: "dev".to_owned(),
+                ttl: 8 * 3_600,
+                recipient: self.recipient(),
+                predecessor: None,
+            },
+            display_name: None,
+            label: None,
+            reason: Some("sort the roadmap".to_owned()),
+            digest: self.hash("digest"),
+            asked_at: self.now,
+            ends_at: after(self.now, 72 * 3_600),
+            status: RequestStatus::Approved,
+            summary: Some(Summary {
+                comment: self.comment(1),
+                body: self.hash("summary"),
+            }),
+            approvals: vec![approval],
+        }
+    }
+
+    fn identity(&self) -> Identity {
+        let mut recent = Recent::default();
+        recent.push(self.now, "credential_issued", "alice approved it");
+        recent.push(self.now, "credential_first_used", "c1");
+        Identity {
+            number: IdentityNumber(self.number),
+            slug: self.slug.clone(),
+            display_name: None,
+            thread: self.thread(),
+            requester: AGENT,
+            owner: OWNER,
+            scopes: Self::scopes(),
+            resources: None,
+            modes: None,
+            environment: "dev".to_owned(),
+            status: IdentityStatus::Active,
+            created_at: self.now,
+            expires_at: after(self.now, 30 * 86_400),
+            last_rotated: None,
+            credentials: vec![CredentialNumber(self.number)],
+            recent,
+        }
+    }
+
+    fn credential(&self, mac: ownergate::gate::ids::Mac, pepper: &str) -> Credential {
+        Credential {
+            number: CredentialNumber(self.number),
+            identity: IdentityNumber(self.number),
+            kind: CredentialKind::Token,
+            mac,
+            pepper_id: pepper.to_owned(),
+            label: None,
+            scopes: Self::scopes(),
+            resources: None,
+            modes: None,
+            request: RequestNumber(self.number),
+            approvers: [OWNER].into(),
+            family: CredentialNumber(self.number),
+            generation: 1,
+            predecessor: None,
+            recipient: self.recipient(),
+            issued_at: self.now,
+            expires_at: after(self.now, 8 * 3_600),
+            status: if self.pending {
+                CredentialStatus::Pending(after(self.now, 3_600))
+            } else {
+                CredentialStatus::Active(self.now)
+            },
+        }
+    }
+
+    fn grant(&self) -> GrantRecord {
+        GrantRecord {
+            request: RequestNumber(self.number),
+            digest: self.hash("digest"),
+            approvers: [OWNER].into(),
+            scopes: Self::scopes(),
+            ttl: 8 * 3_600,
+            policy: self.policy.clone(),
+            at: self.now,
+            status: GrantStatus::Consumed(CredentialNumber(self.number)),
+        }
+    }
+
+    /// What was seen of one of its comments.
+    fn seen(&self, place: i64) -> Change {
+        let mut seen = Seen::new(self.hash(&format!("comment {place}")), self.now);
+        // The bot wrote the second and the last of them.
+        seen.own = place % 2 == 1;
+        seen.used = !seen.own;
+        put(
+            Key::seen(KAN, Subject::Comment(self.comment(place).0)),
+            &seen,
+        )
+    }
+
+    /// The line that brings it.
+    fn line(&self, mac: ownergate::gate::ids::Mac, pepper: &str) -> Body {
+        let (identity, credential) = (self.identity(), self.credential(mac, pepper));
+        let thread = Thread {
+            identities: vec![identity.number],
+            ..Thread::default()
+        };
+        let owner = SlugOwner {
+            repository: KAN,
+            requester: AGENT,
+            identity: identity.number,
+            slug: self.slug.clone(),
+        };
+        let recipient = RecipientState {
+            credentials: [credential.number].into(),
+            ..RecipientState::default()
+        };
+        let counters = Counters {
+            request: self.number,
+            credential: self.number,
+            identity: self.number,
+        };
+        let mut changes = vec![
+            put(Key::request(credential.request), &self.request()),
+            put(Key::grant(credential.request), &self.grant()),
+            put(Key::credential(credential.number), &credential),
+            put(Key::check(&credential.mac), &credential.check(&identity)),
+            put(Key::identity(identity.number), &identity),
+            put(Key::slug(&self.slug), &owner),
+            put(Key::thread(self.thread()), &thread),
+            put(Key::recipient(&self.recipient()), &recipient),
+            put(Key::counters(), &counters),
+        ];
+        changes.extend((0..4).map(|place| self.seen(place)));
+        let entry = Entry::new(
+            "credential_issued",
+            Actor::User(OWNER),
+            "alice approved and the gate opened",
+        );
+        Body {
+            policy: self.policy.as_str().to_owned(),
+            cause: json!({ "kind": "seeded" }),
+            changes,
+            entries: vec![json!(
+                entry
+                    .in_thread(self.thread())
+                    .about_identity(identity.number)
+            )],
+            effects: Vec::new(),
+            under_reserve: false,
+        }
+    }
+}
+
+fn put<T: Record>(key: Key, record: &T) -> Change {
+    Change {
+        key,
+        value: Some(world::encode(record)),
+    }
+}
