@@ -223,18 +223,7 @@ impl Forged {
 #[derive(Debug)]
 pub(crate) struct Raw {
     pub(crate) status: u16,
-    pub(crate) head: String,
     pub(crate) body: String,
-}
-
-impl Raw {
-    /// A header's value, in whatever case its name came.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (found, value) = line.split_once(':')?;
-            found.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
-    }
 }
 
 /// Sends bytes and reads until the other side ends the connection.
@@ -265,7 +254,6 @@ pub(crate) async fn raw(url: &str, request: &[u8]) -> Raw {
             .nth(1)
             .and_then(|status| status.parse().ok())
             .unwrap_or(0),
-        head: head.to_owned(),
         body: body.to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 
 mod another_credential;
 mod answers;
+mod answers_checks;
 mod approve;
 mod ask;
 mod ask_limits;
@@ -20,6 +21,7 @@ mod ghosts;
 mod hang_up;
 mod harness;
 mod harness_edges;
+mod kills;
 mod leak;
 mod miniature;
 mod not_counted;
