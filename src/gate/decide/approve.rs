@@ -1,8 +1,8 @@
 //! An owner's yes: is it counted, is the gate open, and then the credential.
 //!
-//! Before anything is counted, everything that it rests on is read again: the comment, the text that
-//! asked, every approval that was counted before, the bot's summary, the issue, the repository by
-//! its id. Grant, credential and sealed file are one line of the journal.
+//! Before anything is counted, everything that it rests on is read again (`grounds.rs`): the comment,
+//! the text that asked, every approval that was counted before, the bot's summary, the issue, the
+//! repository by its id. Grant, credential and sealed file are one line of the journal.
 
 use serde_json::json;
 
@@ -10,21 +10,19 @@ use super::super::approval::{Approval, gate_hash};
 use super::super::audit::Entry;
 use super::super::command::{Restated, one_line};
 use super::super::effect::Reaction;
-use super::super::evidence::{FoundComment, Need, ReadComment, ReadIssue, ReadRepository};
+use super::super::evidence::FoundComment;
 use super::super::identity::Identity;
 use super::super::ids::CommentId;
-use super::super::key::{Key, Subject};
+use super::super::key::Key;
 use super::super::policy::Gate;
 use super::super::reply::{self, reasons};
 use super::super::request::Request;
-use super::super::thread::{BoardState, Hold, RecipientState, Seen, SlugOwner};
+use super::super::thread::{BoardState, Hold, RecipientState, SlugOwner};
 use super::super::time::after;
-use super::super::verdict::{
-    Case, Opened, Reason, SourceRead, Verdict, could_approve, count, judge, source_stands,
-    summary_stands,
-};
+use super::super::verdict::{Case, Opened, Reason, Verdict, could_approve, count, judge};
 use super::comment::{Said, explain};
-use super::{Draft, ask, issue, lifecycle, look};
+use super::grounds::{broken, fell, forget_stale, gather};
+use super::{Draft, ask, issue, lifecycle};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -55,7 +53,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     };
     forget_stale(draft, said, &mut request);
     if let Some(broken) = broken(draft, &request, &evidence) {
-        return fall(draft, said, &request, broken);
+        return fell(draft, said, &request, &broken);
     }
     let identity = ask::newest_identity(draft, said.board, &request.effect.identity);
     let living = identity.clone().filter(Identity::is_living);
@@ -86,30 +84,6 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     }
 }
 
-/// The request itself does not stand any more, whoever approves.
-fn fall(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, broken: Broken) {
-    draft.outcome("approve", "void");
-    draft.react(said.thread, said.comment(), Reaction::No);
-    match broken {
-        Broken::Summary => look::foreign_voice(draft, request.thread),
-        Broken::Request(why) => {
-            lifecycle::void(draft, request.number, why);
-            let text = format!("**{} is void**: {why}. Ask anew.", request.number);
-            draft.tell(request.thread, &text, Some(request.number));
-        }
-    }
-}
-
-/// What was read again for an approval.
-struct Evidence<'a> {
-    source: SourceRead<'a>,
-    source_seen: Option<Seen>,
-    summary: &'a ReadComment,
-    summary_seen: Option<Seen>,
-    issue: &'a ReadIssue,
-    repository: &'a ReadRepository,
-}
-
 /// Reasons that need no further reading: nobody's approval should cost the forge six calls.
 fn at_once(draft: &Draft<'_>, said: &Said<'_>, request: &Request) -> Option<Reason> {
     let machine = said.board.machine_accounts.contains(&said.author);
@@ -124,124 +98,6 @@ fn at_once(draft: &Draft<'_>, said: &Said<'_>, request: &Request) -> Option<Reas
     } else {
         None
     }
-}
-
-/// Everything that the approval rests on, or `None` after having asked for what is missing.
-fn gather<'a>(draft: &mut Draft<'_>, said: &Said<'a>, request: &Request) -> Option<Evidence<'a>> {
-    static NO_SUMMARY: ReadComment = ReadComment::Gone;
-    let reads = said.reads;
-    let comment = |draft: &mut Draft<'_>, id: CommentId| {
-        let read = reads.comments.get(&id);
-        if read.is_none() {
-            draft.need(Need::Comment(id));
-        }
-        read
-    };
-    let issue = reads.issues.get(&request.thread.issue);
-    if issue.is_none() {
-        draft.need(Need::Issue(request.thread.issue));
-    }
-    if reads.repository.is_none() {
-        draft.need(Need::Repository);
-    }
-    let source = match request.source.subject {
-        Subject::Comment(id) => comment(draft, CommentId(id)).map(SourceRead::Comment),
-        Subject::Issue(_) => issue.map(SourceRead::Issue),
-    };
-    let summary = match &request.summary {
-        Some(summary) => comment(draft, summary.comment),
-        None => Some(&NO_SUMMARY),
-    };
-    for approval in &request.approvals {
-        comment(draft, approval.comment);
-    }
-    let repository = request.thread.repository;
-    let seen = |subject: Subject| draft.get::<Seen>(&Key::seen(repository, subject));
-    Some(Evidence {
-        source_seen: seen(request.source.subject),
-        summary_seen: request
-            .summary
-            .as_ref()
-            .and_then(|summary| seen(Subject::Comment(summary.comment.0))),
-        source: source?,
-        summary: summary?,
-        issue: issue?,
-        repository: reads.repository.as_ref()?,
-    })
-}
-
-/// An approval that was edited or deleted since, or given under other rules, counts no longer.
-fn forget_stale(draft: &mut Draft<'_>, said: &Said<'_>, request: &mut Request) {
-    let gate = said
-        .board
-        .gates
-        .get(&request.effect.environment)
-        .map(|gate| gate_hash(said.board, gate));
-    let (kept, dropped): (Vec<Approval>, Vec<Approval>) =
-        request.approvals.drain(..).partition(|approval| {
-            let stands = match said.reads.comments.get(&approval.comment) {
-                Some(ReadComment::Found(found)) => {
-                    found.author == Some(approval.approver) && found.body == approval.body
-                }
-                Some(_) | None => false,
-            };
-            let key = Key::seen(said.thread.repository, Subject::Comment(approval.comment.0));
-            let only = draft
-                .get::<Seen>(&key)
-                .is_some_and(|seen| seen.only(&approval.body));
-            stands && only && gate.as_ref() == Some(&approval.gate)
-        });
-    request.approvals = kept;
-    for approval in dropped {
-        draft.entry(
-            Entry::new(
-                "approval_dropped",
-                super::super::actor::Actor::User(approval.approver),
-                "the approval was edited, deleted or given under other rules",
-            )
-            .in_thread(request.thread)
-            .about_request(request.number)
-            .with_facts(json!({ "comment": approval.comment })),
-        );
-        let name = said.board.owner(approval.approver).map_or_else(
-            || approval.approver.to_string(),
-            |owner| owner.login.clone(),
-        );
-        let text = format!(
-            "{}: the approval by {} counts no longer; it was edited, deleted or given under other rules.",
-            request.number,
-            reply::escape::login(&name)
-        );
-        draft.tell(request.thread, &text, Some(request.number));
-    }
-}
-
-/// Why a request cannot be decided any more.
-enum Broken {
-    /// The bot's summary is not what the bot sent: nothing in the thread can be relied on.
-    Summary,
-    /// What was asked is not what it was.
-    Request(&'static str),
-}
-
-/// What voids the request itself, whoever approves.
-fn broken(draft: &Draft<'_>, request: &Request, evidence: &Evidence<'_>) -> Option<Broken> {
-    let policy = &draft.given.policy;
-    if !source_stands(request, evidence.source, evidence.source_seen.as_ref()) {
-        return Some(Broken::Request("the text that asked was edited or deleted"));
-    }
-    if let Some(summary) = &request.summary {
-        let seen = evidence.summary_seen.as_ref();
-        if !summary_stands(summary, evidence.summary, policy.bot, seen) {
-            return Some(Broken::Summary);
-        }
-    }
-    if request.recompute(policy) != request.digest {
-        return Some(Broken::Request(
-            "what it stands on has changed since it was asked",
-        ));
-    }
-    None
 }
 
 /// A changed login of an owner holds widening on the board until the config says the same, and the

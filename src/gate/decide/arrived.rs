@@ -109,11 +109,13 @@ fn once(
     }
     seen.wait(accepted.issue, &spoken.body, draft.given.seq.0);
     draft.put(key, &seen);
-    // An owner's word is taken when the disk is nearly full, too: it may say why nothing widens.
-    let owner = spoken
-        .unverified_author
-        .is_some_and(|author| board.owner(author).is_some());
-    if urgent || owner {
+    // An owner's approval is taken when the disk is nearly full, too, so that it can be said why
+    // nothing widens.
+    let approves = matches!(&reading, Reading::Command(Command::Approve(_)))
+        && spoken
+            .unverified_author
+            .is_some_and(|author| board.owner(author).is_some());
+    if urgent || approves {
         draft.use_reserve();
     }
     wait(draft, accepted, urgent);

@@ -10,6 +10,7 @@ mod arrived;
 mod ask;
 mod comment;
 mod draft;
+mod grounds;
 mod issue;
 mod leak;
 mod lifecycle;

@@ -93,9 +93,18 @@ fn an_unknown_verb_gets_the_nearest_one_named() {
         ("/gate DENNY", Some("deny")),
         ("/gate lst", Some("list")),
         ("/gate frobnicate", None),
-        ("/gate 🚀", None),
     ] {
         assert_eq!(fault(text), Fault::UnknownVerb(nearest), "{text}");
+    }
+    for (text, odd, column) in [
+        ("/gate 🚀", '🚀', 7),
+        ("/gate approve\u{200b} R1", '\u{200b}', 14),
+    ] {
+        assert!(
+            matches!(fault(text), Fault::Character { character, column: found, .. }
+                if character == odd && found == column),
+            "{text:?}"
+        );
     }
     for text in ["/gate", "/gate ", "/gate\n/gate help", "/GATE\r\n"] {
         assert_eq!(fault(text), Fault::NoVerb, "{text:?}");

@@ -50,10 +50,6 @@ pub(super) struct Comment {
     pub created: Timestamp,
     pub updated: Timestamp,
     pub marked: bool,
-    /// The text as it was first written, whatever was done to it since.
-    pub first_text: String,
-    /// How often somebody changed or deleted it, seen or unseen.
-    pub touched: u32,
     pub deleted: bool,
 }
 
@@ -131,8 +127,6 @@ impl Forge {
                 created: now,
                 updated: now,
                 marked,
-                first_text: text.to_owned(),
-                touched: 0,
                 deleted: false,
             },
         );
@@ -144,7 +138,6 @@ impl Forge {
         if let Some(comment) = self.comments.get_mut(&id) {
             comment.text = text.to_owned();
             comment.updated = updated;
-            comment.touched += 1;
         }
     }
 
@@ -152,7 +145,6 @@ impl Forge {
     pub(super) fn delete(&mut self, id: i64) {
         if let Some(comment) = self.comments.get_mut(&id) {
             comment.deleted = true;
-            comment.touched += 1;
         }
     }
 

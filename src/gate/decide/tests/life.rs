@@ -373,12 +373,28 @@ fn ceilings_cut_and_never_uncount() {
     story.approve(kan(12), PIOTR, 1);
     assert_eq!(story.credential(1).scopes, names(&["board:read"]));
 
-    story.ask_for(kan(13), CODEX, "codex-*", "deploy:run", "staging");
+    // Where their ceilings leave nothing in common, it is found out by the last of them.
+    story.reconfigure(KAN, |board| {
+        board.owners.get_mut(&PIOTR).unwrap().ceiling = Some(names(&["deploy:run"]));
+    });
+    let both = "board:read,deploy:run";
+    story.ask_for(kan(13), CODEX, "codex-*", both, "staging");
     story.approve(kan(13), PIOTR, 2);
     let last = story.approve(kan(13), ALICE, 2);
     assert_eq!(story.reactions[&Some(CommentId(last))], Reaction::No);
     assert_eq!(story.word(2), "void");
     assert_eq!(story.last_code(kan(13)), "nothing_left");
+
+    // Where one of them could hand on nothing of it, it is refused when it is asked.
+    let asked = story.requests();
+    let line = request_line("codex-*", "card:write,deploy:run", "staging");
+    story.say(kan(14), CODEX, &line);
+    story.say(
+        kan(14),
+        CODEX,
+        &request_line("codex-*", "deploy:run", "staging"),
+    );
+    assert_eq!(story.requests(), asked);
 }
 
 /// A second request of a living identity is one more credential, and the identity may do both.

@@ -97,7 +97,7 @@ fn everything_else_has_its_outcome() {
     });
     assert_eq!(caught_up, [("approve", "caught_up")]);
     let look = outcomes(&mut story, |story| {
-        story.arrive(story.trigger(kan(12), Look::Deleted(CommentId(9_999))));
+        story.arrive(story.trigger(kan(12), Look::Stray(CommentId(9_999))));
         story.settle();
     });
     assert_eq!(look, [("look", "done")]);

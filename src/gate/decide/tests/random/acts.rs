@@ -17,6 +17,8 @@ pub(super) enum Act {
     Replay(u8),
     /// A delivery that the forge did not make.
     Forge(u8, u8, u8, Words),
+    /// An old comment is turned into an approval, unseen, and delivered as if it were new.
+    Turn(u8),
     /// A delivered comment is read back.
     CatchUp(u8),
     /// Somebody writes as the bot.
@@ -82,6 +84,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => (n(), way()).prop_map(|(which, way)| Act::Toggle(which, way)),
         2 => n().prop_map(Act::Replay),
         2 => (n(), n(), n(), words()).prop_map(|(id, who, place, words)| Act::Forge(id, who, place, words)),
+        3 => n().prop_map(Act::Turn),
         1 => n().prop_map(Act::CatchUp),
         1 => n().prop_map(Act::Stray),
         1 => n().prop_map(Act::Leak),
@@ -110,6 +113,6 @@ pub(super) fn words() -> impl Strategy<Value = Words> {
         1 => n().prop_map(Words::Deny),
         1 => Just(Words::Withdraw),
         1 => n().prop_map(Words::Revoke),
-        1 => n().prop_map(Words::Other),
+        3 => n().prop_map(Words::Other),
     ]
 }

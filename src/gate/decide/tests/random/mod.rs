@@ -4,6 +4,8 @@
 //! What the core says is checked against what the forge in memory knows: who wrote which words, and
 //! whether anybody touched them. Every decision is also made from a world with all records.
 
+use std::collections::BTreeMap;
+
 mod acts;
 mod oracle;
 
@@ -12,9 +14,10 @@ use proptest::prelude::*;
 use self::acts::{Act, Twist, Way, Words, act, words};
 use self::oracle::no_wider;
 use super::*;
+use crate::gate::command::Restated;
 use crate::gate::credential::Credential;
 use crate::gate::event::{Leak, Look};
-use crate::gate::ids::{CommentId, ThreadKey, UserId};
+use crate::gate::ids::{CommentId, RequestNumber, ThreadKey, UserId};
 use crate::gate::key::Table;
 use crate::gate::request::Request;
 use crate::gate::world::decode;
@@ -35,6 +38,8 @@ struct Life {
     story: Story,
     late: Vec<crate::gate::event::Arrival>,
     checked: usize,
+    /// What was counted, as it was found to be right when it was counted.
+    counted: BTreeMap<(RequestNumber, CommentId), Restated>,
 }
 
 impl Life {
@@ -43,6 +48,7 @@ impl Life {
             story: Story::new(),
             late: Vec::new(),
             checked: 0,
+            counted: BTreeMap::new(),
         }
     }
 
@@ -112,10 +118,10 @@ impl Life {
             Words::Other(which) => [
                 "/gate inspect",
                 "/gate list",
-                "/gate help",
                 "hello",
+                "hello again",
                 "/gate frob",
-                "- /gate help",
+                "One moment",
             ][usize::from(*which) % 6]
                 .to_owned(),
         };
@@ -185,6 +191,7 @@ impl Life {
                 }
             }
             Act::Forge(id, who, place, words) => self.forge(*id, *who, *place, words),
+            Act::Turn(which) => self.turn(*which),
             Act::CatchUp(which) => {
                 if let Some(id) = pick(&self.ids(), *which) {
                     let arrival = self.story.caught_up(id);
@@ -249,6 +256,36 @@ impl Life {
         self.story.forge.edit(id, &text, updated);
         let arrival = self.story.edited(id);
         self.deliver(arrival, way);
+    }
+
+    /// Whoever can edit looks for an ordinary comment below an open request's summary.
+    fn turn(&mut self, which: u8) {
+        let open: Vec<Request> = self
+            .all::<Request>(Table::Request)
+            .into_iter()
+            .filter(|request| request.is_open(self.story.now))
+            .collect();
+        let mut found = Vec::new();
+        for (id, comment) in &self.story.forge.comments {
+            let request = open.iter().find(|request| request.thread == comment.thread);
+            let ordinary = comment.author != BOT && !comment.text.starts_with('/');
+            if let (Some(request), true) = (request, ordinary) {
+                found.push((*id, request.number.0));
+            }
+        }
+        found.reverse();
+        let Some((id, number)) = pick(&found, which % 4) else {
+            return;
+        };
+        let line = self.story.approve_line(number);
+        let created = self.story.forge.comments[&id].created;
+        self.story.forge.edit(id, &line, created);
+        let mut arrival = self.story.delivery(id);
+        if which % 4 == 3 {
+            arrival.accepted.unverified_sender = Some(CAROL);
+        }
+        self.story.arrive(arrival);
+        self.story.settle();
     }
 
     /// A thief of the hook secret speaks of comments that are, were or will be, by anybody.
@@ -319,6 +356,7 @@ fn begun() -> Life {
     life.story
         .ask_for(kan(13), CODEX, "one", "board:read,deploy:run", "staging");
     life.story.approve(kan(13), ALICE, 2);
+    life.story.say(kan(13), PIOTR, "One moment");
     life.check();
     life
 }
@@ -329,7 +367,7 @@ proptest! {
     /// Invariants 1, 2 and 3, every ceiling, and the equality of both worlds.
     #[test]
     fn no_credential_without_enough_owners_on_that_digest(
-        acts in prop::collection::vec(act(), 1..60),
+        acts in prop::collection::vec(act(), 1..50),
     ) {
         let mut life = begun();
         for act in &acts {
@@ -349,7 +387,10 @@ proptest! {
     ) {
         let mut life = begun();
         for act in &acts {
-            life.act(act);
+            // What a stranger said is decided, and refused, once everybody may ask.
+            if !matches!(act, Act::Configure(which) if which % 9 == 7) {
+                life.act(act);
+            }
         }
         life.rest();
         life.story.pass(away * 4_000);

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Life;
+use crate::gate::approval::Approval;
 use crate::gate::command::{self, Command, Reading};
 use crate::gate::credential::{Check, Credential};
-use crate::gate::event::Road;
+use crate::gate::event::{Look, Road, What};
 use crate::gate::grant::{GrantRecord, GrantStatus};
-use crate::gate::ids::UserId;
+use crate::gate::ids::Hash;
 use crate::gate::key::{Key, Subject, Table};
 use crate::gate::request::Request;
 
@@ -26,6 +27,16 @@ impl Life {
         let grants: Vec<GrantRecord> = self.all(Table::Grant);
         let credentials: Vec<Credential> = self.all(Table::Credential);
         assert_eq!(grants.len(), credentials.len(), "one credential a grant");
+        for request in self.all::<Request>(Table::Request) {
+            for counted in &request.approvals {
+                let key = (request.number, counted.comment);
+                if !self.counted.contains_key(&key) {
+                    let said = self.check_counted(&request, counted);
+                    self.counted
+                        .insert(key, said.expect("it must not be counted"));
+                }
+            }
+        }
         for line in self.checked..self.story.lines.len() {
             let issued: Vec<_> = self.story.lines[line]
                 .decision
@@ -57,7 +68,7 @@ impl Life {
         }
     }
 
-    /// Invariants 1 to 3: a new credential rests on enough untouched comments by people who may.
+    /// Invariants 1 to 3: a new credential rests on enough counted comments by people who may.
     fn check_issued(&self, credential: &Credential, line: usize) {
         let request: Request = self
             .story
@@ -80,10 +91,16 @@ impl Life {
             assert!(owner.may_approve && approver.is_somebody() && *approver != policy.bot);
             assert!(!board.machine_accounts.contains(approver));
             assert_ne!(Some(*approver), request.asker());
-            let said = self.said(&request, *approver);
-            let said = said.unwrap_or_else(|| {
-                panic!("{approver} never approved {} (line {line})", request.number)
-            });
+            let counted = request
+                .approvals
+                .iter()
+                .find(|one| one.approver == *approver);
+            let counted = counted.expect("whoever approved is counted");
+            assert!(
+                self.stands(counted),
+                "{approver} took it back (line {line})"
+            );
+            let said = &self.counted[&(request.number, counted.comment)];
             ceiling.retain(|scope| said.scopes.contains(scope));
             if let Some(most) = &owner.ceiling {
                 ceiling.retain(|scope| most.contains(scope));
@@ -95,28 +112,42 @@ impl Life {
         assert!(life.as_secs() <= i64::try_from(ttl).unwrap());
     }
 
-    /// What this person said in an untouched comment below the summary, in the request's thread.
-    fn said(&self, request: &Request, approver: UserId) -> Option<command::Restated> {
-        let counted = request
-            .approvals
-            .iter()
-            .find(|one| one.approver == approver)?;
+    /// Invariant 3: what was counted is a comment by that person, in the request's thread and below
+    /// its summary, of which no other text was ever delivered, and which says it now.
+    fn check_counted(&self, request: &Request, counted: &Approval) -> Option<command::Restated> {
         let comment = self.story.forge.comments.get(&counted.comment.0)?;
-        let whole = comment.author == approver
-            && comment.touched == 0
+        let whole = self.stands(counted)
+            && comment.updated == comment.created
             && comment.thread == request.thread
             && counted.comment > request.summary.as_ref()?.comment
             && request.source.subject != Subject::Comment(counted.comment.0);
-        let delivered = self.story.deliveries.iter().any(|delivery| {
-            let accepted = &delivery.accepted;
-            accepted.road == Road::Hook
-                && accepted.unverified_sender == Some(approver)
-                && matches!(&accepted.what, crate::gate::event::What::Comment(spoken)
-                    if spoken.id == counted.comment.0 && spoken.text == comment.first_text)
-        });
-        restated(&comment.first_text)
-            .filter(|said| whole && delivered && said.code == request.code())
+        let mut delivered = false;
+        let mut alone = true;
+        for accepted in self.story.deliveries.iter().map(|one| &one.accepted) {
+            let body = match &accepted.what {
+                What::Comment(spoken) if spoken.id == counted.comment.0 => &spoken.body,
+                What::Look(Look::Edited { comment, body, .. }) if *comment == counted.comment => {
+                    body
+                }
+                What::Comment(_) | What::Opened(_) | What::Look(_) | What::Screened => continue,
+            };
+            if accepted.repository == request.thread.repository {
+                alone &= *body == counted.body;
+                delivered |= accepted.road == Road::Hook
+                    && accepted.unverified_sender == Some(counted.approver);
+            }
+        }
+        restated(&comment.text)
+            .filter(|said| whole && alone && delivered && said.code == request.code())
             .filter(|said| said.request == request.number)
+    }
+
+    /// True if the counted words are there, by the same person.
+    fn stands(&self, counted: &Approval) -> bool {
+        let comment = &self.story.forge.comments[&counted.comment.0];
+        comment.author == counted.approver
+            && !comment.deleted
+            && Hash::of(comment.text.as_bytes()) == counted.body
     }
 
     /// What everybody may do now, and what is open and counted.

@@ -1,0 +1,177 @@
+//! What an approval rests on: read again, compared with everything that was ever seen of it, and
+//! what falls if it is not what it was.
+//!
+//! Nothing is counted here. A text that is there as it was, but was seen with another body in
+//! between, is not what it was.
+
+use serde_json::json;
+
+use super::super::actor::Actor;
+use super::super::approval::{Approval, gate_hash};
+use super::super::audit::Entry;
+use super::super::effect::Reaction;
+use super::super::evidence::{Need, ReadComment, ReadIssue, ReadRepository};
+use super::super::ids::CommentId;
+use super::super::key::{Key, Subject};
+use super::super::reply;
+use super::super::request::Request;
+use super::super::thread::Seen;
+use super::super::verdict::{SourceRead, source_stands, summary_stands};
+use super::comment::Said;
+use super::{Draft, lifecycle, look};
+
+/// What was read again for an approval.
+pub(super) struct Evidence<'a> {
+    /// The text that asked.
+    pub source: SourceRead<'a>,
+    /// What was first seen of it.
+    pub source_seen: Option<Seen>,
+    /// The bot's summary.
+    pub summary: &'a ReadComment,
+    /// What was first seen of it.
+    pub summary_seen: Option<Seen>,
+    /// The issue.
+    pub issue: &'a ReadIssue,
+    /// The repository.
+    pub repository: &'a ReadRepository,
+}
+
+/// Everything that the approval rests on, or `None` after having asked for what is missing.
+pub(super) fn gather<'a>(
+    draft: &mut Draft<'_>,
+    said: &Said<'a>,
+    request: &Request,
+) -> Option<Evidence<'a>> {
+    static NO_SUMMARY: ReadComment = ReadComment::Gone;
+    let reads = said.reads;
+    let comment = |draft: &mut Draft<'_>, id: CommentId| {
+        let read = reads.comments.get(&id);
+        if read.is_none() {
+            draft.need(Need::Comment(id));
+        }
+        read
+    };
+    let issue = reads.issues.get(&request.thread.issue);
+    if issue.is_none() {
+        draft.need(Need::Issue(request.thread.issue));
+    }
+    if reads.repository.is_none() {
+        draft.need(Need::Repository);
+    }
+    let source = match request.source.subject {
+        Subject::Comment(id) => comment(draft, CommentId(id)).map(SourceRead::Comment),
+        Subject::Issue(_) => issue.map(SourceRead::Issue),
+    };
+    let summary = match &request.summary {
+        Some(summary) => comment(draft, summary.comment),
+        None => Some(&NO_SUMMARY),
+    };
+    for approval in &request.approvals {
+        comment(draft, approval.comment);
+    }
+    let repository = request.thread.repository;
+    let seen = |subject: Subject| draft.get::<Seen>(&Key::seen(repository, subject));
+    Some(Evidence {
+        source_seen: seen(request.source.subject),
+        summary_seen: request
+            .summary
+            .as_ref()
+            .and_then(|summary| seen(Subject::Comment(summary.comment.0))),
+        source: source?,
+        summary: summary?,
+        issue: issue?,
+        repository: reads.repository.as_ref()?,
+    })
+}
+
+/// An approval that was edited or deleted since, or given under other rules, counts no longer.
+pub(super) fn forget_stale(draft: &mut Draft<'_>, said: &Said<'_>, request: &mut Request) {
+    let gate = said
+        .board
+        .gates
+        .get(&request.effect.environment)
+        .map(|gate| gate_hash(said.board, gate));
+    let (kept, dropped): (Vec<Approval>, Vec<Approval>) =
+        request.approvals.drain(..).partition(|approval| {
+            let stands = match said.reads.comments.get(&approval.comment) {
+                Some(ReadComment::Found(found)) => {
+                    found.author == Some(approval.approver) && found.body == approval.body
+                }
+                Some(_) | None => false,
+            };
+            let key = Key::seen(said.thread.repository, Subject::Comment(approval.comment.0));
+            let only = draft
+                .get::<Seen>(&key)
+                .is_some_and(|seen| seen.only(&approval.body));
+            stands && only && gate.as_ref() == Some(&approval.gate)
+        });
+    request.approvals = kept;
+    for approval in dropped {
+        draft.entry(
+            Entry::new(
+                "approval_dropped",
+                Actor::User(approval.approver),
+                "the approval was edited, deleted or given under other rules",
+            )
+            .in_thread(request.thread)
+            .about_request(request.number)
+            .with_facts(json!({ "comment": approval.comment })),
+        );
+        let name = said.board.owner(approval.approver).map_or_else(
+            || approval.approver.to_string(),
+            |owner| owner.login.clone(),
+        );
+        let text = format!(
+            "{}: the approval by {} counts no longer; it was edited, deleted or given under other rules.",
+            request.number,
+            reply::escape::login(&name)
+        );
+        draft.tell(request.thread, &text, Some(request.number));
+    }
+}
+
+/// Why a request cannot be decided any more.
+pub(super) enum Broken {
+    /// The bot's summary is not what the bot sent: nothing in the thread can be relied on.
+    Summary,
+    /// What was asked is not what it was.
+    Request(&'static str),
+}
+
+/// What voids the request itself, whoever approves.
+pub(super) fn broken(
+    draft: &Draft<'_>,
+    request: &Request,
+    evidence: &Evidence<'_>,
+) -> Option<Broken> {
+    let policy = &draft.given.policy;
+    if !source_stands(request, evidence.source, evidence.source_seen.as_ref()) {
+        return Some(Broken::Request("the text that asked was edited or deleted"));
+    }
+    if let Some(summary) = &request.summary {
+        let seen = evidence.summary_seen.as_ref();
+        if !summary_stands(summary, evidence.summary, policy.bot, seen) {
+            return Some(Broken::Summary);
+        }
+    }
+    if request.recompute(policy) != request.digest {
+        return Some(Broken::Request(
+            "what it stands on has changed since it was asked",
+        ));
+    }
+    None
+}
+
+/// The request ends, and its thread is told why.
+pub(super) fn fell(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, broken: &Broken) {
+    draft.outcome("approve", "void");
+    draft.react(said.thread, said.comment(), Reaction::No);
+    match broken {
+        Broken::Summary => look::foreign_voice(draft, request.thread),
+        Broken::Request(why) => {
+            lifecycle::void(draft, request.number, why);
+            let text = format!("**{} is void**: {why}. Ask anew.", request.number);
+            draft.tell(request.thread, &text, Some(request.number));
+        }
+    }
+}
