@@ -237,7 +237,7 @@ async fn an_end_in_the_middle_of_every_write_of_the_main_story() {
     everywhere(Fault::Torn(100), 0, 1).await;
 }
 
-/// A story with one token in use, one that was revoked, and an open request; the bot is killed.
+/// A story with one token in use, one that was revoked, and an open request; the bot is stopped.
 async fn lived() -> (Story, String, String) {
     let mut story = Story::begin().await;
     let (live, dead) = {
@@ -254,7 +254,7 @@ async fn lived() -> (Story, String, String) {
         third.ask(&stage.codex, &Key::new()).await;
         (live, dead)
     };
-    story.stage.kill_bot().await;
+    story.stage.stop_bot().await;
     (story, live, dead)
 }
 
@@ -274,15 +274,16 @@ async fn without_the_sled_folder_everything_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_journal_without_its_last_line_refuses_the_start_until_the_loss_is_accepted() {
+async fn a_journal_without_its_last_lines_refuses_the_start_until_the_loss_is_accepted() {
     let (mut story, live, dead) = lived().await;
     let data = story.stage.directory().join("data");
     let journal = data.join("journal/00000001.jsonl");
     let text = std::fs::read_to_string(&journal).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    let cut = lines[..lines.len() - 1].join("\n") + "\n";
+    // The closing line, and the one before it.
+    let cut = lines[..lines.len() - 2].join("\n") + "\n";
     std::fs::write(&journal, &cut).unwrap();
-    let last = lines.len() as u64 - 2;
+    let last = lines.len() as u64 - 3;
 
     let before = contents(&data);
     for accepted in [None, Some(last - 1), Some(last + 1)] {
@@ -338,7 +339,7 @@ async fn an_older_backup_and_the_old_approval_give_nothing() {
         (thread.issue.0, token, backup)
     };
     story.pass(600).await;
-    story.stage.kill_bot().await;
+    story.stage.stop_bot().await;
     std::fs::write(&journal, &backup).unwrap();
     let refused = story.stage.start_bot().await.unwrap_err().to_string();
     assert!(refused.contains("--accept-journal-loss"), "{refused}");
