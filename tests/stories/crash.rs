@@ -183,6 +183,9 @@ impl Play {
         assert_eq!(self.comments("request").len(), 1);
         assert_eq!(self.comments("credential").len(), 1);
         assert_eq!(self.stage.introspect(token).await.unwrap()["active"], false);
+        let calls = self.stage.forge.calls();
+        let removed = calls.iter().filter(|call| call.method == "DELETE").count();
+        assert_eq!(removed, 0, "nothing was posted twice and removed again");
         self.stage.stop_bot().await;
         let data = self.stage.directory().join("data");
         let verified = async {
