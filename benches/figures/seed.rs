@@ -1,9 +1,8 @@
 //! A store with many living credentials, written through the store's own writer.
 //!
-//! Each credential has an identity, a thread and a requester's key of its own, and brings every
-//! record that stays of its life: request, grant, credential, identity, check row, slug, thread,
-//! recipient, and what was seen of its four comments. One line each; the texts are as long as real
-//! ones.
+//! Each has an identity of its own and brings the records that it consists of: credential, identity,
+//! grant, slug, and the row that a check reads. One line each; the texts are as long as real ones.
+//! What else a thread leaves (its request, what was seen of its comments) is not there.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,18 +14,15 @@ use ownergate::clock::Clock;
 use ownergate::config::Config;
 use ownergate::demo::stage::KAN;
 use ownergate::gate::actor::Actor;
-use ownergate::gate::approval::Approval;
 use ownergate::gate::audit::{Entry, Recent};
-use ownergate::gate::credential::{Credential, CredentialKind, CredentialStatus};
+use ownergate::gate::credential::{Credential, CredentialStatus};
 use ownergate::gate::grant::{GrantRecord, GrantStatus};
 use ownergate::gate::identity::{Identity, IdentityStatus};
 use ownergate::gate::ids::{
-    CommentId, CredentialNumber, Hash, IdentityNumber, IssueNumber, RequestNumber, Slug, ThreadKey,
-    UserId,
+    CredentialNumber, Hash, IdentityNumber, IssueNumber, RequestNumber, Slug, ThreadKey, UserId,
 };
-use ownergate::gate::key::{Change, Key, Subject};
-use ownergate::gate::request::{Action, Request, RequestStatus, Source, Summary, Wanted};
-use ownergate::gate::thread::{Counters, RecipientState, Seen, SlugOwner, Thread};
+use ownergate::gate::key::{Change, Key};
+use ownergate::gate::thread::{Counters, SlugOwner};
 use ownergate::gate::time::after;
 use ownergate::gate::world::{self, Record};
 use ownergate::secret::token::{TokenPrefix, mint};
@@ -125,58 +121,6 @@ impl One {
         ["board:read", "card:write"].map(str::to_owned).into()
     }
 
-    /// One of the four comments of its thread.
-    fn comment(&self, place: i64) -> CommentId {
-        CommentId(self.number.cast_signed() * 4 + place)
-    }
-
-    fn request(&self) -> Request {
-        let approval = Approval {
-            approver: OWNER,
-            comment: self.comment(2),
-            body: self.hash("approval"),
-            scopes: Self::scopes(),
-            ttl: 8 * 3_600,
-            created_at: self.now,
-            counted_at: self.now,
-            gate: self.policy.clone(),
-        };
-        Request {
-            number: RequestNumber(self.number),
-            thread: self.thread(),
-            action: Action::Issue,
-            requester: Actor::User(AGENT),
-            asker_login: "codex".to_owned(),
-            source: Source {
-                subject: Subject::Comment(self.comment(0).0),
-                author: AGENT,
-                body: self.hash("request"),
-            },
-            effect: Wanted {
-                identity: self.slug.clone(),
-                scopes: Self::scopes(),
-                resources: None,
-                modes: None,
-                environment: "dev".to_owned(),
-                ttl: 8 * 3_600,
-                recipient: self.recipient(),
-                predecessor: None,
-            },
-            display_name: None,
-            label: None,
-            reason: Some("sort the roadmap".to_owned()),
-            digest: self.hash("digest"),
-            asked_at: self.now,
-            ends_at: after(self.now, 72 * 3_600),
-            status: RequestStatus::Approved,
-            summary: Some(Summary {
-                comment: self.comment(1),
-                body: self.hash("summary"),
-            }),
-            approvals: vec![approval],
-        }
-    }
-
     fn identity(&self) -> Identity {
         let mut recent = Recent::default();
         recent.push(self.now, "credential_issued", "alice approved it");
@@ -202,30 +146,33 @@ impl One {
     }
 
     fn credential(&self, mac: ownergate::gate::ids::Mac, pepper: &str) -> Credential {
-        Credential {
-            number: CredentialNumber(self.number),
-            identity: IdentityNumber(self.number),
-            kind: CredentialKind::Token,
-            mac,
-            pepper_id: pepper.to_owned(),
-            label: None,
-            scopes: Self::scopes(),
-            resources: None,
-            modes: None,
-            request: RequestNumber(self.number),
-            approvers: [OWNER].into(),
-            family: CredentialNumber(self.number),
-            generation: 1,
-            predecessor: None,
-            recipient: self.recipient(),
-            issued_at: self.now,
-            expires_at: after(self.now, 8 * 3_600),
-            status: if self.pending {
-                CredentialStatus::Pending(after(self.now, 3_600))
-            } else {
-                CredentialStatus::Active(self.now)
-            },
-        }
+        let status = if self.pending {
+            CredentialStatus::Pending(after(self.now, 3_600))
+        } else {
+            CredentialStatus::Active(self.now)
+        };
+        // Only a grant makes a credential; what a store holds is read back from its JSON.
+        let record = serde_json::json!({
+            "number": self.number,
+            "identity": self.number,
+            "kind": "token",
+            "mac": mac,
+            "pepper_id": pepper,
+            "label": null,
+            "scopes": Self::scopes(),
+            "resources": null,
+            "modes": null,
+            "request": self.number,
+            "approvers": [OWNER],
+            "family": self.number,
+            "generation": 1,
+            "predecessor": null,
+            "recipient": self.recipient(),
+            "issued_at": self.now,
+            "expires_at": after(self.now, 8 * 3_600),
+            "status": status,
+        });
+        serde_json::from_value(record).expect("it has every field of the record")
     }
 
     fn grant(&self) -> GrantRecord {
@@ -241,52 +188,28 @@ impl One {
         }
     }
 
-    /// What was seen of one of its comments.
-    fn seen(&self, place: i64) -> Change {
-        let mut seen = Seen::new(self.hash(&format!("comment {place}")), self.now);
-        // The bot wrote the second and the last of them.
-        seen.own = place % 2 == 1;
-        seen.used = !seen.own;
-        put(
-            Key::seen(KAN, Subject::Comment(self.comment(place).0)),
-            &seen,
-        )
-    }
-
     /// The line that brings it.
     fn line(&self, mac: ownergate::gate::ids::Mac, pepper: &str) -> Body {
         let (identity, credential) = (self.identity(), self.credential(mac, pepper));
-        let thread = Thread {
-            identities: vec![identity.number],
-            ..Thread::default()
-        };
         let owner = SlugOwner {
             repository: KAN,
             requester: AGENT,
             identity: identity.number,
             slug: self.slug.clone(),
         };
-        let recipient = RecipientState {
-            credentials: [credential.number].into(),
-            ..RecipientState::default()
-        };
         let counters = Counters {
             request: self.number,
             credential: self.number,
             identity: self.number,
         };
-        let mut changes = vec![
-            put(Key::request(credential.request), &self.request()),
+        let changes = vec![
             put(Key::grant(credential.request), &self.grant()),
             put(Key::credential(credential.number), &credential),
             put(Key::check(&credential.mac), &credential.check(&identity)),
             put(Key::identity(identity.number), &identity),
             put(Key::slug(&self.slug), &owner),
-            put(Key::thread(self.thread()), &thread),
-            put(Key::recipient(&self.recipient()), &recipient),
             put(Key::counters(), &counters),
         ];
-        changes.extend((0..4).map(|place| self.seen(place)));
         let entry = Entry::new(
             "credential_issued",
             Actor::User(OWNER),

@@ -262,8 +262,11 @@ impl Stage {
     pub async fn kill_bot(&mut self) {
         self.killed.store(true, Ordering::SeqCst);
         if let Some(running) = self.running.take() {
+            let writer = running.bot.core.writer().clone();
             drop(running.bot);
             running.application.kill().await;
+            // The store's thread stops at the closing line, before it writes anything.
+            writer.close().await;
         }
     }
 

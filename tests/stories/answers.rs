@@ -1,14 +1,10 @@
-//! The statuses of the HTTP edges, which are a contract: each row of the table, as bytes on a wire.
+//! The statuses of deliveries, which are a contract: each row of the table, as bytes on a wire.
 
-use std::sync::Arc;
-
-use ownergate::demo::stage::{CLIENT_SECRET, HOOK_SECRET};
+use ownergate::demo::stage::HOOK_SECRET;
 use ownergate::miniforge::hmac_sha256;
-use ownergate::store::{Fault, Point};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
-use serde_json::{Value, json};
-use tokio::sync::watch;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Key, Story};
 use crate::harness_edges::{Forged, Raw, delivery_head, raw, soon};
@@ -17,7 +13,7 @@ const MEBIBYTE: usize = 1024 * 1024;
 
 impl Story {
     /// A call of the bot.
-    fn request(&self, method: &str, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method: Method = method.parse().unwrap();
         self.stage
             .client()
@@ -37,20 +33,33 @@ impl Story {
     }
 
     /// A delivery under its right signature.
-    async fn deliver_signed(&self, body: &[u8]) -> u16 {
+    pub(crate) async fn deliver_signed(&self, body: &[u8]) -> u16 {
         let signature = hmac_sha256(HOOK_SECRET, body);
         self.deliver(&[("X-Forgejo-Signature", &signature)], body)
             .await
     }
 
     /// Bytes on a connection of their own.
-    async fn raw(&self, request: &[u8]) -> Raw {
+    pub(crate) async fn raw(&self, request: &[u8]) -> Raw {
         raw(&self.stage.url(), request).await
     }
 }
 
+/// A signed delivery in chunks.
+fn chunked(body: &[u8], size: usize) -> Vec<u8> {
+    let more = "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n";
+    let mut request = delivery_head("HTTP/1.1", body, more);
+    for chunk in body.chunks(size) {
+        request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        request.extend_from_slice(chunk);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"0\r\n\r\n");
+    request
+}
+
 /// A board with a thread, a live token, and the bytes of a comment that the bot has not seen yet.
-async fn scene() -> (Story, String, Vec<u8>) {
+pub(crate) async fn scene() -> (Story, String, Vec<u8>) {
     let story = Story::begin().await;
     let token = {
         let thread = story.thread(&story.stage.codex, "answers").await;
@@ -159,7 +168,7 @@ async fn without_one_right_signature_nothing_is_written_and_it_is_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_places_sizes_and_kinds_of_deliveries() {
+async fn unknown_hooks_are_404_and_other_methods_405() {
     let (story, _, fresh) = scene().await;
     let lines = story.lines();
     let signature = hmac_sha256(HOOK_SECRET, &fresh);
@@ -185,6 +194,14 @@ async fn wrong_places_sizes_and_kinds_of_deliveries() {
         let answer = story.request(method, "/hooks/kan").send().await.unwrap();
         assert_eq!(answer.status(), 405, "{method}");
     }
+    assert_eq!(story.lines(), lines);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_json_that_is_not_compressed_is_a_delivery() {
+    let (story, _, fresh) = scene().await;
+    let lines = story.lines();
+    let signature = hmac_sha256(HOOK_SECRET, &fresh);
     // Kinds of content.
     for kind in [
         "text/plain",
@@ -210,7 +227,14 @@ async fn wrong_places_sizes_and_kinds_of_deliveries() {
         ];
         assert_eq!(story.deliver(&headers, &fresh).await, 415, "{encoding}");
     }
-    // Signed, and no JSON object or one that lacks what its kind must have.
+    assert_eq!(story.lines(), lines);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signed_delivery_that_cannot_be_used_is_a_bad_request() {
+    let (story, _, fresh) = scene().await;
+    let lines = story.lines();
+    // No JSON object, or one that lacks what its kind must have.
     let whole: Value = serde_json::from_slice(&fresh).unwrap();
     let without = |pointer: &str, name: &str| {
         let mut lacking = whole.clone();
@@ -268,17 +292,7 @@ async fn one_mebibyte_is_taken_and_one_byte_more_is_not() {
     // Not said beforehand.
     for size in [MEBIBYTE + 1, 2 * MEBIBYTE] {
         let body = body(size);
-        let mut request = delivery_head(
-            "HTTP/1.1",
-            &body,
-            &format!("{json}Transfer-Encoding: chunked\r\n"),
-        );
-        for chunk in body.chunks(64 * 1024) {
-            request.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
-            request.extend_from_slice(chunk);
-            request.extend_from_slice(b"\r\n");
-        }
-        request.extend_from_slice(b"0\r\n\r\n");
+        let request = chunked(&body, 64 * 1024);
         assert_eq!(story.raw(&request).await.status, 413);
     }
     let counted = story
@@ -291,375 +305,48 @@ async fn one_mebibyte_is_taken_and_one_byte_more_is_not() {
 async fn whatever_a_client_may_do_with_http_is_understood() {
     let (story, _, fresh) = scene().await;
     let length = format!("Content-Length: {}\r\n", fresh.len());
-    let json = "Content-Type: application/json\r\n";
+    let json = format!("Content-Type: application/json\r\n{length}");
     let with = |version: &str, more: &str| {
         let mut request = delivery_head(version, &fresh, more);
         request.extend_from_slice(&fresh);
         request
     };
-    let mut chunked = delivery_head(
-        "HTTP/1.1",
-        &fresh,
-        &format!("{json}Transfer-Encoding: chunked\r\n"),
-    );
-    for chunk in fresh.chunks(1_000) {
-        chunked.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
-        chunked.extend_from_slice(chunk);
-        chunked.extend_from_slice(b"\r\n");
-    }
-    chunked.extend_from_slice(b"0\r\n\r\n");
+    let charset = format!("Content-Type: application/json; charset=utf-8\r\n{length}");
+    let any_case = format!("content-type: Application/JSON\r\n{length}");
+    let identity = format!("{json}Content-Encoding: identity\r\n");
+    let expect = format!("{json}Expect: 100-continue\r\n");
     for (what, request) in [
-        ("chunked", chunked),
-        ("HTTP/1.0", with("HTTP/1.0", &format!("{json}{length}"))),
-        (
-            "charset",
-            with(
-                "HTTP/1.1",
-                &format!("Content-Type: application/json; charset=utf-8\r\n{length}"),
-            ),
-        ),
-        (
-            "any case",
-            with(
-                "HTTP/1.1",
-                &format!("content-type: Application/JSON\r\n{length}"),
-            ),
-        ),
-        (
-            "identity",
-            with(
-                "HTTP/1.1",
-                &format!("{json}Content-Encoding: identity\r\n{length}"),
-            ),
-        ),
-        (
-            "expect",
-            with(
-                "HTTP/1.1",
-                &format!("{json}{length}Expect: 100-continue\r\n"),
-            ),
-        ),
+        ("chunked", chunked(&fresh, 1_000)),
+        ("HTTP/1.0", with("HTTP/1.0", &json)),
+        ("charset", with("HTTP/1.1", &charset)),
+        ("any case", with("HTTP/1.1", &any_case)),
+        ("identity", with("HTTP/1.1", &identity)),
+        ("expect", with("HTTP/1.1", &expect)),
     ] {
         assert_eq!(story.raw(&request).await.status, 202, "{what}");
     }
-    // Half a body is none.
-    let half = with("HTTP/1.1", &format!("{json}{length}"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_a_body_is_none() {
+    let (story, _, fresh) = scene().await;
     let lines = story.lines();
-    let broken = tokio::net::TcpStream::connect(story.stage.url().strip_prefix("http://").unwrap())
-        .await
-        .unwrap();
-    tokio::io::AsyncWriteExt::write_all(&mut { broken }, &half[..half.len() - 10])
-        .await
-        .unwrap();
+    let length = format!("Content-Length: {}\r\n", fresh.len() + 10);
+    let mut half = delivery_head(
+        "HTTP/1.1",
+        &fresh,
+        &format!("Content-Type: application/json\r\n{length}"),
+    );
+    // The signature would fit what came so far.
+    half.extend_from_slice(&fresh);
+    let address = story.stage.url();
+    let address = address.strip_prefix("http://").unwrap();
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    connection.write_all(&half).await.unwrap();
+    connection.shutdown().await.unwrap();
+    let mut answer = String::new();
+    // The bot may answer or only end the connection.
+    let _ = soon(connection.read_to_string(&mut answer)).await;
+    assert!(!answer.starts_with("HTTP/1.1 20"), "{answer}");
     assert_eq!(story.lines(), lines);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn introspection_answers_known_clients_alike_about_everything_that_is_not_alive() {
-    let (story, token, _) = scene().await;
-    let ask = |name: &str, secret: &str, form: String| {
-        story
-            .request("POST", "/v1/introspect")
-            .basic_auth(name, Some(secret))
-            .header("Content-Type", "application/x-www-form-urlencoded")
-            .body(form)
-            .send()
-    };
-    let good = ask(
-        "kanban-api",
-        CLIENT_SECRET,
-        format!("token={token}&token_type_hint=access_token"),
-    )
-    .await
-    .unwrap();
-    assert_eq!(good.status(), 200);
-    assert_eq!(good.headers()["cache-control"], "no-store");
-    assert_eq!(good.json::<Value>().await.unwrap()["active"], true);
-
-    // No client, or not that client.
-    let bare = story
-        .request("POST", "/v1/introspect")
-        .body(format!("token={token}"))
-        .send();
-    let unknown = [
-        bare.await.unwrap(),
-        ask("kanban-api", "wrong", format!("token={token}"))
-            .await
-            .unwrap(),
-        ask("nobody", CLIENT_SECRET, format!("token={token}"))
-            .await
-            .unwrap(),
-        ask("", "", format!("token={token}")).await.unwrap(),
-        story
-            .request("POST", "/v1/introspect")
-            .bearer_auth(&token)
-            .body(format!("token={token}"))
-            .send()
-            .await
-            .unwrap(),
-        story
-            .request("POST", "/v1/introspect")
-            .basic_auth("kanban-api", Some(CLIENT_SECRET))
-            .header("Authorization", "Bearer x")
-            .body(format!("token={token}"))
-            .send()
-            .await
-            .unwrap(),
-    ];
-    for answer in unknown {
-        assert_eq!(answer.status(), 401);
-        let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
-        assert!(challenge.starts_with("Basic "), "{challenge}");
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-    }
-
-    // Not alive, for whatever reason, or not this client's.
-    let (head, digits) = token.split_at(token.len() - 64);
-    let mut dead: Vec<(&str, String)> = vec![
-        ("kanban-api", String::new()),
-        ("kanban-api", "x".to_owned()),
-        ("kanban-api", format!("{head}{}", "0".repeat(64))),
-        (
-            "kanban-api",
-            format!("{head}{}", digits.to_ascii_uppercase()),
-        ),
-        ("kanban-api", format!("og_other_{digits}")),
-        ("kanban-api", format!("{token}0")),
-        ("ops-api", token.clone()),
-    ];
-    dead.push(("kanban-api", "é".repeat(200)));
-    for (client, token) in &dead {
-        let form: String = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", token)
-            .finish();
-        let answer = ask(client, CLIENT_SECRET, form).await.unwrap();
-        assert_eq!(answer.status(), 200, "{client} {token}");
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-        assert_eq!(
-            answer.text().await.unwrap(),
-            r#"{"active":false}"#,
-            "{client} {token}"
-        );
-    }
-
-    // Forms that are none.
-    for (form, status) in [
-        (format!("token={token}&token={token}"), 400),
-        (format!("token={token}&a=1&a=2"), 400),
-        ("".to_owned(), 400),
-        ("other=1".to_owned(), 400),
-        (format!("token={token}&x={}", "x".repeat(9_000)), 413),
-    ] {
-        let answer = ask("kanban-api", CLIENT_SECRET, form).await.unwrap();
-        assert_eq!(answer.status(), status);
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-    }
-    let json = story
-        .request("POST", "/v1/introspect")
-        .basic_auth("kanban-api", Some(CLIENT_SECRET))
-        .json(&json!({ "token": token }));
-    assert_eq!(json.send().await.unwrap().status(), 415);
-    let query = story
-        .request("GET", &format!("/v1/introspect?token={token}"))
-        .basic_auth("kanban-api", Some(CLIENT_SECRET));
-    assert_eq!(query.send().await.unwrap().status(), 405);
-
-    // Names and secrets that were form-encoded before Basic, as the standard says.
-    let encoded = CLIENT_SECRET.replace('-', "%2D");
-    let answer = ask("kanban%2Dapi", &encoded, format!("token={token}"))
-        .await
-        .unwrap();
-    assert_eq!(answer.status(), 200);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn activation_tells_a_holder_what_its_token_may_do_and_others_nothing() {
-    let (story, token, _) = scene().await;
-    let activate = |values: Vec<String>| {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            let name = HeaderName::from_static("authorization");
-            headers.append(name, HeaderValue::from_str(&value).unwrap());
-        }
-        story
-            .request("POST", "/v1/activate")
-            .headers(headers)
-            .send()
-    };
-    let mut first = Value::Null;
-    for form in ["Bearer T", "bearer T", "BEARER  T", "Bearer T "] {
-        for _ in 0..2 {
-            let answer = activate(vec![form.replace('T', &token)]).await.unwrap();
-            assert_eq!(answer.status(), 200, "{form}");
-            assert_eq!(answer.headers()["cache-control"], "no-store");
-            let told: Value = answer.json().await.unwrap();
-            assert_eq!(told["scope"], "board:read card:write");
-            first = if first.is_null() { told.clone() } else { first };
-            assert_eq!(told, first, "the same each time");
-        }
-    }
-    let bare = activate(vec![]).await.unwrap();
-    assert_eq!(bare.status(), 401);
-    assert_eq!(
-        bare.headers()["www-authenticate"],
-        "Bearer realm=\"ownergate\""
-    );
-
-    let dead = format!("{}{}", &token[..token.len() - 64], "0".repeat(64));
-    let with = |form: &str| form.replace('T', &token).replace("DEAD", &dead);
-    let mut shapes = Vec::new();
-    for row in [
-        vec!["Token T"],
-        vec!["Bearer \"T\""],
-        vec!["Bearer T, Bearer T"],
-        vec!["Bearer T", "Bearer DEAD"],
-        vec!["Bearer DEAD", "Bearer T"],
-        vec!["Bearer DEAD"],
-        vec!["Bearer"],
-        vec!["Bearer x"],
-        vec!["T"],
-    ] {
-        let answer = activate(row.iter().map(|form| with(form)).collect())
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 401, "{row:?}");
-        let challenge = answer.headers()["www-authenticate"]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        assert!(challenge.contains("invalid_token"), "{row:?} {challenge}");
-        shapes.push((challenge, answer.text().await.unwrap()));
-    }
-    shapes.dedup();
-    assert_eq!(shapes.len(), 1, "one shape for all causes");
-    let query = format!("/v1/activate?access_token={token}");
-    assert_eq!(
-        story.request("POST", &query).send().await.unwrap().status(),
-        401
-    );
-    let get = story.request("GET", "/v1/activate").bearer_auth(&token);
-    assert_eq!(get.send().await.unwrap().status(), 405);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn health_is_told_by_get_and_by_head_and_without_a_forge() {
-    let (story, _, _) = scene().await;
-    for path in ["/healthz", "/readyz", "/metrics"] {
-        let get = story.request("GET", path).send().await.unwrap();
-        assert_eq!(get.status(), 200, "{path}");
-        let head = story
-            .raw(
-                format!("HEAD {path} HTTP/1.1\r\nHost: bot\r\nConnection: close\r\n\r\n")
-                    .as_bytes(),
-            )
-            .await;
-        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
-        let post = story.request("POST", path).send().await.unwrap();
-        assert_eq!(post.status(), 405, "{path}");
-    }
-    story.stage.forge.go_away().await;
-    story.reconcile().await;
-    assert_eq!(story.get("/readyz").await.0, 200);
-    assert_eq!(story.ready().await["forge"]["answers"], false);
-    story.stage.forge.come_back().unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_store_opens_everything_waits_and_nothing_is_said_to_be_dead() {
-    let (mut story, token, fresh) = scene().await;
-    story.stage.stop_bot().await;
-    let (open, shut) = watch::channel(false);
-    let reached = Arc::new(tokio::sync::Notify::new());
-    let told = Arc::clone(&reached);
-    story.stage.setting().plan = Some(Arc::new(move |point| {
-        if point == Point::Lock {
-            told.notify_one();
-            let mut shut = shut.clone();
-            // The opening has a thread of its own, which may stand still.
-            let _ = tokio::runtime::Handle::current().block_on(shut.wait_for(|open| *open));
-        }
-        Fault::None
-    }));
-    let (url, client) = (story.stage.url(), story.stage.client().clone());
-    let probing = async {
-        soon(reached.notified()).await;
-        let get = async |path: &str| client.get(format!("{url}{path}")).send().await.unwrap();
-        assert_eq!(get("/healthz").await.status(), 200);
-        let ready = get("/readyz").await;
-        assert_eq!(ready.status(), 503);
-        assert!(ready.headers().contains_key("retry-after"));
-        let state: Value = ready.json().await.unwrap();
-        assert_eq!(state["ready"], false);
-        assert_eq!(state["store"]["phase"], "waiting for the lock", "{state}");
-        let mut waiting = vec![
-            client
-                .post(format!("{url}/v1/introspect"))
-                .basic_auth("kanban-api", Some(CLIENT_SECRET))
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .body(format!("token={token}")),
-            client
-                .post(format!("{url}/v1/activate"))
-                .bearer_auth(&token),
-        ];
-        waiting.push(
-            client
-                .post(format!("{url}/hooks/kan"))
-                .header("Content-Type", "application/json")
-                .header("X-Forgejo-Signature", hmac_sha256(HOOK_SECRET, &fresh))
-                .body(fresh.clone()),
-        );
-        for request in waiting {
-            let answer = request.send().await.unwrap();
-            assert_eq!(answer.status(), 503);
-            assert!(answer.headers().contains_key("retry-after"));
-            assert!(!answer.text().await.unwrap().contains("active"));
-        }
-        assert_eq!(get("/metrics").await.status(), 200);
-        open.send_replace(true);
-    };
-    let (started, ()) = tokio::join!(story.stage.start_bot(), probing);
-    started.unwrap();
-    assert!(story.alive(&token).await);
-    assert_eq!(story.deliver_signed(&fresh).await, 202);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_the_disk_fails_everything_is_503_and_the_start_after_it_has_all() {
-    let failing = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let mut story = Story::with(|setting| {
-        let failing = Arc::clone(&failing);
-        setting.plan = Some(Arc::new(move |point| {
-            let fails = failing.load(std::sync::atomic::Ordering::SeqCst);
-            if point == Point::BeforeSync && fails {
-                Fault::Error(std::io::ErrorKind::StorageFull)
-            } else {
-                Fault::None
-            }
-        }));
-    })
-    .await;
-    let token = {
-        let thread = story.thread(&story.stage.codex, "disk").await;
-        let token = thread.credential(&Key::new()).await;
-        assert!(story.alive(&token).await);
-        token
-    };
-    let fresh = Forged::comment(&story)
-        .saying(77_777, "good morning")
-        .by(&story.stage.carol)
-        .bytes();
-    failing.store(true, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(story.deliver_signed(&fresh).await, 503);
-    // And from then on everything, without another look at the disk.
-    failing.store(false, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(story.deliver_signed(&fresh).await, 503);
-    let refused = story.stage.introspect(&token).await.unwrap_err();
-    assert!(refused.to_string().contains("503"), "{refused}");
-    assert_eq!(story.get("/readyz").await.0, 503);
-    assert_eq!(story.get("/healthz").await.0, 200);
-    soon(story.stage.bot().unwrap().core.writer().died()).await;
-    story.start_again().await;
-    assert!(story.alive(&token).await);
-    assert_eq!(story.deliver_signed(&fresh).await, 202);
-    story.stage.settle().await.unwrap();
 }

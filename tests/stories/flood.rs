@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
+use ownergate::bot::core::Core;
 use ownergate::gate::event::Event;
-use ownergate::miniforge::Outcome;
+use ownergate::gate::ids::UserId;
+use ownergate::miniforge::{Fault as ForgeFault, LoggedCall, Outcome};
 use ownergate::store::{Fault, Point};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::harness::{Key, Story};
 use crate::harness_edges::{Forged, soon};
@@ -27,7 +30,7 @@ async fn a_poison_comment_and_five_thousand_junk_ones_before_a_revoke() {
         let path = format!("/repos/alice/board/issues/comments/{poison}");
         stage
             .forge
-            .fault("GET", &path, None, ownergate::miniforge::Fault::status(500));
+            .fault("GET", &path, None, ForgeFault::status(500));
         junk.clone().saying(poison, "/gate help").send(&story).await;
         feed(&story, &junk, poison + 1).await;
         let (waiting, _) = stage.bot().unwrap().inbox.counts();
@@ -108,6 +111,28 @@ impl Barrier {
     }
 }
 
+/// Fills the writer's queue with jobs that write nothing.
+async fn fill(core: &Core) -> JoinSet<()> {
+    let mut fillers = JoinSet::new();
+    for _ in 0..1_400 {
+        let core = core.clone();
+        fillers.spawn(async move {
+            let unknown = Event::Used {
+                macs: Vec::new(),
+                client: None,
+            };
+            core.feed(unknown).await.unwrap();
+        });
+    }
+    let full = async {
+        while core.writer().waiting() < 1_024 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(full).await;
+    fillers
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_refuses_deliveries_and_loses_nothing() {
     let barrier = Arc::new(Barrier::default());
@@ -130,24 +155,7 @@ async fn a_full_queue_refuses_deliveries_and_loses_nothing() {
     // The writer hangs on this one's write.
     thread.say(&stage.carol, "the last one").await;
     soon(barrier.reached.notified()).await;
-    let core = stage.bot().unwrap().core.clone();
-    let mut fillers = tokio::task::JoinSet::new();
-    for _ in 0..1_400 {
-        let core = core.clone();
-        fillers.spawn(async move {
-            let unknown = Event::Used {
-                macs: Vec::new(),
-                client: None,
-            };
-            core.feed(unknown).await.unwrap();
-        });
-    }
-    let full = async {
-        while core.writer().waiting() < 1_024 {
-            tokio::task::yield_now().await;
-        }
-    };
-    soon(full).await;
+    let mut fillers = fill(&stage.bot().unwrap().core).await;
     // Made beforehand, so that it need not wait behind the one that hangs.
     let deliveries = stage.forge.deliveries();
     let again = deliveries.first().unwrap();
@@ -181,6 +189,34 @@ async fn a_full_queue_refuses_deliveries_and_loses_nothing() {
     assert_eq!(waited.outcome, Outcome::Answered(202));
 }
 
+/// One of each thing that somebody outside chooses a name in.
+async fn one_round(story: &Story, round: usize) {
+    let (stage, thread) = (&story.stage, story.at(1));
+
+    for unknown in ["nowhere", "else"] {
+        let url = format!("{}/hooks/{unknown}{round}", stage.url());
+        let answer = stage.client().post(url).body("x").send().await.unwrap();
+        assert_eq!(answer.status(), 404);
+    }
+    let url = format!("{}/v1/introspect", stage.url());
+    let answer = stage
+        .client()
+        .post(url)
+        .basic_auth(format!("client-{round}"), Some("x"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 401);
+    let unknown = format!("og_slug-{round}_{}", "a".repeat(64));
+    assert!(!story.alive(&unknown).await);
+    thread
+        .comment(&stage.codex, &format!("/gate verb{round}"))
+        .await;
+    thread
+        .comment(&stage.alice, &format!("/gate inspect name-{round}"))
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_comes_from_outside_becomes_a_label() {
     let story = Story::begin().await;
@@ -196,31 +232,7 @@ async fn nothing_that_comes_from_outside_becomes_a_label() {
             .collect()
     };
     // Each kind of thing once, then many of each.
-    let one_round = async |round: usize| {
-        for unknown in ["nowhere", "else"] {
-            let url = format!("{}/hooks/{unknown}{round}", stage.url());
-            let answer = stage.client().post(url).body("x").send().await.unwrap();
-            assert_eq!(answer.status(), 404);
-        }
-        let url = format!("{}/v1/introspect", stage.url());
-        let answer = stage
-            .client()
-            .post(url)
-            .basic_auth(format!("client-{round}"), Some("x"))
-            .send()
-            .await
-            .unwrap();
-        assert_eq!(answer.status(), 401);
-        let unknown = format!("og_slug-{round}_{}", "a".repeat(64));
-        assert!(!story.alive(&unknown).await);
-        thread
-            .comment(&stage.codex, &format!("/gate verb{round}"))
-            .await;
-        thread
-            .comment(&stage.alice, &format!("/gate inspect name-{round}"))
-            .await;
-    };
-    one_round(0).await;
+    one_round(&story, 0).await;
     let (status, text) = story.get("/metrics").await;
     assert_eq!(status, 200);
     assert!(text.ends_with("# EOF\n"));
@@ -240,7 +252,7 @@ async fn nothing_that_comes_from_outside_becomes_a_label() {
     }
     let before = series(&text);
     for round in 1..6 {
-        one_round(round).await;
+        one_round(&story, round).await;
     }
     assert_eq!(series(&story.get("/metrics").await.1), before);
     for secret in [
@@ -252,4 +264,77 @@ async fn nothing_that_comes_from_outside_becomes_a_label() {
     ] {
         assert!(!text.contains(secret), "{secret}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comment_that_can_never_be_read_holds_nobody_up_and_is_given_up_after_a_day() {
+    let story = Story::begin().await;
+    let stage = &story.stage;
+    let thread = story.thread(&stage.codex, "poison").await;
+    thread.ask(&stage.codex, &Key::new()).await;
+    let line = thread.approve_line();
+    // A requester whose account is then deleted: reading the comment answers 500 for ever.
+    stage.forge.hold_hooks();
+    let gone = stage.forge.add_user("gone").unwrap();
+    thread.say(&gone, "/gate approve R1").await;
+    let poison = Forged::comment(&story).by(&stage.alice);
+    stage.forge.drop_hooks(1);
+    stage.forge.change(|state| state.delete_user(gone.id));
+    stage.forge.release_hooks();
+    poison.send(&story).await;
+    thread.comment(&stage.alice, &line).await;
+    assert_eq!(thread.count("credential"), 0, "it stands behind the poison");
+    for _ in 0..8 {
+        story.pass(10).await;
+    }
+    assert_eq!(thread.count("credential"), 1, "which was put aside");
+    assert_eq!(story.ready().await["parked"], 1);
+    assert_eq!(story.metric("ownergate_parked_events").await, 1);
+    for _ in 0..25 {
+        story.pass(3_600).await;
+    }
+    assert_eq!(story.ready().await["parked"], 0);
+    assert!(thread.said("could not be read again for a day"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixteen_mebibytes_of_issue_before_a_revoke() {
+    let story = Story::with(|setting| setting.reconcile = true).await;
+    let stage = &story.stage;
+    let thread = story.thread(&stage.codex, "huge").await;
+    let token = thread.credential(&Key::new()).await;
+    assert!(story.alive(&token).await);
+    let first = |call: &LoggedCall| call.path.contains("/issues/comments?");
+    soon(stage.forge.called(first)).await;
+    stage
+        .forge
+        .settings(|settings| settings.keep_bodies = false);
+    stage.forge.clear_calls();
+    // Every delivery of the thread is as large from now on.
+    let huge = "x".repeat(16 << 20);
+    stage
+        .forge
+        .set_issue_body(stage.thread(thread.issue), &huge);
+    let revoke = thread.say(&stage.alice, "/gate revoke codex-kan-1").await;
+    soon(stage.forge.hooks_idle()).await;
+    let outcomes: Vec<Outcome> = stage
+        .forge
+        .deliveries()
+        .into_iter()
+        .map(|delivery| delivery.outcome)
+        .collect();
+    assert_eq!(outcomes.last(), Some(&Outcome::Answered(413)), "{revoke}");
+    // The board is read at once, which is at most once in five seconds, and sooner than usual.
+    stage.clock().advance(jiff::SignedDuration::from_secs(5));
+    let told =
+        |call: &LoggedCall| call.method == "POST" && call.path.ends_with("/issues/1/comments");
+    soon(
+        stage
+            .forge
+            .called(|call| told(call) && call.user == Some(UserId(5))),
+    )
+    .await;
+    stage.settle().await.unwrap();
+    assert!(thread.said("is revoked"));
+    assert!(!story.alive(&token).await);
 }

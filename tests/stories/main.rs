@@ -2,13 +2,10 @@
 //! forge. They read as a thread does; nothing sleeps, and the clock is moved by hand.
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
-#![expect(
-    clippy::too_many_lines,
-    reason = "a story is read from its beginning to its end"
-)]
 
 mod another_credential;
 mod answers;
+mod answers_checks;
 mod approve;
 mod ask;
 mod ask_limits;
@@ -24,6 +21,7 @@ mod ghosts;
 mod hang_up;
 mod harness;
 mod harness_edges;
+mod kills;
 mod leak;
 mod miniature;
 mod not_counted;

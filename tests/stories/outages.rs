@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ownergate::demo::stage::KAN_NAME;
-use ownergate::gate::ids::UserId;
-use ownergate::miniforge::{Fault, LoggedCall, Outcome};
+use ownergate::miniforge::{Fault, Outcome};
 use serde_json::json;
 
 use crate::harness::{Key, Story, block};
-use crate::harness_edges::{Forged, soon};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_deliveries_are_read_back_and_counted() {
@@ -293,79 +291,6 @@ async fn no_redirect_is_followed_and_no_token_reaches_another_host() {
     assert!(elsewhere.accept().is_err(), "nobody came");
     story.pass(300).await;
     assert_eq!(thread.count("credential"), 1);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_comment_that_can_never_be_read_holds_nobody_up_and_is_given_up_after_a_day() {
-    let story = Story::begin().await;
-    let stage = &story.stage;
-    let thread = story.thread(&stage.codex, "poison").await;
-    thread.ask(&stage.codex, &Key::new()).await;
-    let line = thread.approve_line();
-    // A requester whose account is then deleted: reading the comment answers 500 for ever.
-    stage.forge.hold_hooks();
-    let gone = stage.forge.add_user("gone").unwrap();
-    thread.say(&gone, "/gate approve R1").await;
-    let poison = Forged::comment(&story).by(&stage.alice);
-    stage.forge.drop_hooks(1);
-    stage.forge.change(|state| state.delete_user(gone.id));
-    stage.forge.release_hooks();
-    poison.send(&story).await;
-    thread.comment(&stage.alice, &line).await;
-    assert_eq!(thread.count("credential"), 0, "it stands behind the poison");
-    for _ in 0..8 {
-        story.pass(10).await;
-    }
-    assert_eq!(thread.count("credential"), 1, "which was put aside");
-    assert_eq!(story.ready().await["parked"], 1);
-    assert_eq!(story.metric("ownergate_parked_events").await, 1);
-    for _ in 0..25 {
-        story.pass(3_600).await;
-    }
-    assert_eq!(story.ready().await["parked"], 0);
-    assert!(thread.said("could not be read again for a day"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixteen_mebibytes_of_issue_before_a_revoke() {
-    let story = Story::with(|setting| setting.reconcile = true).await;
-    let stage = &story.stage;
-    let thread = story.thread(&stage.codex, "huge").await;
-    let token = thread.credential(&Key::new()).await;
-    assert!(story.alive(&token).await);
-    let first = |call: &LoggedCall| call.path.contains("/issues/comments?");
-    soon(stage.forge.called(first)).await;
-    stage
-        .forge
-        .settings(|settings| settings.keep_bodies = false);
-    stage.forge.clear_calls();
-    // Every delivery of the thread is as large from now on.
-    let huge = "x".repeat(16 << 20);
-    stage
-        .forge
-        .set_issue_body(stage.thread(thread.issue), &huge);
-    let revoke = thread.say(&stage.alice, "/gate revoke codex-kan-1").await;
-    soon(stage.forge.hooks_idle()).await;
-    let outcomes: Vec<Outcome> = stage
-        .forge
-        .deliveries()
-        .into_iter()
-        .map(|delivery| delivery.outcome)
-        .collect();
-    assert_eq!(outcomes.last(), Some(&Outcome::Answered(413)), "{revoke}");
-    // The board is read at once, which is at most once in five seconds, and sooner than usual.
-    stage.clock().advance(jiff::SignedDuration::from_secs(5));
-    let told =
-        |call: &LoggedCall| call.method == "POST" && call.path.ends_with("/issues/1/comments");
-    soon(
-        stage
-            .forge
-            .called(|call| told(call) && call.user == Some(UserId(5))),
-    )
-    .await;
-    stage.settle().await.unwrap();
-    assert!(thread.said("is revoked"));
-    assert!(!story.alive(&token).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

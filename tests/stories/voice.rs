@@ -187,6 +187,11 @@ async fn nothing_widens_in_a_thread_whose_poster_blocks_the_bot() {
         )
         .await;
     assert_eq!(thread.count("credential"), 0);
+    assert!(
+        control.last_reply().contains("not open: void"),
+        "{}",
+        control.last_reply()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

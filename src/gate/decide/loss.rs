@@ -10,7 +10,7 @@ use super::super::audit::Entry;
 use super::super::identity::Identity;
 use super::super::ids::IdentityNumber;
 use super::super::key::Key;
-use super::super::thread::{Counters, Installation, Loss};
+use super::super::thread::{BoardState, Counters, Installation, Loss};
 use super::{Answer, Draft, lifecycle};
 
 /// How far the counters jump.
@@ -36,6 +36,7 @@ pub(super) fn begin(draft: &mut Draft<'_>, journal: u64, records: u64) {
         }),
     };
     draft.put(Key::installation(), &installation);
+    void_open_requests(draft);
     draft.entry(
         Entry::new(
             "loss_accepted",
@@ -45,6 +46,18 @@ pub(super) fn begin(draft: &mut Draft<'_>, journal: u64, records: u64) {
         .with_facts(json!({ "journal": journal, "records": records })),
     );
     draft.answer(Answer::More);
+}
+
+/// What was decided about an open request may be among the lines that are missing: its approval must
+/// not count a second time.
+fn void_open_requests(draft: &mut Draft<'_>) {
+    let policy = std::sync::Arc::clone(&draft.given.policy);
+    for repository in policy.boards.keys() {
+        let board: BoardState = draft.get_or_default(&Key::board(*repository));
+        for number in board.requests {
+            lifecycle::void(draft, number, "lines of the journal are missing");
+        }
+    }
 }
 
 /// Pauses the next part of the identities.
