@@ -295,7 +295,11 @@ async fn a_blank_that_is_none_is_named() {
     ```
 
     > /gate approve{zwsp} R1 CODE scopes=board:read,card:write ttl=8h
-    unknown_verb: there is no such verb; did you mean `/gate approve`?
+    bad_character: U+200B (zero-width space) stands in line 1 at place 14; the command must be plain ASCII from the first character on
+
+    ```
+    /gate approve R1 CODE scopes=board:read,card:write ttl=8h
+    ```
 
     > {bom}/gate approve R1 CODE scopes=board:read,card:write ttl=8h
     bad_character: U+FEFF (byte order mark) stands in line 1 at place 1; the command must be plain ASCII from the first character on

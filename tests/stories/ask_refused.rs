@@ -264,7 +264,7 @@ async fn what_no_owner_could_grant_is_refused_when_it_is_asked() {
     ttl_under_limit: The ttl is shorter than 1m. This gate does not grant `deploy:run`. Nothing is left that these owners may hand on.
 
     > /gate request identity=x scopes=board:read ttl=8h environment=live recipient=age1…
-    no_gate: This board has no gate `live`
+    no_gate: This board has no gate `live`.
 
     > /gate request identity=x scopes=board:read ttl=8h environment=signed recipient=age1…
     cannot_check: This gate demands factor `signature`, which this version cannot check: it stays shut.

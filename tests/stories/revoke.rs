@@ -150,7 +150,10 @@ async fn an_owner_takes_back_from_another_thread() {
     assert!(!story.alive(&first).await && story.alive(&second).await);
     assert_snapshot!(other.answer(alice, "/gate revoke codex-kan-1").await, @"**`codex-kan-1` is revoked**, with 2 of its credentials.");
     assert!(!story.alive(&second).await);
-    assert_snapshot!(thread.news(before), @"(silence)");
+    // Their own thread hears of it, too.
+    let news = thread.news(before);
+    assert!(news.contains("**c1 of `codex-kan-1` is revoked**"), "{news}");
+    assert!(news.contains("with 2 of its credentials"), "{news}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
