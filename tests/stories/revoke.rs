@@ -152,7 +152,10 @@ async fn an_owner_takes_back_from_another_thread() {
     assert!(!story.alive(&second).await);
     // Their own thread hears of it, too.
     let news = thread.news(before);
-    assert!(news.contains("**c1 of `codex-kan-1` is revoked**"), "{news}");
+    assert!(
+        news.contains("**c1 of `codex-kan-1` is revoked**"),
+        "{news}"
+    );
     assert!(news.contains("with 2 of its credentials"), "{news}");
 }
 
