@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 /// How long a delivery may take; forges send them late and in bunches.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One POST as it came in.
 #[derive(Debug)]

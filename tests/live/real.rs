@@ -29,7 +29,7 @@ use crate::shared::ground::{Ground, People, bot_binary};
 use crate::shared::thread::plain_client;
 
 /// How long a story waits for anything. The bot's own longest wait in these stories is ten seconds.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(5);
 /// How long a stop may take.
