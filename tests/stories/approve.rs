@@ -256,22 +256,18 @@ async fn a_blank_that_is_none_is_named() {
     let key = Key::new();
     thread.ask(codex, &key).await;
     let line = thread.approve_line();
-    let said = thread
-        .table(
-            alice,
-            &[
-                &line.replace("/gate ", "/gate  "),
-                &line.replace("/gate ", "/gate\u{a0}"),
-                &line.replace(" ttl", "\u{a0}ttl"),
-                &line.replace("approve", "approve\u{200b}"),
-                &format!("\u{feff}{line}"),
-                &format!(" {line}"),
-                &format!("`{line}`"),
-                &format!("```\n{line}\n```"),
-                &format!("<!-- {line} -->"),
-            ],
-        )
-        .await;
+    let lines: [&str; 9] = [
+        &line.replace("/gate ", "/gate  "),
+        &line.replace("/gate ", "/gate\u{a0}"),
+        &line.replace(" ttl", "\u{a0}ttl"),
+        &line.replace("approve", "approve\u{200b}"),
+        &format!("\u{feff}{line}"),
+        &format!(" {line}"),
+        &format!("`{line}`"),
+        &format!("```\n{line}\n```"),
+        &format!("<!-- {line} -->"),
+    ];
+    let said = thread.table(alice, &lines).await;
     assert_snapshot!(said, @r"
     > /gate  approve R1 CODE scopes=board:read,card:write ttl=8h
     bad_character: a second blank (U+0020) stands at place 7; words are parted by one
