@@ -188,6 +188,7 @@ impl Bot {
                 comment: comment.id,
                 body: draft.body.clone(),
                 like_command: !matches!(command::read(&draft.text), Reading::Nothing),
+                unverified_author: author,
             }),
             CommentAction::Deleted => What::Look(Look::Deleted(comment.id)),
         };

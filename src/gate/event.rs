@@ -167,6 +167,9 @@ pub enum Look {
         body: Hash,
         /// Whether its new text reads like a command.
         like_command: bool,
+        /// Who wrote it by the delivery; the editor may be somebody else.
+        #[serde(default)]
+        unverified_author: Option<UserId>,
     },
     /// A comment was deleted.
     Deleted(CommentId),

@@ -46,7 +46,7 @@ fn outcome(error: &ApiError) -> &'static str {
         ApiError::Opening(_) => "starting",
         ApiError::Busy => "busy",
         ApiError::Unhealthy => "unhealthy",
-        ApiError::MethodNotAllowed
+        ApiError::MethodNotAllowed(_)
         | ApiError::BadClient
         | ApiError::NoToken
         | ApiError::InvalidToken => "refused",

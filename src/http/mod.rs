@@ -23,18 +23,18 @@ pub fn public(config: &mut ServiceConfig) {
         .service(
             web::resource("/hooks/{board}")
                 .route(web::post().to(hooks::receive))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(only_post)),
         )
         .service(
             web::resource("/v1/activate")
                 .route(web::post().to(activate::activate))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(only_post)),
         )
         .service(
             web::resource("/healthz")
                 .route(web::get().to(health::healthz))
                 .route(web::head().to(health::healthz))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(only_get)),
         );
 }
 
@@ -44,19 +44,19 @@ pub fn internal(config: &mut ServiceConfig) {
         .service(
             web::resource("/v1/introspect")
                 .route(web::post().to(introspect::introspect))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(only_post)),
         )
         .service(
             web::resource("/readyz")
                 .route(web::get().to(health::readyz))
                 .route(web::head().to(health::readyz))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(only_get)),
         )
         .service(
             web::resource("/metrics")
                 .route(web::get().to(health::metrics))
                 .route(web::head().to(health::metrics))
-                .default_service(web::to(wrong_method)),
+                .default_service(web::to(only_get)),
         );
 }
 
@@ -65,6 +65,10 @@ pub async fn nothing_here() -> Result<&'static str, ApiError> {
     Err(ApiError::NotFound)
 }
 
-async fn wrong_method() -> Result<&'static str, ApiError> {
-    Err(ApiError::MethodNotAllowed)
+async fn only_post() -> Result<&'static str, ApiError> {
+    Err(ApiError::MethodNotAllowed("POST"))
+}
+
+async fn only_get() -> Result<&'static str, ApiError> {
+    Err(ApiError::MethodNotAllowed("GET, HEAD"))
 }

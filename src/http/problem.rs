@@ -7,7 +7,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
@@ -18,8 +18,8 @@ use crate::store::SubmitError;
 pub enum ApiError {
     /// 404: no such hook, path or thing.
     NotFound,
-    /// 405.
-    MethodNotAllowed,
+    /// 405, with the methods that the address takes (RFC 9110 §15.5.6).
+    MethodNotAllowed(&'static str),
     /// 413: the body is over the cap.
     TooLarge,
     /// 415: not JSON, or compressed.
@@ -47,7 +47,7 @@ impl ApiError {
     fn title(&self) -> (StatusCode, &'static str) {
         match self {
             Self::NotFound => (StatusCode::NOT_FOUND, "not found"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
+            Self::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, "method not allowed"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too large"),
             Self::UnsupportedMedia(_) => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported media type")
@@ -66,7 +66,7 @@ impl ApiError {
     fn detail(&self) -> &str {
         match self {
             Self::NotFound => "there is nothing at this address",
-            Self::MethodNotAllowed => "this address takes another method",
+            Self::MethodNotAllowed(_) => "this address takes another method",
             Self::TooLarge => {
                 "the body is larger than this address takes; deliveries may have 1 MiB, and the board is read instead"
             }
@@ -119,6 +119,9 @@ impl ResponseError for ApiError {
         response.insert_header((CACHE_CONTROL, "no-store"));
         if self.is_unavailable() {
             response.insert_header((RETRY_AFTER, "5"));
+        }
+        if let Self::MethodNotAllowed(methods) = self {
+            response.insert_header((ALLOW, *methods));
         }
         if let Some(challenge) = self.challenge() {
             response.insert_header((WWW_AUTHENTICATE, challenge));

@@ -193,6 +193,7 @@ async fn unknown_hooks_are_404_and_other_methods_405() {
     for method in ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"] {
         let answer = story.request(method, "/hooks/kan").send().await.unwrap();
         assert_eq!(answer.status(), 405, "{method}");
+        assert_eq!(answer.headers()["allow"], "POST");
     }
     assert_eq!(story.lines(), lines);
 }

@@ -21,7 +21,7 @@ async fn a_request_ends_after_three_days() {
     assert!(story.alive(&token).await);
     story.pass(1).await;
     assert_snapshot!(late.answer(alice, &line).await, @"Not counted for R1: the request is not open: ended.");
-    assert_snapshot!(late.answer(alice, "/gate deny R1").await, @"R1 is not open: ended. To take back what it issued: `/gate revoke codex-kan-1`.");
+    assert_snapshot!(late.answer(alice, "/gate deny R1").await, @"R1 is not open: ended.");
     assert_eq!(late.block("credential"), serde_json::Value::Null);
 }
 

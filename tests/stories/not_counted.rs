@@ -111,7 +111,7 @@ async fn a_comment_that_was_edited() {
     carol.edit_comment(KAN_NAME, comment, &line).await.unwrap();
     forge.release_hooks();
     story.stage.settle().await.unwrap();
-    assert_snapshot!(thread.news(before), @"(silence)");
+    assert_snapshot!(thread.news(before), @"A comment was edited into what reads like a command, by somebody who did not write it; it does nothing.");
 
     // Edited away and back.
     let before = thread.replies().len();
@@ -125,7 +125,11 @@ async fn a_comment_that_was_edited() {
     carol.edit_comment(KAN_NAME, comment, &line).await.unwrap();
     forge.release_hooks();
     story.stage.settle().await.unwrap();
-    assert_snapshot!(thread.news(before), @"Not counted for R1: this comment was edited, or its number was once seen with another text; post the line as a new comment.");
+    assert_snapshot!(thread.news(before), @r"
+    Not counted for R1: this comment was edited, or its number was once seen with another text; post the line as a new comment.
+    ----
+    A comment was edited into what reads like a command, by somebody who did not write it; it does nothing.
+    ");
     assert_eq!(thread.block("credential"), serde_json::Value::Null);
     let token = thread.approved(alice, &key).await;
     assert!(story.alive(&token).await);

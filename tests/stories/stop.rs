@@ -26,7 +26,7 @@ async fn an_owner_denies() {
     not_open: Not counted for R1: the request is not open: denied.
 
     > /gate deny R1
-    not_open: R1 is not open: denied. To take back what it issued: `/gate revoke codex-kan-1`.
+    not_open: R1 is not open: denied.
 
     > /gate deny
     unknown_request: No request is open in this thread.

@@ -161,6 +161,7 @@ fn look_again(draft: &mut Draft<'_>, accepted: &Accepted, spoken: &Spoken, subje
             comment: CommentId(id),
             body: spoken.body.clone(),
             like_command: false,
+            unverified_author: spoken.unverified_author,
         },
         Subject::Issue(_) => Look::IssueEdited,
     };
@@ -223,28 +224,7 @@ fn may_narrow(
 fn trigger(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Look) {
     let thread = accepted.thread();
     match look {
-        Look::Edited {
-            comment,
-            body,
-            like_command,
-        } => {
-            let key = Key::seen(accepted.repository, Subject::Comment(comment.0));
-            let mut seen = draft.get::<Seen>(&key).unwrap_or_else(|| Seen {
-                many: true,
-                ..Seen::new(body.clone(), accepted.at)
-            });
-            seen.sight(body);
-            draft.put(key, &seen);
-            let told =
-                *like_command && may_speak(draft, board, accepted, accepted.unverified_sender);
-            let rests = rests_on(draft, accepted, *comment);
-            if rests {
-                draft.use_reserve();
-            }
-            if told || rests {
-                wait(draft, accepted, false);
-            }
-        }
+        Look::Edited { .. } => edited(draft, board, accepted, look),
         Look::Deleted(comment) => {
             if rests_on(draft, accepted, *comment) {
                 draft.use_reserve();
@@ -272,6 +252,49 @@ fn trigger(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Loo
                 wait(draft, accepted, true);
             }
         }
+    }
+}
+
+/// The new text of an edit is noted. Its author is told what an edited command is worth, also when
+/// somebody else edited: it is the author's word that does not count any more.
+fn edited(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Look) {
+    let Look::Edited {
+        comment,
+        body,
+        like_command,
+        unverified_author,
+    } = look
+    else {
+        return;
+    };
+    let key = Key::seen(accepted.repository, Subject::Comment(comment.0));
+    let known = draft.get::<Seen>(&key);
+    // An edit that changes nothing is delivered, too (Forgejo), and does nothing.
+    let same = known.as_ref().is_some_and(|known| known.only(body));
+    let mut seen = known.unwrap_or_else(|| Seen {
+        many: true,
+        ..Seen::new(body.clone(), accepted.at)
+    });
+    seen.sight(body);
+    draft.put(key, &seen);
+    let told = *like_command && !same && may_speak(draft, board, accepted, *unverified_author);
+    let rests = rests_on(draft, accepted, *comment);
+    if rests {
+        draft.use_reserve();
+    }
+    if told || rests {
+        let look = Look::Edited {
+            comment: *comment,
+            body: body.clone(),
+            like_command: told,
+            unverified_author: *unverified_author,
+        };
+        let what = What::Look(look);
+        let accepted = Accepted {
+            what,
+            ..accepted.clone()
+        };
+        wait(draft, &accepted, false);
     }
 }
 

@@ -403,12 +403,20 @@ pub(super) fn forget(draft: &mut Draft<'_>, accepted: &Accepted, line: u64, quar
     }
 }
 
-/// An edited comment that reads like a command; said once, however often it is edited.
-pub(super) fn edited_command(draft: &mut Draft<'_>, thread: ThreadKey, look: &Look, share: Share) {
+/// An edited comment that reads like a command; said once, however often it is edited. Who did not
+/// edit it is not asked to say what somebody else wrote.
+pub(super) fn edited_command(
+    draft: &mut Draft<'_>,
+    thread: ThreadKey,
+    look: &Look,
+    by_author: bool,
+    share: Share,
+) {
     if let Look::Edited {
         like_command: true,
         comment,
         body,
+        unverified_author: _,
     } = look
     {
         let key = Key::seen(thread.repository, Subject::Comment(comment.0));
@@ -420,13 +428,11 @@ pub(super) fn edited_command(draft: &mut Draft<'_>, thread: ThreadKey, look: &Lo
             return;
         }
         draft.put(key, &seen);
-        draft.explain(
-            thread,
-            "An edited comment never becomes a command. Post the line as a new comment.",
-            None,
-            "edited",
-            None,
-            share,
-        );
+        let text = if by_author {
+            "An edited comment never becomes a command. Post the line as a new comment."
+        } else {
+            "A comment was edited into what reads like a command, by somebody who did not write it; it does nothing."
+        };
+        draft.explain(thread, text, None, "edited", None, share);
     }
 }

@@ -46,7 +46,8 @@ pub(super) fn decide(
             let share = if owner { Share::Owners } else { Share::Others };
             let may_command = owner || author.is_some_and(|author| board.may_ask(author));
             if may_command && author != Some(draft.given.policy.bot) {
-                edited_command(draft, thread, look, share);
+                let by_author = author == accepted.unverified_sender;
+                edited_command(draft, thread, look, by_author, share);
             }
         }
         Look::Stray(comment) => {

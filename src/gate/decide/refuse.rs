@@ -97,12 +97,18 @@ fn meant(
     match (request, numbered) {
         (Some(request), _) if request.is_open(draft.now()) => Some((request, reason)),
         (Some(request), _) => {
-            let text = format!(
-                "{} is not open: {}. To take back what it issued: `/gate revoke {}`.",
+            let mut text = format!(
+                "{} is not open: {}.",
                 request.number,
-                request.word(draft.now()),
-                request.effect.identity
+                request.word(draft.now())
             );
+            if matches!(request.status, RequestStatus::Approved) {
+                let revoke = format!(
+                    " To take back what it issued: `/gate revoke {}`.",
+                    request.effect.identity
+                );
+                text.push_str(&revoke);
+            }
             refuse(draft, said, verb, &text, "not_open");
             None
         }

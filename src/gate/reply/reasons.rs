@@ -114,9 +114,7 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::SlugTaken => "that name belongs to somebody else; choose another".to_owned(),
         Reason::RecipientBurnt => "the secret key of that recipient was seen in a text; make a new key".to_owned(),
         Reason::Paused => "that identity is paused; nothing is issued to it".to_owned(),
-        Reason::TooFewOwners { could, needed } => format!(
-            "{needed} owners must approve and only {could} could: whoever asks is never counted"
-        ),
+        Reason::TooFewOwners { could, needed } => too_few(*could, *needed),
         Reason::LivesElsewhere(thread) => {
             format!("an identity of that name lives in {}; ask there", thread.issue)
         }
@@ -131,6 +129,21 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::Clock(why) => format!("the clock cannot be trusted: {}", foreign(why, 120)),
         Reason::Silence => "no rule allowed it".to_owned(),
     }
+}
+
+/// A gate that could never open, with the numbers as words of the sentence.
+fn too_few(could: usize, needed: u32) -> String {
+    let owners = if needed == 1 {
+        "1 owner"
+    } else {
+        &format!("{needed} owners")
+    };
+    let could = if could == 0 {
+        "nobody"
+    } else {
+        &format!("only {could}")
+    };
+    format!("{owners} must approve and {could} could: whoever asks is never counted")
 }
 
 /// Names from the config or a checked request, as code.

@@ -18,6 +18,7 @@ fn edited_and_back(story: &mut Story, thread: crate::gate::ids::ThreadKey, id: i
         comment: CommentId(id),
         body: Hash::of(b"something else"),
         like_command: false,
+        unverified_author: None,
     };
     story.arrive(story.trigger(thread, look));
 }

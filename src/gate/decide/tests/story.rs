@@ -317,6 +317,7 @@ impl Story {
             comment: CommentId(id),
             body: Hash::of(comment.text.as_bytes()),
             like_command: !matches!(command::read(&comment.text), command::Reading::Nothing),
+            unverified_author: Some(comment.author),
         };
         self.trigger(comment.thread, look)
     }
