@@ -127,7 +127,7 @@ async fn a_slip_of_the_pen_does_not_keep_a_token_alive() {
     > /gate revoke CODEX-KAN-7 the agent’s laptop was stolen
     done: **`codex-kan-7` is revoked**, with 1 of its credentials: `the agent’s laptop was stolen`.
     > /gate revoke CODEX-KAN-8 {rlo}detsopretni
-    done: **`codex-kan-8` is revoked**, with 1 of its credentials: `detsopretni`.
+    done: **`codex-kan-8` is revoked**, with 1 of its credentials: `\u{202e}detsopretni`.
     > /gate revoke CODEX-KAN-9{cr}
     It is in the CI log.{cr}
     > /gate approve R1{cr}

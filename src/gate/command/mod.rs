@@ -89,8 +89,8 @@ impl Words {
         self.0.trim()
     }
 
-    /// The text as a reason that can be stored: short, on one line, without characters that nobody
-    /// sees.
+    /// The text as a reason that can be stored: short, on one line, with characters that nobody sees
+    /// as escapes.
     pub fn reason(&self) -> String {
         one_line(&self.0, MAX_REASON)
     }
@@ -99,16 +99,26 @@ impl Words {
 /// The longest reason of a narrowing command that is kept, in characters.
 const MAX_REASON: usize = 200;
 
-/// At most `most` characters of a foreign text, on one line, without invisible and control
-/// characters: the form in which records may hold it.
+/// At most `most` characters of a foreign text, on one line, with invisible and control characters as
+/// escapes (`\u{202e}`): the form in which records may hold it.
 pub fn one_line(text: &str, most: usize) -> String {
-    text.split_whitespace()
-        .flat_map(|word| [" ", word])
-        .skip(1)
-        .flat_map(str::chars)
-        .filter(|character| !form::invisible(*character))
-        .take(most)
-        .collect()
+    let mut line = String::new();
+    let mut left = most;
+    for word in text.split_whitespace().flat_map(|word| [" ", word]).skip(1) {
+        for character in word.chars() {
+            let shown = if form::invisible(character) {
+                character.escape_unicode().to_string()
+            } else {
+                character.to_string()
+            };
+            let Some(rest) = left.checked_sub(shown.chars().count()) else {
+                return line;
+            };
+            left = rest;
+            line.push_str(&shown);
+        }
+    }
+    line
 }
 
 /// Every verb there is, in the order in which `help` shows them.

@@ -1,6 +1,7 @@
 //! Narrowing and reading: a first line that starts with `/gate VERB` acts, whatever follows.
 
 use super::*;
+use crate::gate::command::one_line;
 
 /// The words of a text that is a lenient command of this verb.
 fn words(text: &str, verb: &str) -> Words {
@@ -111,4 +112,21 @@ fn an_unknown_verb_gets_the_nearest_one_named() {
     }
     let long = format!("/gate {}", "revoke".repeat(1_000));
     assert_eq!(fault(&long), Fault::UnknownVerb(None));
+}
+
+#[test]
+fn a_reason_is_one_line_and_shows_what_nobody_sees() {
+    let table = [
+        (" a  b\r\n c ", 200, "a b c"),
+        ("a\u{202e}b\u{200b}", 200, "a\\u{202e}b\\u{200b}"),
+        ("a\u{7}b", 200, "a\\u{7}b"),
+        ("Schlüssel 🚀", 200, "Schlüssel 🚀"),
+        // Cut between characters, and an escape is whole or not there.
+        ("🚀🚀🚀", 2, "🚀🚀"),
+        ("ab\u{202e}c", 9, "ab"),
+        ("ab\u{202e}c", 10, "ab\\u{202e}"),
+    ];
+    for (text, most, shown) in table {
+        assert_eq!(one_line(text, most), shown, "{text:?}");
+    }
 }
