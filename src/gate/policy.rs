@@ -146,7 +146,7 @@ pub struct KnownRequester {
 pub struct Owner {
     /// The login that the operator expects; a changed one holds widening.
     pub login: String,
-    /// False for an owner who left: may not approve, still narrows nothing.
+    /// False for an owner who left: may not approve, may still stop things.
     pub may_approve: bool,
     /// The most that this owner may hand on; `None`: no such limit.
     pub ceiling: Option<BTreeSet<String>>,

@@ -387,6 +387,12 @@ fn an_accepted_loss_pauses_every_identity_in_parts_and_jumps_the_numbers() {
         }),
         Answer::More
     );
+    let accepted = &story.lines.last().unwrap().decision.entries[0];
+    assert_eq!(accepted.code, "loss_accepted");
+    assert_eq!(
+        accepted.facts,
+        Some(serde_json::json!({ "journal": 5, "records": 9 }))
+    );
     let counters: Counters = story.record(&Key::counters()).unwrap();
     assert_eq!(
         (counters.request, counters.credential, counters.identity),
