@@ -72,10 +72,12 @@ impl Stand {
     }
 }
 
-/// Starts the static handler: an actix route without work.
+/// Starts the static handler: an actix route without work, and one at the path of checks.
 pub(crate) fn static_handler() -> anyhow::Result<SocketAddr> {
     let server = HttpServer::new(|| {
-        App::new().route("/", web::get().to(async || HttpResponse::Ok().body("ok\n")))
+        App::new()
+            .route("/", web::get().to(nothing))
+            .route("/v1/introspect", web::post().to(taken))
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
     .disable_signals()
@@ -86,6 +88,15 @@ pub(crate) fn static_handler() -> anyhow::Result<SocketAddr> {
         .context("the static handler listens nowhere")?;
     tokio::spawn(server.run());
     Ok(address)
+}
+
+async fn nothing() -> HttpResponse {
+    HttpResponse::Ok().body("ok\n")
+}
+
+/// A body has to be taken from the connection before the next request can come.
+async fn taken(_: web::Bytes) -> HttpResponse {
+    nothing().await
 }
 
 /// So many requests of the static handler.

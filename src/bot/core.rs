@@ -112,10 +112,9 @@ impl Core {
 
     /// The row that a check of a token reads; the first of its possible MACs that is known.
     pub fn check(&self, macs: &[Mac]) -> Result<Option<Check>, store::StoreError> {
-        let store = self.writer.store();
         for mac in macs {
-            if let Some(value) = store.get(&Key::check(mac))? {
-                return Ok(world::decode(&value));
+            if let Some(read) = self.read(&Key::check(mac))? {
+                return Ok(read);
             }
         }
         Ok(None)
@@ -123,8 +122,17 @@ impl Core {
 
     /// A record, for those who only read.
     pub fn get<T: world::Record>(&self, key: &Key) -> Result<Option<T>, store::StoreError> {
-        let value = self.writer.store().get(key)?;
-        Ok(value.as_ref().and_then(world::decode))
+        self.read(key).map(Option::flatten)
+    }
+
+    /// A record that is there; inside, `None` if this program cannot read it.
+    fn read<T: world::Record>(&self, key: &Key) -> Result<Option<Option<T>>, store::StoreError> {
+        let store = self.writer.store();
+        match store.json(key, world::read)? {
+            // Whether it is damage or a newer record is told where values are made.
+            Some(None) => store.get(key).map(|value| value.map(|_| None)),
+            read => Ok(read),
+        }
     }
 
     /// For reading.

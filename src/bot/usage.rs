@@ -1,7 +1,7 @@
 //! When each credential was last used, and by whom: in memory, and in the store's scratch from time
 //! to time and at the end. It is never needed to decide anything.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ pub struct LastUse {
 
 /// Last uses since they were last written down.
 #[derive(Debug, Default)]
-pub struct Usage(Mutex<BTreeMap<CredentialNumber, LastUse>>);
+pub struct Usage(Mutex<HashMap<CredentialNumber, LastUse>>);
 
 impl Usage {
     /// Notes a use.

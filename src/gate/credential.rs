@@ -249,7 +249,7 @@ impl Check {
     ///
     /// What it may do is its grant ∩ the identity ∩ the gate's scopes and every approver's ceiling
     /// *in force now*, so that cutting a policy narrows every live credential at the next check.
-    pub fn live(&self, policy: &Policy, now: Timestamp) -> Option<Live> {
+    pub fn live(self, policy: &Policy, now: Timestamp) -> Option<Live> {
         let board = policy.board(self.board)?;
         let gate = board.gates.get(&self.environment)?;
         let first_use = match &self.status {
@@ -277,7 +277,7 @@ impl Check {
             }
         }
         (!scopes.is_empty()).then(|| Live {
-            check: self.clone(),
+            check: self,
             scopes,
             workspace: board.workspace.clone(),
             first_use,

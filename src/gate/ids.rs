@@ -138,6 +138,18 @@ impl From<Slug> for String {
     }
 }
 
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(half)]));
+        }
+    }
+    text
+}
+
 /// HMAC-SHA-256 of a token under a pepper kept outside the store: how a credential is looked up.
 /// 64 lower-case hex characters. Its `Debug` tells nothing, so that no MAC reaches a log.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,7 +159,7 @@ pub struct Mac(String);
 impl Mac {
     /// Wraps the 32 bytes of the MAC.
     pub fn new(bytes: &[u8; 32]) -> Self {
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(bytes))
     }
 
     /// The hex text, for the store's keys.
@@ -172,7 +184,7 @@ impl Hash {
     pub fn of(bytes: &[u8]) -> Self {
         use sha2::Digest;
         let sum = sha2::Sha256::digest(bytes);
-        Self(sum.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(&sum))
     }
 
     /// The hex text.

@@ -8,8 +8,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::credential::{Check, Credential};
@@ -65,14 +65,26 @@ pub fn encode<T: Record>(record: &T) -> Value {
 /// Reads a record; `None` if this program cannot read it, which is treated as a fault, not as
 /// absence.
 pub fn decode<T: Record>(value: &Value) -> Option<T> {
-    let mut value = value.clone();
-    if let Value::Object(members) = &mut value {
-        let version = members.remove("v").and_then(|version| version.as_u64());
-        if version.is_none_or(|version| version == 0 || version > T::VERSION) {
-            return None;
-        }
+    if let Value::Object(members) = value {
+        known::<T>(members.get("v").and_then(Value::as_u64)?)?;
     }
-    serde_json::from_value(value).ok()
+    T::deserialize(value).ok()
+}
+
+/// Reads a record from its JSON, as `decode` does.
+pub fn read<T: Record>(json: &[u8]) -> Option<T> {
+    /// What every record says first of all.
+    #[derive(Deserialize)]
+    struct Versioned {
+        v: u64,
+    }
+    known::<T>(serde_json::from_slice::<Versioned>(json).ok()?.v)?;
+    serde_json::from_slice(json).ok()
+}
+
+/// Whether this program reads records of this version.
+fn known<T: Record>(version: u64) -> Option<()> {
+    (1..=T::VERSION).contains(&version).then_some(())
 }
 
 /// The loaded records, and the changes that a decision makes to them. Its `Debug` shows which, and
@@ -188,7 +200,9 @@ mod tests {
     fn a_record_of_a_newer_version_is_a_fault_and_not_an_absence() {
         let seen = Seen::new(Hash::of(b"x"), jiff::Timestamp::UNIX_EPOCH);
         let mut value = encode(&seen);
+        assert_eq!(read(value.to_string().as_bytes()), Some(seen.clone()));
         value["v"] = Value::from(2);
+        assert_eq!(read::<Seen>(value.to_string().as_bytes()), None);
         let world = World::new([(key(), Some(value))].into());
         assert_eq!(world.get::<Seen>(&key()), None);
         assert_eq!(world.unreadable(), [key()].into());

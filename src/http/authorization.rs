@@ -1,6 +1,8 @@
 //! Reading the `Authorization` header: Bearer tokens (RFC 6750) and client secrets by HTTP Basic
 //! (RFC 7617, RFC 6749 §2.3.1), once and from nowhere else.
 
+use std::borrow::Cow;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
@@ -53,24 +55,27 @@ pub(super) fn client(request: &HttpRequest, gateway: &Gateway) -> Result<String,
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or(ApiError::BadClient)?;
     let (name, secret) = decoded.split_once(':').ok_or(ApiError::BadClient)?;
-    let (name, secret) = (name.to_owned(), secret.to_owned());
-    for (name, secret) in [(form(&name), form(&secret)), (name, secret)] {
-        let known = gateway.clients.get(&name);
+    for (name, secret) in [(form(name), form(secret)), (name.into(), secret.into())] {
+        let known = gateway.clients.get(name.as_ref());
         let same =
             known.is_some_and(|known| known.expose().as_bytes().ct_eq(secret.as_bytes()).into());
         if same {
-            return Ok(name);
+            return Ok(name.into_owned());
         }
     }
     Err(ApiError::BadClient)
 }
 
 /// One value decoded from `application/x-www-form-urlencoded`.
-fn form(text: &str) -> String {
+fn form(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return text.into();
+    }
     // Only the value is to be decoded: a name in front keeps `=` and `&` out of the way.
     let escaped = format!("v={}", text.replace('&', "%26"));
     form_urlencoded::parse(escaped.as_bytes())
         .next()
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default()
+        .into()
 }

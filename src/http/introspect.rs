@@ -3,10 +3,13 @@
 //! Callers are configured clients. Whatever is wrong with a token, or whosever it is, the answer is
 //! the same `{"active":false}` and not a byte more.
 
+use std::collections::BTreeSet;
+
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::gateway::Gateway;
 use super::problem::ApiError;
@@ -16,7 +19,7 @@ use crate::bot::core::Outcome;
 use crate::gate::credential::{Check, Live};
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
-use crate::gate::ids::Mac;
+use crate::gate::ids::{IdentityNumber, Mac, Slug, ThreadKey, UserId};
 use crate::secret::token::parse_token;
 use crate::store::SubmitError;
 
@@ -44,21 +47,20 @@ pub(super) async fn introspect(
     gateway
         .metrics
         .check(if live.is_some() { "active" } else { "inactive" });
-    let answer = match live {
-        Some(live) => describe(&live, &gateway.public_url),
-        None => json!({ "active": false }),
-    };
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(answer))
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((CACHE_CONTROL, "no-store"));
+    Ok(match live {
+        Some(live) => answer.json(describe(&live, &gateway.public_url)),
+        None => answer.json(json!({ "active": false })),
+    })
 }
 
 /// The one `token` of a form; a parameter that is there twice is an error (RFC 6749 §3.1).
 fn token(form: &[u8]) -> Result<String, ApiError> {
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut token = None;
     for (name, value) in form_urlencoded::parse(form) {
-        if !seen.insert(name.clone().into_owned()) {
+        if !seen.insert(name.clone()) {
             return Err(ApiError::BadRequest(
                 "a parameter is there twice".to_owned(),
             ));
@@ -143,30 +145,60 @@ fn may_see(policy: &crate::gate::policy::Policy, client: &str, check: &Check) ->
 }
 
 /// The answer for a live token (RFC 7662 §2.2); what is ours stands under `ownergate`.
-pub(super) fn describe(live: &Live, issuer: &str) -> Value {
+#[derive(Serialize)]
+pub(super) struct Description<'a> {
+    active: bool,
+    sub: &'a Slug,
+    scope: String,
+    exp: i64,
+    iat: i64,
+    jti: String,
+    iss: &'a str,
+    aud: &'a str,
+    client_id: &'a Slug,
+    token_type: &'static str,
+    ownergate: Ours<'a>,
+}
+
+/// The part of the answer that no standard names.
+#[derive(Serialize)]
+struct Ours<'a> {
+    identity_id: IdentityNumber,
+    identity_status: &'static str,
+    workspace: &'a str,
+    resources: &'a Option<BTreeSet<String>>,
+    modes: &'a Option<BTreeSet<String>>,
+    environment: &'a str,
+    owner_id: UserId,
+    requester_id: UserId,
+    thread: ThreadKey,
+}
+
+/// Describes a live token.
+pub(super) fn describe<'a>(live: &'a Live, issuer: &'a str) -> Description<'a> {
     let check = &live.check;
     let scopes: Vec<&str> = live.scopes.iter().map(String::as_str).collect();
-    json!({
-        "active": true,
-        "sub": check.slug,
-        "scope": scopes.join(" "),
-        "exp": check.expires_at.as_second(),
-        "iat": check.issued_at.as_second(),
-        "jti": check.credential.to_string(),
-        "iss": issuer,
-        "aud": live.workspace,
-        "client_id": check.slug,
-        "token_type": "Bearer",
-        "ownergate": {
-            "identity_id": check.identity,
-            "identity_status": "active",
-            "workspace": live.workspace,
-            "resources": check.resources,
-            "modes": check.modes,
-            "environment": check.environment,
-            "owner_id": check.owner,
-            "requester_id": check.requester,
-            "thread": check.thread,
+    Description {
+        active: true,
+        sub: &check.slug,
+        scope: scopes.join(" "),
+        exp: check.expires_at.as_second(),
+        iat: check.issued_at.as_second(),
+        jti: check.credential.to_string(),
+        iss: issuer,
+        aud: &live.workspace,
+        client_id: &check.slug,
+        token_type: "Bearer",
+        ownergate: Ours {
+            identity_id: check.identity,
+            identity_status: "active",
+            workspace: &live.workspace,
+            resources: &check.resources,
+            modes: &check.modes,
+            environment: &check.environment,
+            owner_id: check.owner,
+            requester_id: check.requester,
+            thread: check.thread,
         },
-    })
+    }
 }

@@ -172,6 +172,19 @@ impl Store {
         })
     }
 
+    /// What is made of a record's JSON, without a value in between.
+    pub fn json<T>(
+        &self,
+        key: &Key,
+        make: impl FnOnce(&[u8]) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Ok(bytes) = codec::encode(key) else {
+            return Ok(None);
+        };
+        self.shared
+            .read(|records| Ok(records.get(&bytes)?.map(|row| make(&row))))
+    }
+
     /// Records of a table whose keys begin with these parts, in order, after a key, at most `limit`.
     pub fn scan(
         &self,

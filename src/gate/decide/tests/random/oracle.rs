@@ -154,8 +154,9 @@ impl Life {
     pub(super) fn authority(&self) -> BTreeMap<String, BTreeSet<String>> {
         let mut all = BTreeMap::new();
         for check in self.all::<Check>(Table::Check) {
+            let name = format!("{}", check.credential);
             if let Some(live) = check.live(&self.story.policy, self.story.now) {
-                all.insert(format!("{}", check.credential), live.scopes);
+                all.insert(name, live.scopes);
             }
         }
         for request in self.all::<Request>(Table::Request) {
