@@ -80,6 +80,9 @@ pub struct Summary {
     pub comment: CommentId,
     /// SHA-256 of what the bot sent; another text there is tampering.
     pub body: Hash,
+    /// When the post was recorded, by the bot's clock; a gate may demand a pause after it.
+    #[serde(default)]
+    pub posted_at: Option<Timestamp>,
 }
 
 /// Everything that would come alive if the request is approved.

@@ -60,6 +60,8 @@ pub enum Reason {
     IssueNotInTime,
     /// The summary was not posted within a minute.
     NoSummary,
+    /// The gate demands a pause after the summary; an approval counts from then on.
+    TooSoon(Timestamp),
     /// The code is another request's, or an older one's; the right line to copy.
     WrongCode,
     /// The approval names more than was asked: these scopes.
@@ -323,7 +325,6 @@ pub fn cannot_check(gate: &Gate) -> Option<&'static str> {
         .iter()
         .find_map(|factor| beyond(*factor))
         .or(gate.judge_required.then_some("`judge = \"required\"`"))
-        .or(gate.cooling_off.map(|_| "`cooling_off`"))
         .or(gate.open_hours.as_ref().map(|_| "`open_hours`"))
 }
 

@@ -136,6 +136,27 @@ async fn a_comment_that_was_edited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comment_before_the_gates_pause_is_over() {
+    let pause = "quorum = 1\ncooling_off = \"10m\"";
+    let story = Story::configured(&[("quorum = 1", pause)]).await;
+    let alice = &story.stage.alice;
+    let thread = story.thread(&story.stage.codex, "hurry").await;
+    let key = Key::new();
+    thread.ask(&story.stage.codex, &key).await;
+    assert!(
+        thread.said("- an approval counts from 10 m after this comment"),
+        "{:?}",
+        thread.replies()
+    );
+    let line = thread.approve_line();
+    story.pass(599).await;
+    assert_snapshot!(thread.answer(alice, &line).await, @"Not counted for R1: this gate demands a pause after my summary; post the line again from 24 Nov 14:10 UTC on.");
+    story.pass(1).await;
+    thread.comment(alice, &line).await;
+    assert!(story.alive(&thread.open(&key)).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_comment_that_took_too_long() {
     let story = Story::begin().await;
     let alice = &story.stage.alice;

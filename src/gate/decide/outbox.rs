@@ -54,6 +54,7 @@ fn posted(draft: &mut Draft<'_>, post: &Post, comment: CommentId, body: &Hash) {
         request.summary = Some(Summary {
             comment,
             body: body.clone(),
+            posted_at: Some(draft.now()),
         });
         draft.put(Key::request(number), &request);
     }

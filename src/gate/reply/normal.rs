@@ -82,6 +82,7 @@ pub fn summary(
         owners.join(" "),
         instant(request.ends_at)
     ));
+    lines.extend(pause(gate));
     let text = format!(
         "{}\n\n{}\nor `/gate deny {}`",
         lines.join("\n"),
@@ -90,6 +91,14 @@ pub fn summary(
     );
     let block = Block::request(request, &wanted.environment, &approve);
     comment(&text, block, seq)
+}
+
+/// The pause that a gate demands before an approval.
+fn pause(gate: &Gate) -> Option<String> {
+    let pause = spoken(gate.cooling_off?);
+    Some(format!(
+        "- an approval counts from {pause} after this comment"
+    ))
 }
 
 /// New, again, or one more credential, with what would be new.

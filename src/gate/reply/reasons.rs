@@ -2,7 +2,7 @@
 //! stays shut.
 
 use super::super::policy::Board;
-use super::super::time::span;
+use super::super::time::{instant, span};
 use super::super::verdict::Reason;
 use super::escape::{foreign, login};
 
@@ -20,6 +20,7 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::TooOld => "older_than_summary",
         Reason::NotInTime | Reason::IssueNotInTime => "not_in_time",
         Reason::NoSummary => "no_summary_yet",
+        Reason::TooSoon(_) => "too_soon",
         Reason::WrongCode => "wrong_code",
         Reason::WiderScopes(_) | Reason::WiderTtl(_) => "wider_than_asked",
         Reason::Already => "already_counted",
@@ -72,6 +73,10 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::NotInTime => "the forge's time of this comment is more than five minutes from when I got it; post the line as a new comment".to_owned(),
         Reason::IssueNotInTime => "I first saw the text of this issue more than five minutes after it was opened, and it may have been edited before; post the request as a comment".to_owned(),
         Reason::NoSummary => "my summary of this request was not posted yet; post the line again below it".to_owned(),
+        Reason::TooSoon(from) => format!(
+            "this gate demands a pause after my summary; post the line again from {} on",
+            instant(*from)
+        ),
         Reason::WrongCode => "the code is not this request's; copy the line from my summary".to_owned(),
         Reason::WiderScopes(scopes) => {
             format!("it names more than was asked: {}; an approval may narrow, never widen", codes(scopes))

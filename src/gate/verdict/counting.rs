@@ -7,14 +7,14 @@ use super::super::ids::UserId;
 use super::super::key::Subject;
 use super::super::request::{Request, Summary};
 use super::super::thread::Seen;
-use super::super::time::seconds_between;
+use super::super::time::{after, seconds_between};
 use super::{Case, Finding, Reason, SourceRead};
 
 /// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
 pub(crate) const IN_TIME: i64 = 300;
 
 /// Every rule for counting one comment.
-pub(super) const RULES: [fn(&Case<'_>) -> Finding; 20] = [
+pub(super) const RULES: [fn(&Case<'_>) -> Finding; 21] = [
     is_owner,
     may_approve,
     did_not_ask,
@@ -25,6 +25,7 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 20] = [
     unedited,
     newer_than_summary,
     in_time,
+    cooled_off,
     right_code,
     no_wider_scopes,
     no_longer_life,
@@ -134,6 +135,24 @@ fn newer_than_summary(case: &Case<'_>) -> Finding {
 fn in_time(case: &Case<'_>) -> Finding {
     let apart = seconds_between(case.found.created_at, case.seen.at).abs();
     deny_if(apart > IN_TIME, Reason::NotInTime)
+}
+
+/// The pause that a gate demands between its summary and an approval, by the bot's own clock: when
+/// the post was recorded, and when the comment was first seen.
+fn cooled_off(case: &Case<'_>) -> Finding {
+    let gate = case.board.gates.get(&case.request.effect.environment);
+    let Some(pause) = gate.and_then(|gate| gate.cooling_off) else {
+        return Finding::Silent;
+    };
+    let posted_at = case
+        .request
+        .summary
+        .as_ref()
+        .and_then(|summary| summary.posted_at);
+    match posted_at.map(|posted_at| after(posted_at, pause)) {
+        None => Finding::Deny(Reason::NoSummary),
+        Some(from) => deny_if(case.seen.at < from, Reason::TooSoon(from)),
+    }
 }
 
 fn right_code(case: &Case<'_>) -> Finding {

@@ -190,7 +190,7 @@ const WHO: [Row; 12] = [
     }),
 ];
 
-const WHEN: [Row; 15] = [
+const WHEN: [Row; 17] = [
     ("in another thread", |facts| {
         facts.found.issue = IssueNumber(13);
         Reason::OtherThread(THREAD)
@@ -237,6 +237,29 @@ const WHEN: [Row; 15] = [
         facts.summary = ReadComment::Gone;
         Reason::NoSummary
     }),
+    ("before the gate's pause is over", |facts| {
+        facts
+            .board()
+            .gates
+            .get_mut("dev")
+            .expect("it is there")
+            .cooling_off = Some(61);
+        Reason::TooSoon(time(62))
+    }),
+    (
+        "in a gate with a pause, after a summary of unknown time",
+        |facts| {
+            facts
+                .board()
+                .gates
+                .get_mut("dev")
+                .expect("it is there")
+                .cooling_off = Some(1);
+            let summary = facts.request.summary.as_mut().expect("it is there");
+            summary.posted_at = None;
+            Reason::NoSummary
+        },
+    ),
     ("written more than five minutes before it came", |facts| {
         facts.seen.at = time(361);
         Reason::NotInTime
