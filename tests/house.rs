@@ -192,6 +192,13 @@ const PURE_STD: [&str; 10] = [
 /// What the core may use of its neighbours: the form of a recipient is computed from its text alone.
 const PURE_NEIGHBOUR: &str = "crate::secret::recipient::Recipient";
 
+/// What the core may use of time zones: data that is compiled in, and computing with it.
+const PURE_ZONES: [&str; 3] = [
+    "jiff::tz::TimeZone",
+    "jiff::tz::TimeZoneDatabase",
+    "TimeZoneDatabase::bundled",
+];
+
 /// Why one path must not stand in the core, if so.
 fn impure(
     path: &str,
@@ -219,8 +226,9 @@ fn impure(
         return Some("of age, only recipients are read");
     }
     let last = *parts.last().unwrap();
-    (first == "jiff" && parts.contains(&"tz") || last == "now" && parts.len() > 1)
-        .then_some("it reads the clock")
+    let zone = first == "jiff" && parts.contains(&"tz") && !PURE_ZONES.contains(&path)
+        || first.starts_with("TimeZone") && parts.len() > 1 && !PURE_ZONES.contains(&path);
+    (zone || last == "now" && parts.len() > 1).then_some("it reads the clock")
 }
 
 #[test]
@@ -298,6 +306,8 @@ fn impure_paths_are_found() {
         ("fn f() { tracing::info!() }", "tracing::info"),
         ("use age::x25519::Identity;", "age::x25519::Identity"),
         ("use sled::Db;", "sled::Db"),
+        ("use jiff::tz::db;", "jiff::tz::db"),
+        ("let zone = TimeZone::system();", "TimeZone::system"),
         ("let c = '\"'; use std::env;", "std::env"),
     ] {
         assert!(

@@ -10,8 +10,8 @@ use toml::Value;
 use super::duration::{DAY, MINUTE};
 use super::section::Section;
 use super::value::{self, NAME, SCOPE};
-use super::window::Window;
 use crate::gate::policy::{Factor, Gate};
+use crate::gate::window::Window;
 
 /// An example of what to write.
 const FACTORS: &str = r#"factors = ["comment"]"#;

@@ -30,7 +30,6 @@ mod store;
 mod tokens;
 mod value;
 mod warnings;
-pub mod window;
 
 #[cfg(test)]
 mod testing;

@@ -17,7 +17,6 @@ pub fn shut_reasons(gate: &Gate) -> Vec<&'static str> {
             "the factor `signature`",
         ),
         (gate.judge_required, "judge = \"required\""),
-        (gate.open_hours.is_some(), "open_hours"),
         (gate.offline, "offline = true"),
     ];
     let reasons = asked.into_iter().filter(|(asks, _)| *asks);
@@ -95,13 +94,8 @@ mod tests {
 
     #[test]
     fn a_gate_says_what_keeps_it_shut() {
-        let hours = "quorum = 1\nopen_hours = \"Mon-Fri 08:00-18:00 UTC\"";
-        assert_eq!(
-            warnings(&with("quorum = 1", hours)),
-            ["board[kan].gate.dev: this gate is always shut: this version cannot check open_hours"]
-        );
-        let pause = "quorum = 1\ncooling_off = \"10m\"";
-        assert_eq!(warnings(&with("quorum = 1", pause)), Vec::<String>::new());
+        let kept = "quorum = 1\ncooling_off = \"10m\"\nopen_hours = \"Mon-Fri 08:00-18:00 UTC\"";
+        assert_eq!(warnings(&with("quorum = 1", kept)), Vec::<String>::new());
         let offline = with(
             r#"factors = ["comment"]"#,
             "factors = [\"signature\"]\noffline = true",

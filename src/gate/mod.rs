@@ -24,4 +24,5 @@ pub mod request;
 pub mod thread;
 pub mod time;
 pub mod verdict;
+pub mod window;
 pub mod world;

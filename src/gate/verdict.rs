@@ -62,6 +62,8 @@ pub enum Reason {
     NoSummary,
     /// The gate demands a pause after the summary; an approval counts from then on.
     TooSoon(Timestamp),
+    /// The gate opens only in these hours.
+    OutsideHours(String),
     /// The code is another request's, or an older one's; the right line to copy.
     WrongCode,
     /// The approval names more than was asked: these scopes.
@@ -325,7 +327,6 @@ pub fn cannot_check(gate: &Gate) -> Option<&'static str> {
         .iter()
         .find_map(|factor| beyond(*factor))
         .or(gate.judge_required.then_some("`judge = \"required\"`"))
-        .or(gate.open_hours.as_ref().map(|_| "`open_hours`"))
 }
 
 /// The owners who could still be counted for a request: who may approve, did not ask, is no machine.

@@ -156,6 +156,39 @@ async fn a_comment_before_the_gates_pause_is_over() {
     assert!(story.alive(&thread.open(&key)).await);
 }
 
+/// f09: a window over midnight belongs to the day on which it begins, and the stage's clock begins on
+/// a Tuesday at 14:00 UTC.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comment_outside_the_gates_hours() {
+    let hours = "quorum = 1\nopen_hours = \"Tue 22:00-06:00 Europe/Warsaw\"";
+    let story = Story::configured(&[("quorum = 1", hours)]).await;
+    let alice = &story.stage.alice;
+    let thread = story.thread(&story.stage.codex, "night").await;
+    let key = Key::new();
+    thread.ask(&story.stage.codex, &key).await;
+    assert!(thread.said("- an approval counts Tue 22:00-06:00 Europe/Warsaw"));
+    let line = thread.approve_line();
+    // 05:59:59 in Warsaw is 04:59:59 UTC; a second later it is too late.
+    story.pass(15 * 3_600).await;
+    assert_snapshot!(thread.answer(alice, &line).await, @"Not counted for R1: this gate opens Tue 22:00-06:00 Europe/Warsaw; post the line again then.");
+    assert_eq!(thread.count("credential"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_comment_within_the_gates_hours() {
+    let hours = "quorum = 1\nopen_hours = \"Tue 22:00-06:00 Europe/Warsaw\"";
+    let story = Story::configured(&[("quorum = 1", hours)]).await;
+    let alice = &story.stage.alice;
+    let thread = story.thread(&story.stage.codex, "night").await;
+    let key = Key::new();
+    thread.ask(&story.stage.codex, &key).await;
+    let line = thread.approve_line();
+    // 23:00 in Warsaw.
+    story.pass(8 * 3_600).await;
+    thread.comment(alice, &line).await;
+    assert!(story.alive(&thread.open(&key)).await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_comment_that_took_too_long() {
     let story = Story::begin().await;

@@ -83,6 +83,7 @@ pub fn summary(
         instant(request.ends_at)
     ));
     lines.extend(pause(gate));
+    lines.extend(hours(gate));
     let text = format!(
         "{}\n\n{}\nor `/gate deny {}`",
         lines.join("\n"),
@@ -99,6 +100,12 @@ fn pause(gate: &Gate) -> Option<String> {
     Some(format!(
         "- an approval counts from {pause} after this comment"
     ))
+}
+
+/// The hours in which an approval counts.
+fn hours(gate: &Gate) -> Option<String> {
+    let hours = gate.open_hours.as_ref()?;
+    Some(format!("- an approval counts {hours}"))
 }
 
 /// New, again, or one more credential, with what would be new.

@@ -21,6 +21,7 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::NotInTime | Reason::IssueNotInTime => "not_in_time",
         Reason::NoSummary => "no_summary_yet",
         Reason::TooSoon(_) => "too_soon",
+        Reason::OutsideHours(_) => "outside_hours",
         Reason::WrongCode => "wrong_code",
         Reason::WiderScopes(_) | Reason::WiderTtl(_) => "wider_than_asked",
         Reason::Already => "already_counted",
@@ -77,6 +78,7 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
             "this gate demands a pause after my summary; post the line again from {} on",
             instant(*from)
         ),
+        Reason::OutsideHours(hours) => format!("this gate opens {hours}; post the line again then"),
         Reason::WrongCode => "the code is not this request's; copy the line from my summary".to_owned(),
         Reason::WiderScopes(scopes) => {
             format!("it names more than was asked: {}; an approval may narrow, never widen", codes(scopes))

@@ -8,13 +8,14 @@ use super::super::key::Subject;
 use super::super::request::{Request, Summary};
 use super::super::thread::Seen;
 use super::super::time::{after, seconds_between};
+use super::super::window::Window;
 use super::{Case, Finding, Reason, SourceRead};
 
 /// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
 pub(crate) const IN_TIME: i64 = 300;
 
 /// Every rule for counting one comment.
-pub(super) const RULES: [fn(&Case<'_>) -> Finding; 21] = [
+pub(super) const RULES: [fn(&Case<'_>) -> Finding; 22] = [
     is_owner,
     may_approve,
     did_not_ask,
@@ -26,6 +27,7 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 21] = [
     newer_than_summary,
     in_time,
     cooled_off,
+    in_open_hours,
     right_code,
     no_wider_scopes,
     no_longer_life,
@@ -153,6 +155,17 @@ fn cooled_off(case: &Case<'_>) -> Finding {
         None => Finding::Deny(Reason::NoSummary),
         Some(from) => deny_if(case.seen.at < from, Reason::TooSoon(from)),
     }
+}
+
+/// The hours in which a gate may open, by the bot's own clock when the comment was first seen. Hours
+/// that cannot be read are none.
+fn in_open_hours(case: &Case<'_>) -> Finding {
+    let gate = case.board.gates.get(&case.request.effect.environment);
+    let Some(hours) = gate.and_then(|gate| gate.open_hours.as_ref()) else {
+        return Finding::Silent;
+    };
+    let open = Window::parse(hours).is_ok_and(|window| window.contains(case.seen.at));
+    deny_if(!open, Reason::OutsideHours(hours.clone()))
 }
 
 fn right_code(case: &Case<'_>) -> Finding {

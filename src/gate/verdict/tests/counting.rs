@@ -190,7 +190,7 @@ const WHO: [Row; 12] = [
     }),
 ];
 
-const WHEN: [Row; 17] = [
+const WHEN: [Row; 18] = [
     ("in another thread", |facts| {
         facts.found.issue = IssueNumber(13);
         Reason::OtherThread(THREAD)
@@ -245,6 +245,11 @@ const WHEN: [Row; 17] = [
             .expect("it is there")
             .cooling_off = Some(61);
         Reason::TooSoon(time(62))
+    }),
+    ("outside the gate's hours", |facts| {
+        let gate = facts.board().gates.get_mut("dev").expect("it is there");
+        gate.open_hours = Some("Mon-Sun of some week".to_owned());
+        Reason::OutsideHours("Mon-Sun of some week".to_owned())
     }),
     (
         "in a gate with a pause, after a summary of unknown time",
