@@ -115,6 +115,20 @@ impl Life {
                 "/gate revoke c9",
             ][usize::from(*which) % 4]
                 .to_owned(),
+            Words::Pause(which) => [
+                "/gate pause",
+                "/gate pause one",
+                "/gate pause two c1 leaked",
+                "/gate pause c9",
+            ][usize::from(*which) % 4]
+                .to_owned(),
+            Words::Release(which) => [
+                "/gate release",
+                "/gate release one",
+                "/gate release two done",
+                "/gate release c1",
+            ][usize::from(*which) % 4]
+                .to_owned(),
             Words::Other(which) => [
                 "/gate inspect",
                 "/gate list",
