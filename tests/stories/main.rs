@@ -26,6 +26,7 @@ mod leak;
 mod miniature;
 mod not_counted;
 mod outages;
+mod pause;
 mod quorum;
 mod read;
 mod replay;

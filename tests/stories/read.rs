@@ -97,6 +97,8 @@ async fn help_shows_how_commands_are_written() {
     - `/gate deny R17 [reason]` (owners)
     - `/gate withdraw [R17]` (whoever asked)
     - `/gate revoke codex-7f3a [c2] [reason]` (owners; the requester in the identity's own thread)
+    - `/gate pause codex-7f3a [reason]` (owners; the requester in the identity's own thread; nothing un-pauses in this version)
+    - `/gate release codex-7f3a [reason]` (the requester in the identity's own thread: gives it back)
     - `/gate inspect codex-7f3a`
     - `/gate list` (owners)
     - `/gate help [verb]`

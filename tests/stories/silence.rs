@@ -22,6 +22,8 @@ async fn a_stranger_is_counted_and_not_answered() {
         "/gate withdraw R2",
         "/gate revoke codex-kan-1",
         "/gate revoke codex-kan-1 c9",
+        "/gate pause codex-kan-1",
+        "/gate release codex-kan-1",
         "/gate inspect codex-kan-1",
         "/gate list",
         "/gate help",
@@ -35,7 +37,7 @@ async fn a_stranger_is_counted_and_not_answered() {
         assert_eq!(thread.reactions(comment).await, Vec::<String>::new());
     }
     assert_eq!(thread.news(before), "(silence)");
-    assert_eq!(strangers() - counted, 11, "chatter is not counted");
+    assert_eq!(strangers() - counted, 13, "chatter is not counted");
     assert!(story.alive(&token).await);
     let metrics = story
         .stage
@@ -47,7 +49,7 @@ async fn a_stranger_is_counted_and_not_answered() {
         .text()
         .await
         .unwrap();
-    assert!(metrics.contains("strangers_total 11"), "{metrics}");
+    assert!(metrics.contains("strangers_total 13"), "{metrics}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,6 +28,14 @@ async fn every_verb(thread: &Thread<'_>, story: &Story, slug: &str, number: &str
             "/gate revoke nothing c1".to_owned(),
         ),
         (
+            format!("/gate pause {slug}"),
+            "/gate pause nothing".to_owned(),
+        ),
+        (
+            format!("/gate release {slug}"),
+            "/gate release nothing".to_owned(),
+        ),
+        (
             format!("/gate inspect {slug}"),
             "/gate inspect nothing".to_owned(),
         ),
@@ -119,6 +127,8 @@ async fn an_owner_of_one_board_is_nobody_on_the_other() {
         "/gate list",
         "/gate inspect",
         "/gate revoke codex-ops-1",
+        "/gate pause codex-ops-1",
+        "/gate release codex-ops-1",
     ] {
         assert_eq!(ops.answer(alice, remark).await, "(silence)", "{remark}");
     }

@@ -42,6 +42,10 @@ pub enum Command {
     Withdraw(Words),
     /// Ends a credential or an identity.
     Revoke(Words),
+    /// Lets an identity stand still.
+    Pause(Words),
+    /// The requester gives an identity back.
+    Release(Words),
     /// Shows an identity.
     Inspect(Words),
     /// Shows what there is.
@@ -122,8 +126,9 @@ pub fn one_line(text: &str, most: usize) -> String {
 }
 
 /// Every verb there is, in the order in which `help` shows them.
-pub const VERBS: [&str; 8] = [
-    "request", "approve", "deny", "withdraw", "revoke", "inspect", "list", "help",
+pub const VERBS: [&str; 10] = [
+    "request", "approve", "deny", "withdraw", "revoke", "pause", "release", "inspect", "list",
+    "help",
 ];
 
 impl Command {
@@ -135,6 +140,8 @@ impl Command {
             Self::Deny(_) => "deny",
             Self::Withdraw(_) => "withdraw",
             Self::Revoke(_) => "revoke",
+            Self::Pause(_) => "pause",
+            Self::Release(_) => "release",
             Self::Inspect(_) => "inspect",
             Self::List => "list",
             Self::Help(_) => "help",
@@ -144,7 +151,11 @@ impl Command {
     /// True for commands that only ever take something away: they overtake what waits.
     pub fn narrows(&self) -> bool {
         match self {
-            Self::Deny(_) | Self::Withdraw(_) | Self::Revoke(_) => true,
+            Self::Deny(_)
+            | Self::Withdraw(_)
+            | Self::Revoke(_)
+            | Self::Pause(_)
+            | Self::Release(_) => true,
             Self::Request(_) | Self::Approve(_) | Self::Inspect(_) | Self::List | Self::Help(_) => {
                 false
             }
@@ -195,6 +206,8 @@ fn command(body: &str, verb: &str, rest: &str) -> Reading {
         "deny" => Command::Deny(words),
         "withdraw" => Command::Withdraw(words),
         "revoke" => Command::Revoke(words),
+        "pause" => Command::Pause(words),
+        "release" => Command::Release(words),
         "inspect" => Command::Inspect(words),
         "list" => Command::List,
         "help" => Command::Help(words),

@@ -205,7 +205,8 @@ fn may_narrow(
     };
     match command {
         Command::Deny(_) => board.owner(author).is_some(),
-        Command::Revoke(_) | Command::Withdraw(_) => {
+        Command::Release(_) => is_requester(draft, accepted, author),
+        Command::Revoke(_) | Command::Pause(_) | Command::Withdraw(_) => {
             board.owner(author).is_some() || is_requester(draft, accepted, author)
         }
         Command::Request(_)

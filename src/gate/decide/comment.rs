@@ -18,7 +18,7 @@ use super::super::reply::{self, reasons};
 use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::Reason;
-use super::{Draft, approve, ask, lifecycle, look, refuse, revoke, show};
+use super::{Draft, approve, ask, lifecycle, look, pause, refuse, release, revoke, show};
 
 /// How long a caught-up approval waits for its delivery, in seconds.
 const CAUGHT_UP: u64 = 10;
@@ -333,6 +333,8 @@ fn obey(draft: &mut Draft<'_>, said: &Said<'_>, command: Command) {
         Command::Deny(words) => refuse::deny(draft, said, &words),
         Command::Withdraw(words) => refuse::withdraw(draft, said, &words),
         Command::Revoke(words) => revoke::decide(draft, said, &words),
+        Command::Pause(words) => pause::decide(draft, said, &words),
+        Command::Release(words) => release::decide(draft, said, &words),
         Command::Inspect(words) => show::inspect(draft, said, &words),
         Command::List => show::list(draft, said),
         Command::Help(words) => show::help(draft, said, &words),

@@ -81,6 +81,28 @@ pub(super) fn revoke(
     by: &Actor,
     why: &str,
 ) -> bool {
+    finish(draft, identity, IdentityStatus::Revoked, by, why)
+}
+
+/// Takes an identity back from its requester, with all its credentials. True if it was living.
+pub(super) fn release(
+    draft: &mut Draft<'_>,
+    identity: &mut Identity,
+    by: &Actor,
+    why: &str,
+) -> bool {
+    finish(draft, identity, IdentityStatus::Released, by, why)
+}
+
+/// Gives an identity a final status: its credentials are revoked, it leaves its thread, and what is
+/// asked under its name is void. The name stays its requester's.
+fn finish(
+    draft: &mut Draft<'_>,
+    identity: &mut Identity,
+    status: fn(Ending) -> IdentityStatus,
+    by: &Actor,
+    why: &str,
+) -> bool {
     if !identity.is_living() {
         return false;
     }
@@ -98,14 +120,9 @@ pub(super) fn revoke(
             draft.put(Key::credential(number), &credential);
         }
     }
-    set_status(
-        draft,
-        identity,
-        IdentityStatus::Revoked(ending),
-        "identity_revoked",
-        by,
-        why,
-    );
+    let status = status(ending);
+    let code = format!("identity_{}", word(&status));
+    set_status(draft, identity, status, &code, by, why);
     let key = Key::thread(identity.thread);
     let mut thread: Thread = draft.get_or_default(&key);
     thread
@@ -207,7 +224,7 @@ fn void_naming(draft: &mut Draft<'_>, identity: &Identity, why: &str) {
         void(
             draft,
             number,
-            &format!("`{}` was revoked: {why}", identity.slug),
+            &format!("`{}` was {}: {why}", identity.slug, word(&identity.status)),
         );
     }
 }

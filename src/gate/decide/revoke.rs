@@ -6,26 +6,12 @@
 
 use super::super::command::Words;
 use super::super::credential::Credential;
-use super::super::effect::Reaction;
 use super::super::identity::Identity;
 use super::super::ids::{CredentialNumber, RequestNumber, Slug};
 use super::super::key::Key;
-use super::super::reply::escape::foreign;
-use super::super::request::Request;
-use super::super::thread::{OpenRequests, SlugOwner};
 use super::comment::{Said, explain};
+use super::named::{Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown};
 use super::{Draft, lifecycle};
-
-/// What the first word means.
-enum Meant {
-    /// This identity; how many words named it.
-    Identity(Box<Identity>, usize),
-    /// A name that only open requests have, and the thread's only living identity: whoever asks
-    /// chooses the names of requests and must not be able to divert the word from what lives.
-    Asked(Slug, Vec<RequestNumber>, Option<Box<Identity>>),
-    /// Nothing that is known here.
-    Unknown,
-}
 
 /// Decides a revocation.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
@@ -39,87 +25,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
                 revoke(draft, said, *identity, words);
             }
         }
-        Meant::Unknown => {
-            let living = lifecycle::living_in(draft, said.thread);
-            let text = if living.is_empty() {
-                "Nothing was revoked: name the identity, `/gate revoke SLUG`. None lives in this thread.".to_owned()
-            } else {
-                let names: Vec<String> = living
-                    .iter()
-                    .map(|identity| format!("`{}`", identity.slug))
-                    .collect();
-                format!(
-                    "Nothing was revoked: name the identity that is meant. In this thread live {}.",
-                    names.join(" ")
-                )
-            };
-            refuse(draft, said, &text, "unknown_identity");
-        }
+        Meant::Unknown => unknown(draft, said, "revoke", "revoked"),
     }
-}
-
-/// Whoever could stop something must learn that it was not stopped: no limit holds that back.
-fn refuse(draft: &mut Draft<'_>, said: &Said<'_>, text: &str, code: &'static str) {
-    draft.outcome("revoke", code);
-    let could = said.by_owner()
-        || lifecycle::living_in(draft, said.thread)
-            .iter()
-            .any(|identity| identity.requester == said.author);
-    if !could {
-        return explain(draft, said, text, None, code);
-    }
-    draft.react(said.thread, said.comment(), Reaction::No);
-    let body = super::super::reply::refusal(text, None, code, None, draft.given.seq);
-    draft.post(said.thread, super::super::effect::Role::Answer, body);
-}
-
-/// If the first word is a name of this board, that is meant; else the thread's only living identity.
-fn meant(draft: &Draft<'_>, said: &Said<'_>, words: &Words) -> Meant {
-    let repository = said.thread.repository;
-    let word = words.first().and_then(|word| {
-        let bare = word.trim_matches(['`', '\'', '"', ',', '.', ';', ':']);
-        Slug::parse(&bare.to_ascii_lowercase())
-    });
-    if let Some(slug) = word {
-        let owner: Option<SlugOwner> = draft.get(&Key::slug(&slug));
-        let identity = owner
-            .filter(|owner| owner.repository == repository)
-            .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity)));
-        let naming: OpenRequests = draft.get_or_default(&Key::naming(repository, &slug));
-        let open: Vec<RequestNumber> = naming
-            .requests
-            .into_iter()
-            .filter_map(|number| draft.get::<Request>(&Key::request(number)))
-            .filter(|request| request.is_open(draft.now()))
-            .map(|request| request.number)
-            .collect();
-        match identity {
-            Some(identity) if identity.is_living() || open.is_empty() => {
-                return Meant::Identity(Box::new(identity), 1);
-            }
-            Some(_) | None if !open.is_empty() => {
-                let only = only_living(draft, said).map(Box::new);
-                return Meant::Asked(slug, open, only);
-            }
-            Some(_) | None => {}
-        }
-    }
-    match only_living(draft, said) {
-        Some(only) => Meant::Identity(Box::new(only), 0),
-        None => Meant::Unknown,
-    }
-}
-
-/// The thread's living identity, if there is exactly one.
-fn only_living(draft: &Draft<'_>, said: &Said<'_>) -> Option<Identity> {
-    let mut living = lifecycle::living_in(draft, said.thread);
-    let only = living.pop();
-    only.filter(|_| living.is_empty())
-}
-
-/// Owners from any thread of the board; the requester in the identity's own thread.
-fn may(said: &Said<'_>, identity: &Identity) -> bool {
-    said.by_owner() || (identity.requester == said.author && identity.thread == said.thread)
 }
 
 fn revoke(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &Words) {
@@ -127,6 +34,7 @@ fn revoke(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
         return refuse(
             draft,
             said,
+            "revoke",
             "Nothing was revoked: only an owner of this board can do that, or the requester in the identity's own thread.",
             "not_an_owner",
         );
@@ -142,15 +50,6 @@ fn revoke(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
             one(draft, said, &mut identity, number, &reason);
         }
         Some(number) => lacking(draft, said, &mut identity, number, &reason),
-    }
-}
-
-fn because(said: &Said<'_>, reason: &str) -> String {
-    let by = format!("by user {}", said.author);
-    if reason.is_empty() {
-        by
-    } else {
-        format!("{by}: {reason}")
     }
 }
 
@@ -217,45 +116,6 @@ fn weak(draft: &mut Draft<'_>, said: &Said<'_>, identity: &mut Identity, reason:
     told(draft, said, &text);
 }
 
-/// Somebody wants to stop a credential that is not there: the identity stands still until it is
-/// known which one was meant.
-fn lacking(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    identity: &mut Identity,
-    number: CredentialNumber,
-    reason: &str,
-) {
-    let why = because(
-        said,
-        &format!("{number} is none of its credentials {reason}"),
-    );
-    let paused = lifecycle::pause(draft, identity, &said.actor(), why.trim());
-    let has: Vec<String> = identity
-        .credentials
-        .iter()
-        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
-        .filter(|credential| credential.is_living(draft.now()))
-        .map(|credential| credential.number.to_string())
-        .collect();
-    let state = if paused {
-        "is paused"
-    } else {
-        "stays as it is"
-    };
-    let text = format!(
-        "**`{}` {state}**: it has no {number}. It has {}. `/gate revoke {}` ends it.",
-        identity.slug,
-        if has.is_empty() {
-            "no living credential".to_owned()
-        } else {
-            has.join(", ")
-        },
-        identity.slug
-    );
-    told(draft, said, &text);
-}
-
 /// Requests have that name: they are void. `and_more`: an identity is meant as well, and whoever may
 /// not void them may still end that.
 fn void(
@@ -294,25 +154,4 @@ fn void(
         void.join(", ")
     );
     told(draft, said, &text);
-}
-
-fn shown(reason: &str) -> String {
-    if reason.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", foreign(reason, 200))
-    }
-}
-
-/// Says it where it was asked, and in the identity's own thread if that is another.
-fn told_both(draft: &mut Draft<'_>, said: &Said<'_>, identity: &Identity, text: &str) {
-    told(draft, said, text);
-    if identity.thread != said.thread {
-        draft.tell(identity.thread, text, None);
-    }
-}
-
-fn told(draft: &mut Draft<'_>, said: &Said<'_>, text: &str) {
-    draft.react(said.thread, said.comment(), Reaction::Yes);
-    draft.tell(said.thread, text, None);
 }

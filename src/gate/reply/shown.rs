@@ -155,6 +155,8 @@ fn usage(verb: &str, board: &Board) -> String {
         "deny" => "- `/gate deny R17 [reason]` (owners)".to_owned(),
         "withdraw" => "- `/gate withdraw [R17]` (whoever asked)".to_owned(),
         "revoke" => "- `/gate revoke codex-7f3a [c2] [reason]` (owners; the requester in the identity's own thread)".to_owned(),
+        "pause" => "- `/gate pause codex-7f3a [reason]` (owners; the requester in the identity's own thread; nothing un-pauses in this version)".to_owned(),
+        "release" => "- `/gate release codex-7f3a [reason]` (the requester in the identity's own thread: gives it back)".to_owned(),
         "inspect" => "- `/gate inspect codex-7f3a`".to_owned(),
         "list" => "- `/gate list` (owners)".to_owned(),
         _ => "- `/gate help [verb]`".to_owned(),

@@ -114,7 +114,7 @@ proptest! {
 
     #[test]
     fn a_first_line_with_a_narrowing_verb_acts_whatever_follows(
-        verb in prop::sample::select(vec!["deny", "withdraw", "revoke", "Deny", "REVOKE"]),
+        verb in prop::sample::select(vec!["deny", "withdraw", "revoke", "pause", "release", "Deny", "REVOKE", "Pause", "RELEASE"]),
         gate in prop::sample::select(vec!["/gate ", "/GATE  ", "/Gate\t", "/gate\u{a0}"]),
         parted in prop::sample::select(vec![" ", "\n", "\r\n", "\u{a0}", "\t", "\u{3000}"]),
         rest in around(),

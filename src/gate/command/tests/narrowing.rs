@@ -10,6 +10,8 @@ fn words(text: &str, verb: &str) -> Words {
             Command::Deny(words)
             | Command::Withdraw(words)
             | Command::Revoke(words)
+            | Command::Pause(words)
+            | Command::Release(words)
             | Command::Inspect(words)
             | Command::Help(words) => words,
             Command::List | Command::Request(_) | Command::Approve(_) => Words::default(),
@@ -35,16 +37,21 @@ fn whatever_stands_behind_the_verb_is_words_and_a_reason() {
         ("/gate revoke codex-7f3a\n\n> quoted\n```\n/gate approve R1", Some("codex-7f3a"), "> quoted\n```\n/gate approve R1"),
         ("/gate revoke\ncodex-7f3a", Some("codex-7f3a"), ""),
     ] {
-        let words = words(text, "revoke");
-        assert_eq!(words.first(), first, "{text:?}");
-        assert_eq!(words.after(1).text(), rest, "{text:?}");
+        for verb in ["revoke", "pause", "release"] {
+            let text = text.replacen("revoke", verb, 1).replacen("Revoke", verb, 1);
+            let words = words(&text, verb);
+            assert_eq!(words.first(), first, "{text:?}");
+            assert_eq!(words.after(1).text(), rest, "{text:?}");
+        }
     }
 }
 
 /// Case a01: a final carriage return is no part of a word.
 #[test]
 fn every_lenient_verb_acts_with_any_end_of_line() {
-    for verb in ["deny", "withdraw", "revoke", "inspect", "help", "list"] {
+    for verb in [
+        "deny", "withdraw", "revoke", "pause", "release", "inspect", "help", "list",
+    ] {
         for end in ["", "\r", "\r\n", "\n", " \t\r\n\r\n"] {
             let text = format!("/gate {verb} R1 not now{end}");
             if verb == "list" {
@@ -72,6 +79,8 @@ fn exactly_the_narrowing_verbs_overtake() {
         ("/gate deny", true),
         ("/gate withdraw", true),
         ("/gate revoke", true),
+        ("/gate pause", true),
+        ("/gate release", true),
         ("/gate inspect", false),
         ("/gate list", false),
         ("/gate help", false),
@@ -92,6 +101,9 @@ fn an_unknown_verb_gets_the_nearest_one_named() {
         ("/gate revok x", Some("revoke")),
         ("/gate revoke: x", Some("revoke")),
         ("/gate DENNY", Some("deny")),
+        ("/gate puase x", Some("pause")),
+        ("/gate PAUSES", Some("pause")),
+        ("/gate relase x", Some("release")),
         ("/gate lst", Some("list")),
         ("/gate frobnicate", None),
     ] {

@@ -317,6 +317,8 @@ fn a_new_issue_may_only_ask() {
         (APPROVE, "approve"),
         ("/gate deny R1", "deny"),
         ("/gate revoke x", "revoke"),
+        ("/gate pause x", "pause"),
+        ("/gate release x", "release"),
         ("/gate help", "help"),
     ] {
         assert_eq!(

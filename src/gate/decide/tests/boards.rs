@@ -28,9 +28,13 @@ fn the_other_board_is_unknown() {
                 format!("/gate withdraw {number}"),
                 format!("/gate revoke {slug}"),
                 format!("/gate revoke {slug} c1"),
+                format!("/gate pause {slug}"),
+                format!("/gate pause {slug} c1"),
+                format!("/gate release {slug}"),
                 format!("/gate inspect {slug}"),
                 "/gate revoke other-x"
                     .replace("other-x", if known { "other-x" } else { "nothing" }),
+                "/gate pause other-x".replace("other-x", if known { "other-x" } else { "nothing" }),
                 "/gate list".to_owned(),
             ] {
                 story.say(here, owner, &command);
@@ -59,6 +63,7 @@ fn an_owner_of_the_other_board_does_not_count() {
     assert_eq!(story.last_code(kan(12)), "not_an_owner");
     story.say(kan(12), CAROL, "/gate deny R2");
     story.say(kan(12), CAROL, "/gate revoke codex-kan-12");
+    story.say(kan(12), CAROL, "/gate pause codex-kan-12");
     assert_eq!(story.word(2), "open");
     assert!(story.live(1).is_some());
     // Piotr may not even ask on `ops`.
@@ -94,6 +99,8 @@ fn strangers_get_no_answer() {
     for text in [
         "/gate help",
         "/gate revoke",
+        "/gate pause codex-kan-12",
+        "/gate release codex-kan-12",
         "> /gate help",
         "/gate",
         line.as_str(),

@@ -19,6 +19,7 @@ mod reading;
 mod review;
 mod rules;
 mod standing;
+mod still;
 mod story;
 
 use forge::*;

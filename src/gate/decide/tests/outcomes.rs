@@ -22,7 +22,7 @@ fn every_command_has_its_outcome() {
     let plain = request_line("codex-*", "board:read", "dev");
     let staged = request_line("other", "board:read", "staging");
     let approve = |story: &Story, number| story.approve_line(number);
-    let rows: [(UserId, &str, (&str, &str)); 17] = [
+    let rows: [(UserId, &str, (&str, &str)); 25] = [
         (CODEX, &plain, ("request", "done")),
         (CODEX, &plain.replace("=dev", "=x"), ("request", "no_gate")),
         (
@@ -42,7 +42,15 @@ fn every_command_has_its_outcome() {
         (CODEX, "/gate list", ("list", "not_an_owner")),
         (ALICE, "/gate list", ("list", "done")),
         (CAROL, "/gate revoke", ("revoke", "not_an_owner")),
+        (CAROL, "/gate pause", ("pause", "not_an_owner")),
+        (ALICE, "/gate pause x c9", ("pause", "done")),
+        (ALICE, "/gate pause c9", ("pause", "done")),
+        (ALICE, "/gate pause", ("pause", "done")),
+        (ALICE, "/gate release", ("release", "not_yours")),
+        (CODEX, "/gate release c1", ("release", "bad_form")),
         (ALICE, "/gate revoke", ("revoke", "done")),
+        (CODEX, "/gate release", ("release", "unknown_identity")),
+        (ALICE, "/gate pause", ("pause", "unknown_identity")),
         (ALICE, "/gate revoke", ("revoke", "unknown_identity")),
     ];
     for (who, text, outcome) in rows {

@@ -45,6 +45,8 @@ pub(super) enum Words {
     Deny(u8),
     Withdraw,
     Revoke(u8),
+    Pause(u8),
+    Release(u8),
     Other(u8),
 }
 
@@ -113,6 +115,8 @@ pub(super) fn words() -> impl Strategy<Value = Words> {
         1 => n().prop_map(Words::Deny),
         1 => Just(Words::Withdraw),
         1 => n().prop_map(Words::Revoke),
+        1 => n().prop_map(Words::Pause),
+        1 => n().prop_map(Words::Release),
         3 => n().prop_map(Words::Other),
     ]
 }

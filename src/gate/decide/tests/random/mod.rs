@@ -33,6 +33,39 @@ fn thread(which: u8) -> ThreadKey {
     [kan(12), kan(12), kan(13), ops(12)][usize::from(which) % 4]
 }
 
+/// The words that depend on nothing that is there.
+fn fixed(words: &Words) -> &'static str {
+    match words {
+        Words::Request(..) | Words::Approve(..) | Words::Deny(_) | Words::Withdraw => "",
+        Words::Revoke(which) => [
+            "/gate revoke",
+            "/gate revoke one",
+            "/gate revoke two c1",
+            "/gate revoke c9",
+        ][usize::from(*which) % 4],
+        Words::Pause(which) => [
+            "/gate pause",
+            "/gate pause one",
+            "/gate pause two c1 leaked",
+            "/gate pause c9",
+        ][usize::from(*which) % 4],
+        Words::Release(which) => [
+            "/gate release",
+            "/gate release one",
+            "/gate release two done",
+            "/gate release c1",
+        ][usize::from(*which) % 4],
+        Words::Other(which) => [
+            "/gate inspect",
+            "/gate list",
+            "hello",
+            "hello again",
+            "/gate frob",
+            "One moment",
+        ][usize::from(*which) % 6],
+    }
+}
+
 /// A story that is lived at random.
 struct Life {
     story: Story,
@@ -108,22 +141,9 @@ impl Life {
                 None => "/gate deny".to_owned(),
             },
             Words::Withdraw => "/gate withdraw".to_owned(),
-            Words::Revoke(which) => [
-                "/gate revoke",
-                "/gate revoke one",
-                "/gate revoke two c1",
-                "/gate revoke c9",
-            ][usize::from(*which) % 4]
-                .to_owned(),
-            Words::Other(which) => [
-                "/gate inspect",
-                "/gate list",
-                "hello",
-                "hello again",
-                "/gate frob",
-                "One moment",
-            ][usize::from(*which) % 6]
-                .to_owned(),
+            Words::Revoke(_) | Words::Pause(_) | Words::Release(_) | Words::Other(_) => {
+                fixed(words).to_owned()
+            }
         };
         (text, thread)
     }

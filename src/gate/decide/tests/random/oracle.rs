@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Life;
+use crate::gate::actor::Actor;
 use crate::gate::approval::Approval;
 use crate::gate::command::{self, Command, Reading};
-use crate::gate::credential::{Check, Credential};
+use crate::gate::credential::{Check, Credential, CredentialStatus};
 use crate::gate::event::{Look, Road, What};
 use crate::gate::grant::{GrantRecord, GrantStatus};
+use crate::gate::identity::{Identity, IdentityStatus};
 use crate::gate::ids::Hash;
 use crate::gate::key::{Key, Subject, Table};
 use crate::gate::request::Request;
@@ -45,6 +47,7 @@ impl Life {
                 .filter(|entry| entry.code == "credential_issued")
                 .map(|entry| (entry.request.unwrap(), entry.credential.unwrap()))
                 .collect();
+            self.check_stopped(line);
             for (request, number) in issued {
                 let credential = credentials.iter().find(|c| c.number == number).unwrap();
                 assert_eq!(credential.request, request);
@@ -59,12 +62,57 @@ impl Life {
                 .unwrap();
             assert_eq!(granted.status, GrantStatus::Consumed(credential.number));
             let check: Check = self.story.record(&Key::check(&credential.mac)).unwrap();
-            let identity = self
+            let identity: Identity = self
                 .story
                 .record(&Key::identity(credential.identity))
                 .unwrap();
             assert_eq!(check, credential.check(&identity), "the row is up to date");
             assert!(check.scopes.is_subset(&granted.scopes));
+            let live = check.live(&self.story.policy, self.story.now).is_some();
+            assert!(
+                !live || identity.status == IdentityStatus::Active,
+                "{} lives in what stands still or has ended",
+                credential.number
+            );
+            let over = matches!(credential.status, CredentialStatus::Revoked(_));
+            assert!(
+                over || identity.is_living(),
+                "{} is left over",
+                credential.number
+            );
+        }
+    }
+
+    /// Who paused or gave back an identity may do so and said so; an edited comment gives nothing back.
+    fn check_stopped(&self, line: usize) {
+        for entry in &self.story.lines[line].decision.entries {
+            let Actor::User(user) = entry.actor else {
+                continue;
+            };
+            let released = entry.code == "identity_released";
+            if !released && entry.code != "identity_paused" {
+                continue;
+            }
+            let key = Key::identity(entry.identity.unwrap());
+            let identity: Identity = self.story.record(&key).unwrap();
+            let board = self.story.policy.board(identity.board()).unwrap();
+            let said = self.story.forge.comments.values().any(|comment| {
+                let own = comment.thread == identity.thread && user == identity.requester;
+                let owner = comment.thread.repository == identity.board()
+                    && board.owner(user).is_some()
+                    && !released;
+                let verb = match command::read(&comment.text) {
+                    Reading::Command(command) => command.verb(),
+                    Reading::Nothing | Reading::Fault(_) => "",
+                };
+                let says = match verb {
+                    "release" => released && comment.updated == comment.created,
+                    "pause" | "revoke" => !released,
+                    _ => false,
+                };
+                comment.author == user && !comment.deleted && (own || owner) && says
+            });
+            assert!(said, "nobody who may has said so (line {line}): {entry:?}");
         }
     }
 

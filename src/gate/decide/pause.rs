@@ -1,0 +1,90 @@
+//! Pausing: every credential of an identity is refused, at once.
+//!
+//! Lenient in form and content with weak evidence, since it ends nothing. One credential alone cannot
+//! stand still: whoever names one pauses the identity and is told so. Nothing here un-pauses.
+
+use super::super::command::Words;
+use super::super::identity::{Identity, IdentityStatus};
+use super::super::ids::{CredentialNumber, RequestNumber, Slug};
+use super::comment::Said;
+use super::named::{Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown};
+use super::{Draft, lifecycle};
+
+/// Decides a pause.
+pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    match meant(draft, said, words) {
+        Meant::Identity(identity, named) => pause(draft, said, *identity, &words.after(named)),
+        Meant::Asked(_, _, Some(only)) => pause(draft, said, *only, words),
+        Meant::Asked(slug, requests, None) => asked(draft, said, &slug, &requests),
+        Meant::Unknown => unknown(draft, said, "pause", "paused"),
+    }
+}
+
+fn pause(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &Words) {
+    if !may(said, &identity) {
+        return refuse(
+            draft,
+            said,
+            "pause",
+            "Nothing was paused: only an owner of this board can do that, or the requester in the identity's own thread.",
+            "not_an_owner",
+        );
+    }
+    let number = rest.first().and_then(CredentialNumber::parse);
+    let reason = rest.after(usize::from(number.is_some())).reason();
+    if let Some(number) = number.filter(|number| !identity.credentials.contains(number)) {
+        return lacking(draft, said, &mut identity, number, &reason);
+    }
+    let (changed, why) = if said.is_weak() {
+        let why = because(said, &format!("the comment was changed {reason}"));
+        (" That comment was changed after it was written.", why)
+    } else {
+        ("", because(said, &reason))
+    };
+    let slug = identity.slug.clone();
+    if lifecycle::pause(draft, &mut identity, &said.actor(), why.trim()) {
+        let whole = match number {
+            Some(number) => format!(
+                " It is the identity that stands still, not {number} alone: `/gate revoke {slug} {number}` ends one credential."
+            ),
+            None => String::new(),
+        };
+        let text = format!(
+            "**`{slug}` is paused**{}. Every credential of it is refused.{changed}{whole} {}",
+            shown(&reason),
+            onward(&slug)
+        );
+        return told_both(draft, said, &identity, &text);
+    }
+    let text = match identity.status {
+        IdentityStatus::Active | IdentityStatus::Paused(_) => {
+            format!("`{slug}` is paused already. {}", onward(&slug))
+        }
+        IdentityStatus::Revoked(_) | IdentityStatus::Released(_) => {
+            format!("`{slug}` was {} already.", identity.word(draft.now()))
+        }
+    };
+    told(draft, said, &text);
+}
+
+/// What can be done about a paused identity.
+fn onward(slug: &Slug) -> String {
+    format!(
+        "Nothing un-pauses it in this version: `/gate revoke {slug}` ends it, and its requester may then ask anew."
+    )
+}
+
+/// A request cannot stand still; it can be ended.
+fn asked(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug, requests: &[RequestNumber]) {
+    let end = if said.by_owner() {
+        let lines: Vec<String> = requests
+            .iter()
+            .map(|number| format!("`/gate deny {number}`"))
+            .collect();
+        format!("{} ends what is asked for under it", lines.join(", "))
+    } else {
+        "`/gate withdraw` takes your request back".to_owned()
+    };
+    let text = format!("Nothing was paused: no identity `{slug}` lives; {end}.");
+    refuse(draft, said, "pause", &text, "unknown_identity");
+}
