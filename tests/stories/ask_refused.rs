@@ -198,7 +198,7 @@ async fn a_request_is_strict_in_form() {
     unknown_verb: there is no such verb; did you mean `/gate request`?
 
     > /gate please
-    unknown_verb: there is no such verb; `/gate help` shows them
+    unknown_verb: there is no such verb; did you mean `/gate release`?
 
     > /gate
     unknown_verb: `/gate` needs a verb; `/gate help` shows them
