@@ -73,7 +73,7 @@ async fn a_slip_of_the_pen_does_not_keep_a_paused_token_alive() {
     assert_snapshot!(text, @r"
     **`codex-kan-1` is paused**: `the agent’s laptop was stolen`.
     **`codex-kan-2` is paused**: `Schlüssel geleakt`.
-    **`codex-kan-3` is paused**: `` detsopretni @{zwsp}alice `x` ``.
+    **`codex-kan-3` is paused**: `` \u{202e}detsopretni @{zwsp}alice `x` ``.
     **`codex-kan-4` is paused**.
     **`codex-kan-5` is paused**: `codex-kan-l leaked`.
     ");
