@@ -48,6 +48,11 @@ pub enum Event {
         /// The resource server that asked; `None`: its holder activated it.
         client: Option<String>,
     },
+    /// A holder showed a token in order to end it.
+    GivenUp {
+        /// Its MACs: under the current pepper, then the previous one.
+        macs: Vec<Mac>,
+    },
     /// The configuration in force is this one.
     Policy(Box<Policy>),
     /// Acknowledged lines are missing and an operator accepted that.

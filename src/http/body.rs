@@ -58,3 +58,14 @@ pub(super) fn media_type(request: &HttpRequest) -> Result<String, ApiError> {
         .trim()
         .to_ascii_lowercase())
 }
+
+/// A form as RFC 7662 §2.1 and RFC 7009 §2.1 demand it.
+pub(super) fn form_only(request: &HttpRequest) -> Result<(), ApiError> {
+    if media_type(request)? == "application/x-www-form-urlencoded" {
+        Ok(())
+    } else {
+        Err(ApiError::UnsupportedMedia(
+            "send the token as a form: application/x-www-form-urlencoded",
+        ))
+    }
+}

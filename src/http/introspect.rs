@@ -24,7 +24,7 @@ use crate::secret::token::parse_token;
 use crate::store::SubmitError;
 
 /// The largest form, in bytes.
-const MOST: usize = 8 * 1024;
+pub(super) const MOST: usize = 8 * 1024;
 
 /// Answers a resource server.
 pub(super) async fn introspect(
@@ -36,11 +36,7 @@ pub(super) async fn introspect(
     let client = authorization::client(&request, &gateway).inspect_err(|_| {
         gateway.metrics.check("bad_client");
     })?;
-    if body::media_type(&request)? != "application/x-www-form-urlencoded" {
-        return Err(ApiError::UnsupportedMedia(
-            "send the token as a form: application/x-www-form-urlencoded",
-        ));
-    }
+    body::form_only(&request)?;
     let form = body::read(&request, payload, MOST).await?;
     let token = token(&form)?;
     let live = alive(bot, &gateway, &token, Some(&client)).await?;
@@ -56,7 +52,7 @@ pub(super) async fn introspect(
 }
 
 /// The one `token` of a form; a parameter that is there twice is an error (RFC 6749 §3.1).
-fn token(form: &[u8]) -> Result<String, ApiError> {
+pub(super) fn token(form: &[u8]) -> Result<String, ApiError> {
     let mut seen = BTreeSet::new();
     let mut token = None;
     for (name, value) in form_urlencoded::parse(form) {

@@ -11,6 +11,7 @@ mod health;
 mod hooks;
 mod introspect;
 mod problem;
+mod revoke;
 
 use actix_web::web::{self, ServiceConfig};
 
@@ -23,6 +24,11 @@ pub fn public(config: &mut ServiceConfig) {
         .service(
             web::resource("/hooks/{board}")
                 .route(web::post().to(hooks::receive))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/revoke")
+                .route(web::post().to(revoke::revoke))
                 .default_service(web::to(only_post)),
         )
         .service(

@@ -18,6 +18,7 @@ mod flood;
 mod foreign_text;
 mod forged;
 mod ghosts;
+mod give_up;
 mod hang_up;
 mod harness;
 mod harness_edges;

@@ -57,7 +57,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
 }
 
 /// The row of a token that works or could come to work.
-fn living(draft: &Draft<'_>, macs: &[Mac]) -> Option<Check> {
+pub(super) fn living(draft: &Draft<'_>, macs: &[Mac]) -> Option<Check> {
     let check = macs
         .iter()
         .find_map(|mac| draft.get::<Check>(&Key::check(mac)))?;

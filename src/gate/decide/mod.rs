@@ -10,6 +10,7 @@ mod arrived;
 mod ask;
 mod comment;
 mod draft;
+mod given_up;
 mod grounds;
 mod issue;
 mod leak;
@@ -144,6 +145,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Done(done) => outbox::done(&mut draft, done),
         Event::Refused { effect, why } => outbox::refused(&mut draft, *effect, why),
         Event::Used { macs, client } => used::decide(&mut draft, macs, client.as_deref()),
+        Event::GivenUp { macs } => given_up::decide(&mut draft, macs),
         Event::Policy(policy) => policy::decide(&mut draft, policy),
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),
         Event::LossGoesOn => loss::go_on(&mut draft),
