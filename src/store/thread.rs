@@ -160,7 +160,7 @@ where
         // Whoever learns of the end may open the store again at once.
         drop((journal, lock));
         shared.end(how);
-        drop(jobs);
+        refuse(jobs);
         if let Some(reply) = closing {
             // Whoever asked may have gone.
             let _ = reply.send(());
@@ -394,4 +394,11 @@ fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "without words".to_owned())
+}
+
+/// Refuses everything that still comes. A queue that is only dropped keeps what is being sent at that
+/// moment, and whoever sent it would wait for ever.
+fn refuse<J, A>(mut jobs: mpsc::Receiver<Message<J, A>>) {
+    jobs.close();
+    while jobs.blocking_recv().is_some() {}
 }
