@@ -270,8 +270,11 @@ fn edited(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Look
     };
     let key = Key::seen(accepted.repository, Subject::Comment(comment.0));
     let known = draft.get::<Seen>(&key);
-    // An edit that changes nothing is delivered, too (Forgejo), and does nothing.
-    let same = known.as_ref().is_some_and(|known| known.only(body));
+    // An edit that changes nothing is delivered, too (Forgejo), and does nothing. What was not decided
+    // may have been read back after the edit, before its delivery.
+    let same = known
+        .as_ref()
+        .is_some_and(|known| known.used && known.only(body));
     let mut seen = known.unwrap_or_else(|| Seen {
         many: true,
         ..Seen::new(body.clone(), accepted.at)
