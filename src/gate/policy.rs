@@ -51,6 +51,15 @@ impl Policy {
     pub fn board(&self, repository: RepositoryId) -> Option<&Board> {
         self.boards.get(&repository)
     }
+
+    /// Whether the named client may see tokens of a board's environment; for any other a token is as
+    /// dead as an unknown one, and its showing is no use.
+    pub fn shows(&self, client: &str, repository: RepositoryId, environment: &str) -> bool {
+        self.clients
+            .get(client)
+            .zip(self.board(repository))
+            .is_some_and(|(client, board)| client.sees(board, environment))
+    }
 }
 
 /// One repository that may ask.

@@ -76,21 +76,13 @@ pub(super) async fn alive(
     token: &str,
     client: Option<&str>,
 ) -> Result<Option<Live>, ApiError> {
-    let Some(parts) = parse_token(&gateway.prefix, token) else {
+    let Some((check, macs)) = row(bot, gateway, token)? else {
         return Ok(None);
     };
-    let macs = gateway.peppers.token_macs(token);
-    let check = bot.core.check(&macs).map_err(|error| {
-        tracing::error!(%error, "cannot read a credential");
-        ApiError::Unhealthy
-    })?;
     let now = gateway.clock.now();
     let policy = bot.core.policy();
-    let seen = check.filter(|check| {
-        // The slug is a label of the row that the MAC found; a token that names another is none.
-        check.slug == parts.slug && client.is_none_or(|client| may_see(&policy, client, check))
-    });
-    let Some(live) = seen.and_then(|check| check.live(&policy, now)) else {
+    let seen = client.is_none_or(|client| policy.shows(client, check.board, &check.environment));
+    let Some(live) = seen.then(|| check.live(&policy, now)).flatten() else {
         return Ok(None);
     };
     let live = if live.first_use {
@@ -114,30 +106,40 @@ async fn first_use(
         macs,
         client: client.map(str::to_owned),
     };
-    match bot.core.try_feed(event).await {
-        Ok(Outcome::Decided { answer, effects }) => {
-            bot.decided(&answer, effects);
-            match answer {
-                Answer::Live(live) => Ok(Some(*live)),
-                _ => Ok(None),
-            }
-        }
-        Ok(_) => Err(ApiError::from(SubmitError::Unhealthy)),
-        Err(error) => Err(error.into()),
+    match feed(bot, event).await? {
+        Answer::Live(live) => Ok(Some(*live)),
+        _ => Ok(None),
     }
 }
 
-/// True if a client may see credentials of this board and environment (G1).
-fn may_see(policy: &crate::gate::policy::Policy, client: &str, check: &Check) -> bool {
-    let (Some(client), Some(board)) = (policy.clients.get(client), policy.board(check.board))
-    else {
-        return false;
+/// The row that a token finds, and its possible MACs. The slug is a label of that row; a token that
+/// names another is none.
+pub(super) fn row(
+    bot: &Bot,
+    gateway: &Gateway,
+    token: &str,
+) -> Result<Option<(Check, Vec<Mac>)>, ApiError> {
+    let Some(parts) = parse_token(&gateway.prefix, token) else {
+        return Ok(None);
     };
-    client.boards.contains(&check.board)
-        && match &client.environments {
-            Some(environments) => environments.contains(&check.environment),
-            None => board.gates.len() == 1 && board.gates.contains_key(&check.environment),
+    let macs = gateway.peppers.token_macs(token);
+    let check = bot.core.check(&macs).map_err(|error| {
+        tracing::error!(%error, "cannot read a credential");
+        ApiError::Unhealthy
+    })?;
+    let check = check.filter(|check| check.slug == parts.slug);
+    Ok(check.map(|check| (check, macs)))
+}
+
+/// Has an event decided, durable before this returns.
+pub(super) async fn feed(bot: &Bot, event: Event) -> Result<Answer, ApiError> {
+    match bot.core.try_feed(event).await? {
+        Outcome::Decided { answer, effects } => {
+            bot.decided(&answer, effects);
+            Ok(answer)
         }
+        _ => Err(ApiError::from(SubmitError::Unhealthy)),
+    }
 }
 
 /// The answer for a live token (RFC 7662 §2.2); what is ours stands under `ownergate`.

@@ -140,9 +140,8 @@ async fn a_comment_before_the_gates_pause_is_over() {
     let pause = "quorum = 1\ncooling_off = \"10m\"";
     let story = Story::configured(&[("quorum = 1", pause)]).await;
     let alice = &story.stage.alice;
-    let thread = story.thread(&story.stage.codex, "hurry").await;
     let key = Key::new();
-    thread.ask(&story.stage.codex, &key).await;
+    let thread = asked(&story, &key).await;
     assert!(
         thread.said("- an approval counts from 10 m after this comment"),
         "{:?}",
@@ -163,9 +162,8 @@ async fn a_comment_outside_the_gates_hours() {
     let hours = "quorum = 1\nopen_hours = \"Tue 22:00-06:00 Europe/Warsaw\"";
     let story = Story::configured(&[("quorum = 1", hours)]).await;
     let alice = &story.stage.alice;
-    let thread = story.thread(&story.stage.codex, "night").await;
     let key = Key::new();
-    thread.ask(&story.stage.codex, &key).await;
+    let thread = asked(&story, &key).await;
     assert!(thread.said("- an approval counts Tue 22:00-06:00 Europe/Warsaw"));
     let line = thread.approve_line();
     // 05:59:59 in Warsaw is 04:59:59 UTC; a second later it is too late.
@@ -179,9 +177,8 @@ async fn a_comment_within_the_gates_hours() {
     let hours = "quorum = 1\nopen_hours = \"Tue 22:00-06:00 Europe/Warsaw\"";
     let story = Story::configured(&[("quorum = 1", hours)]).await;
     let alice = &story.stage.alice;
-    let thread = story.thread(&story.stage.codex, "night").await;
     let key = Key::new();
-    thread.ask(&story.stage.codex, &key).await;
+    let thread = asked(&story, &key).await;
     let line = thread.approve_line();
     // 23:00 in Warsaw.
     story.pass(8 * 3_600).await;

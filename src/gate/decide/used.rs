@@ -11,7 +11,6 @@ use super::super::credential::{Check, Credential, CredentialStatus};
 use super::super::identity::Identity;
 use super::super::ids::Mac;
 use super::super::key::Key;
-use super::super::policy::Policy;
 use super::{Answer, Draft};
 
 /// Decides a first use.
@@ -21,7 +20,10 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         .iter()
         .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
     let live = check
-        .filter(|check| client.is_none_or(|name| sees(&draft.given.policy, name, check)))
+        .filter(|check| {
+            let policy = &draft.given.policy;
+            client.is_none_or(|name| policy.shows(name, check.board, &check.environment))
+        })
         .and_then(|check| check.live(&draft.given.policy, draft.now()));
     let Some(mut live) = live else {
         return;
@@ -58,14 +60,4 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         live.check.status = CredentialStatus::Active(now);
     }
     draft.answer(Answer::Live(Box::new(live)));
-}
-
-/// Whether the named client may see the token at all; for any other it is as dead as an unknown one,
-/// and its showing is no use.
-fn sees(policy: &Policy, client: &str, check: &Check) -> bool {
-    policy
-        .clients
-        .get(client)
-        .zip(policy.board(check.board))
-        .is_some_and(|(client, board)| client.sees(board, &check.environment))
 }
