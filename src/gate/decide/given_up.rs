@@ -13,7 +13,6 @@ use super::{Draft, leak, lifecycle};
 /// Decides it. A token that is unknown or no longer living changes nothing; a sealed one that was
 /// never used is not used by this.
 pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac]) {
-    draft.use_reserve();
     draft.outcome("give_up", "nothing");
     let Some(check) = leak::living(draft, macs) else {
         return;
