@@ -259,6 +259,7 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
         metrics: Arc::new(Metrics::default()),
         progress: Arc::new(Progress::new()),
         waits_for: Mutex::new("the start"),
+        claims: http::claim_limit(),
         bot: OnceLock::new(),
     })
 }

@@ -176,8 +176,9 @@ const PURE: [&str; 9] = [
 const PURE_IN_TESTS: [&str; 2] = ["proptest", "pulldown_cmark"];
 /// Parts of the standard library that compute and do nothing else. Hash maps are not among them:
 /// their order is drawn by lot.
-const PURE_STD: [&str; 10] = [
+const PURE_STD: [&str; 11] = [
     "std::cell::RefCell",
+    "std::borrow::Cow",
     "std::collections::BTreeMap",
     "std::collections::BTreeSet",
     "std::fmt",

@@ -182,6 +182,7 @@ impl One {
             approvers: [OWNER].into(),
             scopes: Self::scopes(),
             ttl: 8 * 3_600,
+            identity: Some(IdentityNumber(self.number)),
             policy: self.policy.clone(),
             at: self.now,
             status: GrantStatus::Consumed(CredentialNumber(self.number)),

@@ -7,6 +7,8 @@
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use serde_json::Value;
 
 use crate::gate::audit::Entry;
@@ -162,6 +164,7 @@ fn decide(
     let given = Given {
         now: stamp.time,
         seq: Seq(stamp.seq),
+        nonce: nonce(),
         policy: Arc::clone(policy),
         policy_hash: hash.clone(),
         low_space: stamp.low_space,
@@ -175,6 +178,16 @@ fn decide(
             let first = keys.first().map(|key| format!("{:?}", key.table));
             store::Step::Nothing(Outcome::Unreadable(first.unwrap_or_default()))
         }
+    }
+}
+
+/// 128 random bits, hex. Without randomness nothing else of this process works either; a nonce that is
+/// not random only lets an owner sign the same text twice.
+fn nonce() -> String {
+    let mut bytes = [0_u8; 16];
+    match SysRng.try_fill_bytes(&mut bytes) {
+        Ok(()) => hex::encode(bytes),
+        Err(_) => String::new(),
     }
 }
 

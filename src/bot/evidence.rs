@@ -21,7 +21,7 @@ use crate::gate::ids::{CommentId, Hash, IssueNumber, RepositoryId, UserId};
 use crate::secret::pepper::Peppers;
 use crate::secret::recipient::Recipient;
 use crate::secret::seal::seal;
-use crate::secret::token::{TokenPrefix, mint};
+use crate::secret::token::{RawToken, TokenPrefix, mint};
 
 /// What gathering uses.
 #[derive(Clone, Debug)]
@@ -82,10 +82,13 @@ impl Gatherer {
                 } => {
                     let token = mint(&self.prefix, slug)
                         .map_err(|fault| GatherFault::Candidate(fault.to_string()))?;
-                    let parsed = Recipient::parse(recipient)
-                        .map_err(|fault| GatherFault::Candidate(fault.to_string()))?;
-                    let sealed = seal(&parsed, &token)
-                        .map_err(|fault| GatherFault::Candidate(fault.to_string()))?;
+                    let sealed = match recipient {
+                        Some(recipient) => sealed_to(recipient, &token)?,
+                        None => {
+                            let why = "a token that is claimed is minted at its claim".to_owned();
+                            return Err(GatherFault::Candidate(why));
+                        }
+                    };
                     reads.candidate = Some(Candidate {
                         request: *request,
                         slug: slug.clone(),
@@ -149,6 +152,12 @@ impl Gatherer {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn sealed_to(recipient: &str, token: &RawToken) -> Result<String, GatherFault> {
+    let parsed =
+        Recipient::parse(recipient).map_err(|fault| GatherFault::Candidate(fault.to_string()))?;
+    seal(&parsed, token).map_err(|fault| GatherFault::Candidate(fault.to_string()))
 }
 
 /// An issue in the gate's terms; a state that is not known is not open.

@@ -23,8 +23,9 @@ pub struct Approval {
     pub body: Hash,
     /// What the owner restated.
     pub scopes: BTreeSet<String>,
-    /// The life that the owner restated, seconds.
-    pub ttl: u64,
+    /// The life that the owner restated, seconds; `None` where nothing gets one.
+    #[serde(default)]
+    pub ttl: Option<u64>,
     /// When the forge says it was written.
     pub created_at: Timestamp,
     /// When it was counted.

@@ -27,6 +27,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::command::Less;
 use super::grant::{Grant, Terms};
 use super::identity::{Ending, Identity, IdentityStatus};
 use super::ids::{
@@ -66,8 +67,11 @@ pub struct Credential {
     pub generation: u32,
     /// Whose successor it is.
     pub predecessor: Option<CredentialNumber>,
-    /// The recipient that its token was sealed to.
-    pub recipient: String,
+    /// Its newest successor, whether that was used yet or not.
+    #[serde(default)]
+    pub successor: Option<CredentialNumber>,
+    /// The recipient that its token was sealed to; `None` if it was claimed.
+    pub recipient: Option<String>,
     /// When the gate opened; its life runs from here.
     pub issued_at: Timestamp,
     /// When it ends, whatever happens.
@@ -110,35 +114,61 @@ impl Credential {
     /// else.
     pub(super) fn of(grant: Grant, terms: Terms) -> Option<Self> {
         let request = grant.request();
+        let wanted = &request.effect;
         let fits = terms.candidate.request == request.number
-            && terms.candidate.slug == request.effect.identity
-            && terms.candidate.recipient == request.effect.recipient;
+            && Some(&terms.candidate.slug) == wanted.identity.as_ref()
+            && terms.candidate.recipient == wanted.recipient;
         if !fits {
             return None;
         }
-        let expires_at = after(terms.now, grant.ttl()).min(terms.identity_ends);
+        let expires_at = after(terms.granted_at, grant.ttl()).min(terms.identity_ends);
         let pending_until = after(terms.now, terms.activation).min(expires_at);
+        let (family, generation) = match &terms.line {
+            Some((family, generation)) => (*family, generation + 1),
+            None => (terms.number, 1),
+        };
         Some(Self {
             number: terms.number,
             identity: terms.identity,
             kind: CredentialKind::Token,
             mac: terms.candidate.mac,
             pepper_id: terms.candidate.pepper_id,
-            label: request.label.clone(),
+            label: request.label.clone().or(terms.label),
             scopes: grant.scopes().clone(),
-            resources: request.effect.resources.clone(),
-            modes: request.effect.modes.clone(),
+            resources: wanted.resources.clone(),
+            modes: wanted.modes.clone(),
             request: request.number,
             approvers: grant.approvers().clone(),
-            family: terms.number,
-            generation: 1,
-            predecessor: request.effect.predecessor,
-            recipient: request.effect.recipient.clone(),
-            issued_at: terms.now,
+            family,
+            generation,
+            predecessor: wanted.predecessor,
+            successor: None,
+            recipient: wanted.recipient.clone(),
+            issued_at: terms.granted_at,
             expires_at,
             status: CredentialStatus::Pending(pending_until),
             made: Made,
         })
+    }
+
+    /// Does less from now on: only what is in all of these, and not beyond that end. True if that
+    /// changes anything.
+    pub(super) fn narrow(&mut self, less: &Less, ends: Option<Timestamp>) -> bool {
+        let before = self.clone();
+        if let Some(scopes) = &less.scopes {
+            self.scopes.retain(|scope| scopes.contains(scope));
+        }
+        less_of(&mut self.resources, less.resources.as_ref());
+        less_of(&mut self.modes, less.modes.as_ref());
+        if let Some(ends) = ends {
+            self.expires_at = self.expires_at.min(ends);
+        }
+        *self != before
+    }
+
+    /// These approvers let it go on: their ceilings hold for it from now on, too.
+    pub(super) fn vouch(&mut self, approvers: &BTreeSet<UserId>) {
+        self.approvers.extend(approvers);
     }
 
     /// True while it can still work or come to work.
@@ -179,8 +209,8 @@ impl Credential {
                 .intersection(&identity.scopes)
                 .cloned()
                 .collect(),
-            resources: self.resources.clone(),
-            modes: self.modes.clone(),
+            resources: meet(self.resources.as_ref(), identity.resources.as_ref()),
+            modes: meet(self.modes.as_ref(), identity.modes.as_ref()),
             issued_at: self.issued_at,
             expires_at: self.expires_at.min(identity.expires_at),
             status: self.status.clone(),
@@ -188,6 +218,26 @@ impl Credential {
             made: Made,
         }
     }
+}
+
+/// Keeps of a list what another holds, too; what was not limited is limited from then on.
+pub(super) fn less_of(have: &mut Option<BTreeSet<String>>, left: Option<&BTreeSet<String>>) {
+    if let Some(left) = left {
+        match have {
+            Some(have) => have.retain(|name| left.contains(name)),
+            None => *have = Some(left.clone()),
+        }
+    }
+}
+
+/// What both allow; `None` allows everything.
+fn meet(
+    one: Option<&BTreeSet<String>>,
+    other: Option<&BTreeSet<String>>,
+) -> Option<BTreeSet<String>> {
+    let mut met = one.cloned();
+    less_of(&mut met, other);
+    met
 }
 
 /// Everything that a check of a token needs, in one row.

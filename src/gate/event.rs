@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::command::{self, Command, Fault, MAX_REQUEST_BYTES, Reading};
+use super::command::{self, Fault, MAX_REQUEST_BYTES, Reading};
 use super::evidence::Reads;
 use super::ids::{CommentId, Hash, IssueNumber, Mac, RepositoryId, ThreadKey, UserId};
 use super::policy::Policy;
@@ -52,6 +52,19 @@ pub enum Event {
     GivenUp {
         /// Its MACs: under the current pepper, then the previous one.
         macs: Vec<Mac>,
+    },
+    /// A holder showed a token in order to let its identity stand still.
+    HolderPaused {
+        /// Its MACs: under the current pepper, then the previous one.
+        macs: Vec<Mac>,
+    },
+    /// Somebody shows the verifier of a challenge: a token is to be made and handed out.
+    Claimed {
+        /// The S256 challenge of the verifier that was shown (RFC 7636 §4.2). The verifier itself never
+        /// becomes part of an event.
+        challenge: String,
+        /// What was read for it; its candidate is the token that would be handed out.
+        reads: Box<Reads>,
     },
     /// The configuration in force is this one.
     Policy(Box<Policy>),
@@ -198,8 +211,8 @@ impl Spoken {
     pub fn new(id: i64, author: Option<UserId>, text: &str, body: Hash) -> Self {
         let head = &text[..text.floor_char_boundary(MAX_REQUEST_BYTES + 1)];
         let most = match command::read(head) {
-            Reading::Command(Command::Request(_) | Command::Approve(_)) => KEPT,
-            Reading::Command(_) => KEPT_OF_LENIENT,
+            Reading::Command(command) if !command.widens() => KEPT_OF_LENIENT,
+            Reading::Command(_) => KEPT,
             Reading::Fault(_) | Reading::Nothing => KEPT,
         };
         let end = within(head, most);
@@ -225,7 +238,7 @@ impl Spoken {
 
     fn whole(&self, reading: Reading) -> Reading {
         match reading {
-            Reading::Command(Command::Request(_) | Command::Approve(_)) if self.cut => {
+            Reading::Command(command) if self.cut && command.widens() => {
                 Reading::Fault(Fault::TooLong)
             }
             other => other,

@@ -103,13 +103,13 @@ pub struct Candidate {
     pub request: RequestNumber,
     /// The identity that is part of the token.
     pub slug: Slug,
-    /// Who can open the sealed file.
-    pub recipient: String,
+    /// Who can open the sealed file; `None`: it is claimed.
+    pub recipient: Option<String>,
     /// How the token is looked up.
     pub mac: Mac,
     /// Which pepper the MAC was made with.
     pub pepper_id: String,
-    /// The armored age file.
+    /// The armored age file; empty if it is claimed.
     pub sealed: String,
 }
 
@@ -128,8 +128,8 @@ pub enum Need {
         request: RequestNumber,
         /// Part of the token.
         slug: Slug,
-        /// Who can open it.
-        recipient: String,
+        /// Who can open it; `None`: nothing is sealed, it is claimed.
+        recipient: Option<String>,
     },
 }
 

@@ -48,8 +48,14 @@ pub struct Terms {
     pub identity: IdentityNumber,
     /// The minted token's MAC and sealed file.
     pub candidate: Candidate,
-    /// When the gate opened.
+    /// The time.
     pub now: Timestamp,
+    /// When the gate opened: its life runs from here.
+    pub granted_at: Timestamp,
+    /// Its predecessor's family and generation, if it is a successor.
+    pub line: Option<(CredentialNumber, u32)>,
+    /// Its predecessor's name, which it keeps unless the request gives it another.
+    pub label: Option<String>,
     /// When the identity ends.
     pub identity_ends: Timestamp,
     /// Seconds within which it must be used first.
@@ -69,6 +75,9 @@ pub struct GrantRecord {
     pub scopes: BTreeSet<String>,
     /// Seconds of life.
     pub ttl: u64,
+    /// Whose credential it is or may become.
+    #[serde(default)]
+    pub identity: Option<IdentityNumber>,
     /// The policy that it was granted under.
     pub policy: Hash,
     /// When.
@@ -123,10 +132,27 @@ impl Grant {
             approvers: self.approvers().clone(),
             scopes: self.scopes().clone(),
             ttl: self.ttl(),
+            identity: None,
             policy: self.opening.policy().clone(),
-            at: terms.now,
+            at: terms.granted_at,
             status: GrantStatus::Consumed(terms.number),
         };
         Credential::of(self, terms).map(|credential| (credential, record))
+    }
+
+    /// The grant waits for a claim: what is kept of it. What makes a credential of it is another
+    /// opening of the same gate, when the claim comes.
+    pub fn keep(self) -> GrantRecord {
+        GrantRecord {
+            request: self.request().number,
+            digest: self.request().digest.clone(),
+            approvers: self.approvers().clone(),
+            scopes: self.scopes().clone(),
+            ttl: self.ttl(),
+            identity: None,
+            policy: self.opening.policy().clone(),
+            at: self.opening.at(),
+            status: GrantStatus::Open,
+        }
     }
 }

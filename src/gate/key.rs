@@ -20,6 +20,8 @@ use super::ids::{
 pub enum Table {
     /// The board's own state, by repository id.
     Board,
+    /// Which request a challenge was used for.
+    Challenge,
     /// The derived row that a check of a token reads, by MAC.
     Check,
     /// The counters of R, c and identity numbers; one row.
@@ -50,14 +52,17 @@ pub enum Table {
     Seen,
     /// Who a slug belongs to.
     Slug,
+    /// Boards that stand still.
+    Standstill,
     /// Threads by repository and issue.
     Thread,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Board,
+        Self::Challenge,
         Self::Check,
         Self::Counters,
         Self::Credential,
@@ -73,6 +78,7 @@ impl Table {
         Self::Requester,
         Self::Seen,
         Self::Slug,
+        Self::Standstill,
         Self::Thread,
     ];
 
@@ -80,6 +86,7 @@ impl Table {
     pub fn byte(self) -> u8 {
         match self {
             Self::Board => b'b',
+            Self::Challenge => b'h',
             Self::Check => b'k',
             Self::Counters => b'n',
             Self::Credential => b'c',
@@ -95,6 +102,7 @@ impl Table {
             Self::Requester => b'u',
             Self::Seen => b'f',
             Self::Slug => b's',
+            Self::Standstill => b'z',
             Self::Thread => b't',
         }
     }
@@ -160,6 +168,11 @@ impl Key {
         Self::new(Table::Check, [Part::Text(mac.as_str().to_owned())])
     }
 
+    /// Which request a challenge was used for.
+    pub fn challenge(challenge: &str) -> Self {
+        Self::new(Table::Challenge, [Part::Text(challenge.to_owned())])
+    }
+
     /// The counters.
     pub fn counters() -> Self {
         Self::new(Table::Counters, [])
@@ -214,6 +227,11 @@ impl Key {
     /// What is sealed to a recipient.
     pub fn recipient(recipient: &str) -> Self {
         Self::new(Table::Recipient, [Part::Text(recipient.to_owned())])
+    }
+
+    /// A board that stands still.
+    pub fn standstill(repository: RepositoryId) -> Self {
+        Self::new(Table::Standstill, [Part::Number(repository.0)])
     }
 
     /// A request.

@@ -4,11 +4,17 @@
 //! anybody can later say under which rules a decision was made. A policy only ever shuts gates; no
 //! change of it opens one.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Hash, IssueNumber, RepositoryId, UserId};
+
+/// The environment that means every gate of a board; no gate can have that name.
+pub const STRICTEST: &str = "*";
+/// Parts the windows of several gates.
+const AND: &str = " and ";
 
 /// The rules in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +128,17 @@ impl Board {
             }
     }
 
+    /// The gate of an environment. `STRICTEST` stands for all gates of the board together: the largest
+    /// quorum, every factor and every condition.
+    pub fn gate(&self, environment: &str) -> Option<Cow<'_, Gate>> {
+        if environment != STRICTEST {
+            return self.gates.get(environment).map(Cow::Borrowed);
+        }
+        let mut gates = self.gates.values();
+        let first = gates.next()?.clone();
+        Some(Cow::Owned(gates.fold(first, Gate::and)))
+    }
+
     /// The environment that a request without one means: the only gate, else `dev`.
     pub fn default_environment(&self) -> &str {
         match self.gates.keys().next() {
@@ -188,6 +205,33 @@ pub struct Gate {
     pub cooling_off: Option<u64>,
     /// When it may open, such as `Mon-Fri 08:00-18:00 Europe/Warsaw`.
     pub open_hours: Option<String>,
+}
+
+impl Gate {
+    /// What both gates demand together.
+    fn and(self, other: &Self) -> Self {
+        let hours: Vec<String> = [self.open_hours, other.open_hours.clone()]
+            .into_iter()
+            .flatten()
+            .collect();
+        Self {
+            scopes: self.scopes.intersection(&other.scopes).cloned().collect(),
+            max_ttl: self.max_ttl.min(other.max_ttl),
+            quorum: self.quorum.max(other.quorum),
+            factors: self.factors.union(&other.factors).copied().collect(),
+            self_approval: self.self_approval && other.self_approval,
+            holder_rotation: self.holder_rotation && other.holder_rotation,
+            offline: self.offline && other.offline,
+            judge_required: self.judge_required || other.judge_required,
+            cooling_off: self.cooling_off.max(other.cooling_off),
+            open_hours: (!hours.is_empty()).then(|| hours.join(AND)),
+        }
+    }
+
+    /// The windows in all of which it must be for the gate to open.
+    pub fn open_hours(&self) -> impl Iterator<Item = &str> {
+        self.open_hours.iter().flat_map(|hours| hours.split(AND))
+    }
 }
 
 /// What an approval must bring.

@@ -42,6 +42,9 @@ pub struct Request {
     pub reason: Option<String>,
     /// SHA-256 of the canonical form.
     pub digest: Hash,
+    /// 128 random bits of the bot, hex; part of what an owner signs.
+    #[serde(default)]
+    pub nonce: Option<String>,
     /// When it was taken.
     pub asked_at: Timestamp,
     /// When it ends unless it is decided.
@@ -54,12 +57,42 @@ pub struct Request {
     pub approvals: Vec<Approval>,
 }
 
-/// What a request asks for. More will come; each has its own canonical word.
+/// What a request asks for; each has its own canonical word, which the digest covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A new credential, for a new identity or one that exists.
     Issue,
+    /// A successor of a credential that exists.
+    Rotate,
+    /// A paused identity works again, with what it has.
+    Resume,
+    /// A board that stands still goes on.
+    Thaw,
+    /// Whoever asks becomes the owner of an identity.
+    Own,
+}
+
+impl Action {
+    /// True if a token is handed to somebody: then neither who asked nor the identity's requester
+    /// approves it.
+    pub fn delivers(self) -> bool {
+        match self {
+            Self::Issue | Self::Rotate => true,
+            Self::Resume | Self::Thaw | Self::Own => false,
+        }
+    }
+
+    /// The word that the digest and the machine block show.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Issue => "issue",
+            Self::Rotate => "rotate",
+            Self::Resume => "resume",
+            Self::Thaw => "thaw",
+            Self::Own => "own",
+        }
+    }
 }
 
 /// The text that asked.
@@ -85,11 +118,13 @@ pub struct Summary {
     pub posted_at: Option<Timestamp>,
 }
 
-/// Everything that would come alive if the request is approved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Everything that would come alive if the request is approved. What an action has not stays out of
+/// the canonical form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
-    /// The identity's name.
-    pub identity: Slug,
+    /// The identity's name; `None` where a whole board is meant.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub identity: Option<Slug>,
     /// What it may do.
     pub scopes: BTreeSet<String>,
     /// What inside the workspace it is for; `None`: not limited.
@@ -98,15 +133,40 @@ pub struct Wanted {
     /// How it may run; `None`: not limited.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub modes: Option<BTreeSet<String>>,
-    /// The gate.
+    /// The gate; `STRICTEST` is what all gates of the board demand together.
     pub environment: String,
-    /// Seconds of life, from the approval.
-    pub ttl: u64,
+    /// Seconds of life, from the approval, of what would be issued.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ttl: Option<u64>,
     /// The age recipient that the token is sealed to.
-    pub recipient: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub recipient: Option<String>,
+    /// The S256 challenge whose verifier claims the token (RFC 7636 §4.2).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub challenge: Option<String>,
     /// Whose successor the credential would be.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predecessor: Option<CredentialNumber>,
+    /// What lives already and would work again.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub alive: Vec<Alive>,
+    /// Who would own the identity.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<UserId>,
+    /// Since when what would go on stands still.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub since: Option<Timestamp>,
+}
+
+/// A credential that lives already and would work again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alive {
+    /// Which.
+    pub credential: CredentialNumber,
+    /// What it could do.
+    pub scopes: BTreeSet<String>,
+    /// When it ends, whatever happens.
+    pub ends: Timestamp,
 }
 
 /// How a request stands. Ending by time is computed at use.

@@ -32,6 +32,10 @@ pub struct Thread {
     pub requests: Vec<RequestNumber>,
     /// Identities that are not final.
     pub identities: Vec<IdentityNumber>,
+    /// Approved requests whose token waits to be claimed; those past their end are dropped when another
+    /// joins them.
+    #[serde(default)]
+    pub claims: Vec<RequestNumber>,
     /// The hour (since 1970) that the answers are counted in.
     pub hour: i64,
     /// Explanations and refusals given to owners in that hour.
@@ -82,6 +86,25 @@ pub struct BoardState {
     pub requests: BTreeSet<RequestNumber>,
     /// How many identities were ever made here, by the word of their last status.
     pub identities: BTreeMap<String, u64>,
+}
+
+/// What a challenge was used for; it is used once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The request that named it.
+    pub request: RequestNumber,
+}
+
+/// A board stands still: every check of its tokens is refused and nothing is asked there. The record
+/// is there exactly as long as that lasts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standstill {
+    /// Who wanted it.
+    pub by: UserId,
+    /// Since when; what goes on later names this moment.
+    pub at: Timestamp,
+    /// In people's words.
+    pub why: String,
 }
 
 /// An owner is called otherwise than the configuration says, which holds widening.

@@ -18,8 +18,8 @@ use super::evidence::{FoundComment, ReadComment, ReadIssue, ReadRepository};
 use super::identity::Identity;
 use super::ids::{CommentId, Hash, ThreadKey, UserId};
 use super::policy::{Board, Factor, Gate, Policy};
-use super::request::Request;
-use super::thread::{BoardState, Seen, SlugOwner};
+use super::request::{Action, Request};
+use super::thread::{BoardState, Seen, SlugOwner, Standstill};
 
 /// What one rule says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +68,10 @@ pub enum Reason {
     WrongCode,
     /// The approval names more than was asked: these scopes.
     WiderScopes(Vec<String>),
-    /// The approval names a longer life than was asked.
-    WiderTtl(u64),
+    /// The approval names a longer life than was asked; `None`: nothing gets a life here.
+    WiderTtl(Option<u64>),
+    /// The approval does not say what it grants: this is missing.
+    NotRestated(&'static str),
     /// This owner already approved.
     Already,
     /// The request is not open: the word for what it is.
@@ -111,8 +113,18 @@ pub enum Reason {
     SlugTaken,
     /// The recipient's secret key was seen in a text.
     RecipientBurnt,
+    /// The challenge was in a request before.
+    ChallengeUsed,
     /// The identity is paused; nothing is issued to it.
     Paused,
+    /// The identity is not paused: there is nothing to resume.
+    NotPaused,
+    /// No identity of that name lives.
+    NotLiving,
+    /// The board stands still.
+    Frozen,
+    /// The board does not stand still, or not since the same moment.
+    NotFrozen,
     /// Too few owners could ever approve this: how many could, and how many are needed.
     TooFewOwners {
         /// Who could.
@@ -200,6 +212,8 @@ pub struct Opened<'a> {
     pub board: &'a Board,
     /// The board's own state.
     pub state: &'a BoardState,
+    /// Since when the board stands still, if it does.
+    pub standstill: Option<&'a Standstill>,
     /// The gate.
     pub gate: &'a Gate,
     /// The request, with the approvals that count.
@@ -232,6 +246,7 @@ pub struct Opening {
     approvers: BTreeSet<UserId>,
     scopes: BTreeSet<String>,
     ttl: u64,
+    at: Timestamp,
     policy: Hash,
 }
 
@@ -256,6 +271,11 @@ impl Opening {
         self.ttl
     }
 
+    /// When every rule held.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+
     /// The policy that it was judged under.
     pub fn policy(&self) -> &Hash {
         &self.policy
@@ -276,6 +296,7 @@ pub fn judge(case: &Opened<'_>) -> Verdict {
             approvers: opening::counted(case),
             scopes: opening::granted(case),
             ttl: opening::granted_ttl(case),
+            at: case.now,
             policy: case.policy_hash.clone(),
         })),
     }
@@ -337,8 +358,7 @@ pub fn could_approve<'a>(
     bot: UserId,
 ) -> impl Iterator<Item = UserId> + 'a {
     let self_approval = board
-        .gates
-        .get(&request.effect.environment)
+        .gate(&request.effect.environment)
         .is_some_and(|gate| gate.self_approval);
     board
         .owners
@@ -348,9 +368,7 @@ pub fn could_approve<'a>(
                 && hands_on(owner, request)
                 && **user != bot
                 && !board.machine_accounts.contains(user)
-                && (self_approval
-                    || (request.asker() != Some(**user)
-                        && identity.is_none_or(|identity| identity.requester != **user)))
+                && (self_approval || !benefits(request, identity, **user))
                 && !request
                     .approvals
                     .iter()
@@ -359,13 +377,27 @@ pub fn could_approve<'a>(
         .map(|(user, _)| *user)
 }
 
+/// Who benefits does not approve. Where a token is handed to somebody: neither who asked nor the
+/// identity's requester. Where something goes on: the identity's requester. Where an identity gets an
+/// owner: who would be it.
+pub(super) fn benefits(request: &Request, identity: Option<&Identity>, user: UserId) -> bool {
+    let asks = request.asker() == Some(user);
+    let requested = identity
+        .filter(|identity| identity.is_living())
+        .is_some_and(|identity| identity.requester == user);
+    match request.action {
+        Action::Issue | Action::Rotate => asks || requested,
+        Action::Resume | Action::Thaw => requested,
+        Action::Own => asks || request.effect.owner == Some(user),
+    }
+}
+
 #[cfg(test)]
 mod tests;
 
 /// True if an owner's ceiling leaves anything of what is asked.
 fn hands_on(owner: &super::policy::Owner, request: &Request) -> bool {
-    owner
-        .ceiling
-        .as_ref()
-        .is_none_or(|ceiling| !ceiling.is_disjoint(&request.effect.scopes))
+    owner.ceiling.as_ref().is_none_or(|ceiling| {
+        request.effect.scopes.is_empty() || !ceiling.is_disjoint(&request.effect.scopes)
+    })
 }

@@ -21,7 +21,8 @@ use super::key::{Change, Key};
 use super::policy::Policy;
 use super::request::Request;
 use super::thread::{
-    BoardState, Counters, Installation, OpenRequests, RecipientState, Seen, SlugOwner, Thread,
+    BoardState, Challenge, Counters, Installation, OpenRequests, RecipientState, Seen, SlugOwner,
+    Standstill, Thread,
 };
 
 /// A kind of record that the world holds.
@@ -36,6 +37,7 @@ macro_rules! records {
 
 records!(
     BoardState,
+    Challenge,
     Check,
     Counters,
     Credential,
@@ -50,6 +52,7 @@ records!(
     Request,
     Seen,
     SlugOwner,
+    Standstill,
     Thread
 );
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::claim::ClaimLimit;
 use super::problem::ApiError;
 use crate::bot::Bot;
 use crate::clock::Clock;
@@ -47,6 +48,8 @@ pub struct Gateway {
     pub progress: Arc<Progress>,
     /// What the start waits for, when it is not the store.
     pub waits_for: Mutex<&'static str>,
+    /// Counts claims by request.
+    pub claims: ClaimLimit,
     /// The bot, once everything is open.
     pub bot: OnceLock<Arc<Bot>>,
 }

@@ -49,7 +49,12 @@ fn outcome(error: &ApiError) -> &'static str {
         ApiError::MethodNotAllowed(_)
         | ApiError::BadClient
         | ApiError::NoToken
-        | ApiError::InvalidToken => "refused",
+        | ApiError::InvalidToken
+        | ApiError::Pending
+        | ApiError::Gone(_)
+        | ApiError::Shut(_)
+        | ApiError::TooMany
+        | ApiError::ForgeAway => "refused",
     }
 }
 

@@ -20,8 +20,10 @@ use crate::gate::credential::{Check, Live};
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
 use crate::gate::ids::{IdentityNumber, Mac, Slug, ThreadKey, UserId};
+use crate::gate::key::Key;
+use crate::gate::thread::Standstill;
 use crate::secret::token::parse_token;
-use crate::store::SubmitError;
+use crate::store::{StoreError, SubmitError};
 
 /// The largest form, in bytes.
 pub(super) const MOST: usize = 8 * 1024;
@@ -81,6 +83,13 @@ pub(super) async fn alive(
     };
     let now = gateway.clock.now();
     let policy = bot.core.policy();
+    let frozen = bot
+        .core
+        .get::<Standstill>(&Key::standstill(check.board))
+        .map_err(unreadable)?;
+    if frozen.is_some() {
+        return Ok(None);
+    }
     let seen = client.is_none_or(|client| policy.shows(client, check.board, &check.environment));
     let Some(live) = seen.then(|| check.live(&policy, now)).flatten() else {
         return Ok(None);
@@ -123,12 +132,14 @@ pub(super) fn row(
         return Ok(None);
     };
     let macs = gateway.peppers.token_macs(token);
-    let check = bot.core.check(&macs).map_err(|error| {
-        tracing::error!(%error, "cannot read a credential");
-        ApiError::Unhealthy
-    })?;
+    let check = bot.core.check(&macs).map_err(unreadable)?;
     let check = check.filter(|check| check.slug == parts.slug);
     Ok(check.map(|check| (check, macs)))
+}
+
+fn unreadable(error: StoreError) -> ApiError {
+    tracing::error!(%error, "cannot read what a check needs");
+    ApiError::Unhealthy
 }
 
 /// Has an event decided, durable before this returns.

@@ -6,15 +6,18 @@
 mod activate;
 mod authorization;
 mod body;
+mod claim;
 pub mod gateway;
 mod health;
 mod hooks;
 mod introspect;
+mod pause;
 mod problem;
 mod revoke;
 
 use actix_web::web::{self, ServiceConfig};
 
+pub use claim::limit as claim_limit;
 pub use gateway::{Gateway, Hook};
 pub use problem::ApiError;
 
@@ -30,6 +33,22 @@ pub fn public(config: &mut ServiceConfig) {
             web::resource("/v1/revoke")
                 .route(web::post().to(revoke::revoke))
                 .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/claim")
+                .route(web::post().to(claim::claim))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/pause")
+                .route(web::post().to(pause::pause))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/requests")
+                .route(web::get().to(claim::status))
+                .route(web::head().to(claim::status))
+                .default_service(web::to(only_get)),
         )
         .service(
             web::resource("/v1/activate")

@@ -34,6 +34,16 @@ pub enum ApiError {
     NoToken,
     /// 401: the token is not alive, whatever the cause.
     InvalidToken,
+    /// 409: what is claimed is not approved yet.
+    Pending,
+    /// 410: it is over; how.
+    Gone(String),
+    /// 403: the gate is shut now; why.
+    Shut(String),
+    /// 429: too often.
+    TooMany,
+    /// 503: the forge cannot be asked, and without it nothing widens.
+    ForgeAway,
     /// 503: the store is still being opened; what it does.
     Opening(&'static str),
     /// 503: the queue is full, or the disk nearly.
@@ -57,6 +67,11 @@ impl ApiError {
             Self::BadClient => (StatusCode::UNAUTHORIZED, "client not known"),
             Self::NoToken => (StatusCode::UNAUTHORIZED, "no token"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid token"),
+            Self::Pending => (StatusCode::CONFLICT, "not approved yet"),
+            Self::Gone(_) => (StatusCode::GONE, "over"),
+            Self::Shut(_) => (StatusCode::FORBIDDEN, "the gate is shut"),
+            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too often"),
+            Self::ForgeAway => (StatusCode::SERVICE_UNAVAILABLE, "the forge is away"),
             Self::Opening(_) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Unhealthy => (StatusCode::SERVICE_UNAVAILABLE, "not healthy"),
@@ -76,6 +91,12 @@ impl ApiError {
             Self::BadClient => "give the name and secret of a configured client by HTTP Basic",
             Self::NoToken => "give the token as `Authorization: Bearer …`",
             Self::InvalidToken => "the token is not valid (any more)",
+            Self::Pending => "no owner has approved it yet; ask again in a few seconds",
+            Self::Gone(what) | Self::Shut(what) => what,
+            Self::TooMany => "too many claims of this request; try again in a minute",
+            Self::ForgeAway => {
+                "what the claim rests on cannot be read on the forge now; try again in a minute"
+            }
             Self::Opening(what) => what,
             Self::Busy => "the queue is full or the disk is nearly full; try again later",
             Self::Unhealthy => "the store is not healthy; try again later",
@@ -83,7 +104,10 @@ impl ApiError {
     }
 
     fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Opening(_) | Self::Busy | Self::Unhealthy)
+        matches!(
+            self,
+            Self::Opening(_) | Self::Busy | Self::Unhealthy | Self::ForgeAway | Self::Pending
+        )
     }
 
     /// The challenge of a 401 (RFC 6750 §3, RFC 7617).
@@ -120,6 +144,9 @@ impl ResponseError for ApiError {
         if self.is_unavailable() {
             response.insert_header((RETRY_AFTER, "5"));
         }
+        if matches!(self, Self::TooMany) {
+            response.insert_header((RETRY_AFTER, "60"));
+        }
         if let Self::MethodNotAllowed(methods) = self {
             response.insert_header((ALLOW, *methods));
         }
@@ -137,6 +164,7 @@ impl ResponseError for ApiError {
             Self::InvalidToken => Some("invalid_token"),
             Self::BadClient => Some("invalid_client"),
             Self::BadRequest(_) => Some("invalid_request"),
+            Self::Pending => Some("authorization_pending"),
             _ => None,
         };
         if let Some(code) = code {

@@ -3,6 +3,7 @@
 //! Invariant: no type of this folder shows a secret in `Debug`, has a `Display` or is serialized;
 //! every one is wiped when it is dropped. Nothing here decides who may have what.
 
+pub mod claim;
 pub mod clipboard;
 pub mod file;
 pub mod pepper;

@@ -75,7 +75,7 @@ async fn twenty_identities_may_live_in_a_thread() {
     thread
         .ask_for(codex, &key, "n21", "board:read", "8h", "dev")
         .await;
-    assert_snapshot!(thread.news(before), @"20 identities live in this thread; ask for `n21` in another issue.");
+    assert_snapshot!(thread.news(before), @"20 identities live in this thread; ask in another issue.");
     assert_eq!(thread.last_code(), "too_many_identities");
     // Another credential of one that lives is fine, and so is a name in the place of one that ended.
     thread

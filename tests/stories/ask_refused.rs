@@ -95,7 +95,7 @@ async fn what_cannot_be_read_is_named() {
     bad_request: `recipient` must be an age recipient as `age-keygen` or `ownergate keygen age` prints it: `age1…`, 62 characters, none mistyped
 
     > /gate request identity=x scopes=board:read ttl=8h challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM
-    claim_not_available: claim delivery is not available yet; name a `recipient` instead of a `challenge`
+    bad_request: `challenge` must be your own: that one is the example of RFC 7636, and everybody knows its verifier
 
     > /gate request identity=x scopes=board:read ttl=8h challenge=short
     bad_request: `challenge` must be 43 characters of base64url: the SHA-256 of the verifier

@@ -18,10 +18,10 @@ async fn an_owner_pauses_and_the_next_check_is_refused() {
     let said = other
         .answer(alice, "/gate pause codex-kan-1 c1 odd calls")
         .await;
-    assert_snapshot!(said, @"**`codex-kan-1` is paused**: `odd calls`. Every credential of it is refused. It is the identity that stands still, not c1 alone: `/gate revoke codex-kan-1 c1` ends one credential. Nothing un-pauses it in this version: `/gate revoke codex-kan-1` ends it, and its requester may then ask anew.");
+    assert_snapshot!(said, @"**`codex-kan-1` is paused**: `odd calls`. Every credential of it is refused. It is the identity that stands still, not c1 alone: `/gate revoke codex-kan-1 c1` ends one credential. `/gate resume codex-kan-1` asks that it goes on; `/gate revoke codex-kan-1` ends it.");
     assert!(!story.alive(&first).await && !story.alive(&second).await);
     assert!(thread.news(before).contains("**`codex-kan-1` is paused**"));
-    assert_snapshot!(thread.answer(alice, "/gate pause").await, @"`codex-kan-1` is paused already. Nothing un-pauses it in this version: `/gate revoke codex-kan-1` ends it, and its requester may then ask anew.");
+    assert_snapshot!(thread.answer(alice, "/gate pause").await, @"`codex-kan-1` is paused already. `/gate resume codex-kan-1` asks that it goes on; `/gate revoke codex-kan-1` ends it.");
     // Nothing is issued to it; ended, it may be asked for anew.
     thread.ask(codex, &Key::new()).await;
     assert_eq!(thread.last_code(), "identity_paused");
@@ -44,7 +44,7 @@ async fn the_requester_pauses_in_its_own_thread_and_a_stranger_nowhere() {
     assert_eq!(thread.answer(carol, "/gate release").await, "(silence)");
     assert_snapshot!(other.answer(codex, "/gate pause codex-kan-1").await, @"Nothing was paused: only an owner of this board can do that, or the requester in the identity's own thread.");
     assert!(story.alive(&token).await);
-    assert_snapshot!(thread.answer(codex, "/gate pause").await, @"**`codex-kan-1` is paused**. Every credential of it is refused. Nothing un-pauses it in this version: `/gate revoke codex-kan-1` ends it, and its requester may then ask anew.");
+    assert_snapshot!(thread.answer(codex, "/gate pause").await, @"**`codex-kan-1` is paused**. Every credential of it is refused. `/gate resume codex-kan-1` asks that it goes on; `/gate revoke codex-kan-1` ends it.");
     assert!(!story.alive(&token).await);
 }
 

@@ -80,8 +80,8 @@ async fn owners_list_what_is_open_and_how_many_live() {
     let thread = story.again(issue);
     assert_snapshot!(thread.answer(&alice, "/gate list").await, @r"
     **kan** · 2 open requests
-    - R3 for `codex-kan-1` in #1, until 27 Nov 14:00 UTC
-    - R4 for `codex-kan-2` in #2, until 27 Nov 14:00 UTC
+    - R3 asks for `codex-kan-1` in #1, until 27 Nov 14:00 UTC
+    - R4 asks for `codex-kan-2` in #2, until 27 Nov 14:00 UTC
     - identities: 1 active, 1 revoked
     ");
 }
@@ -97,8 +97,14 @@ async fn help_shows_how_commands_are_written() {
     - `/gate deny R17 [reason]` (owners)
     - `/gate withdraw [R17]` (whoever asked)
     - `/gate revoke codex-7f3a [c2] [reason]` (owners; the requester in the identity's own thread)
-    - `/gate pause codex-7f3a [reason]` (owners; the requester in the identity's own thread; nothing un-pauses in this version)
+    - `/gate pause codex-7f3a [reason]` (owners; the requester in the identity's own thread)
+    - `/gate resume codex-7f3a` (owners and the requester, in the identity's thread: asks that a paused identity works again)
+    - `/gate narrow codex-7f3a scopes=board:read,card:write [ttl=2h] [resources=…] [modes=…] [reason]` (owners; the requester in the identity's own thread; at once, and only ever less)
+    - `/gate rotate codex-7f3a [c2] [recipient=age1…]` (owners and the requester, in the identity's thread: asks for a successor)
     - `/gate release codex-7f3a [reason]` (the requester in the identity's own thread: gives it back)
+    - `/gate own codex-7f3a` (owners, in the identity's thread: asks to be its owner)
+    - `/gate freeze [reason]` (owners: the whole board stands still, at once)
+    - `/gate thaw` (owners: asks that the board goes on)
     - `/gate inspect codex-7f3a`
     - `/gate list` (owners)
     - `/gate help [verb]`

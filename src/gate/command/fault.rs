@@ -76,8 +76,6 @@ pub enum Fault {
     BadBlock(String),
     /// The request is too long.
     TooLong,
-    /// A delivery that is not built yet.
-    ClaimNotYet,
     /// An issue's body may only ask.
     OnlyRequestsInIssues(&'static str),
 }
@@ -93,7 +91,6 @@ impl Fault {
             Self::NotAlone { .. } | Self::NotFirst { .. } => "not_alone",
             Self::Missing { .. } | Self::Twice(_) | Self::UnknownKey { .. } => "bad_form",
             Self::BadValue { .. } | Self::BadBlock(_) | Self::TooLong => "bad_request",
-            Self::ClaimNotYet => "claim_not_available",
             Self::OnlyRequestsInIssues(_) => "only_requests_in_issues",
         }
     }

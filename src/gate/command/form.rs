@@ -44,8 +44,8 @@ pub struct Form {
     pub ttl: u64,
     /// The gate; `None`: the board's default.
     pub environment: Option<String>,
-    /// The age recipient.
-    pub recipient: String,
+    /// Where the token goes.
+    pub delivery: Delivery,
     /// A longer name.
     pub display_name: Option<String>,
     /// What inside the workspace it is for.
@@ -56,6 +56,15 @@ pub struct Form {
     pub label: Option<String>,
     /// Why.
     pub reason: Option<String>,
+}
+
+/// Where a token goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Sealed into the thread, to this age recipient.
+    Sealed(String),
+    /// To whoever shows the verifier of this S256 challenge (RFC 7636 §4.2).
+    Claim(String),
 }
 
 /// How an identity is named.
@@ -88,68 +97,102 @@ enum Value {
     List(Vec<String>),
 }
 
-/// Reads the keys that stand on the line.
+/// Reads the keys of a request that stand on the line.
 pub(super) fn from_words(words: &[(String, String)]) -> Result<Form, Fault> {
-    let mut raw = Raw::default();
-    for (key, value) in words {
-        let value = match key.as_str() {
-            "scopes" | "resources" | "modes" => {
-                Value::List(value.split(',').map(str::to_owned).collect())
-            }
-            _ => Value::Text(value.clone()),
-        };
-        raw.add(key, value)?;
-    }
-    raw.check()
+    Raw::from_words(words, &KEYS)?.check()
 }
 
-/// Reads the one fenced `toml` block.
+/// Reads the one fenced `toml` block of a request.
 pub(super) fn from_block(block: &str) -> Result<Form, Fault> {
-    let inner = fenced(block)?;
-    let table: toml::Table = toml::from_str(&inner).map_err(|error| {
-        Fault::BadBlock(format!(
-            "the block is not valid TOML: {}",
-            error.message().trim()
-        ))
-    })?;
-    let mut raw = Raw::default();
-    for (key, value) in table {
-        let value = match value {
-            toml::Value::String(text) => Value::Text(text),
-            toml::Value::Array(items) => Value::List(
-                items
-                    .into_iter()
-                    .map(|item| match item {
-                        toml::Value::String(text) => Ok(text),
-                        _ => Err(Fault::BadBlock(format!(
-                            "`{}` must be a list of texts",
-                            short(&key)
-                        ))),
-                    })
-                    .collect::<Result<_, _>>()?,
-            ),
-            _ => {
-                return Err(Fault::BadBlock(format!(
-                    "`{}` must be a text in quotes or a list of them",
-                    short(&key)
-                )));
-            }
-        };
-        raw.add(&key, value)?;
+    Raw::from_block(block, "request", &KEYS)?.check()
+}
+
+/// Reads where a successor goes, from the line or from the block; `None` if neither says so.
+pub(super) fn delivery(words: &[(String, String)], block: &str) -> Result<Option<Delivery>, Fault> {
+    let known = ["recipient", "challenge"];
+    if block.is_empty() {
+        Raw::from_words(words, &known)?.delivery()
+    } else {
+        Raw::from_block(block, "rotate", &known)?.delivery()
     }
-    raw.check()
+}
+
+impl Raw {
+    fn from_words(words: &[(String, String)], known: &[&'static str]) -> Result<Self, Fault> {
+        let mut raw = Self::default();
+        for (key, value) in words {
+            let value = match key.as_str() {
+                "scopes" | "resources" | "modes" => {
+                    Value::List(value.split(',').map(str::to_owned).collect())
+                }
+                _ => Value::Text(value.clone()),
+            };
+            raw.add(key, value, known)?;
+        }
+        Ok(raw)
+    }
+
+    fn from_block(block: &str, verb: &'static str, known: &[&'static str]) -> Result<Self, Fault> {
+        let inner = fenced(block, verb)?;
+        let table: toml::Table = toml::from_str(&inner).map_err(|error| {
+            Fault::BadBlock(format!(
+                "the block is not valid TOML: {}",
+                error.message().trim()
+            ))
+        })?;
+        let mut raw = Raw::default();
+        for (key, value) in table {
+            let value = match value {
+                toml::Value::String(text) => Value::Text(text),
+                toml::Value::Array(items) => Value::List(
+                    items
+                        .into_iter()
+                        .map(|item| match item {
+                            toml::Value::String(text) => Ok(text),
+                            _ => Err(Fault::BadBlock(format!(
+                                "`{}` must be a list of texts",
+                                short(&key)
+                            ))),
+                        })
+                        .collect::<Result<_, _>>()?,
+                ),
+                _ => {
+                    return Err(Fault::BadBlock(format!(
+                        "`{}` must be a text in quotes or a list of them",
+                        short(&key)
+                    )));
+                }
+            };
+            raw.add(&key, value, known)?;
+        }
+        Ok(raw)
+    }
 }
 
 /// The content of a fence of three or more backticks marked `toml` that is all there is.
-fn fenced(block: &str) -> Result<String, Fault> {
-    let fault = |text: &str| Err(Fault::BadBlock(text.to_owned()));
+fn fenced(block: &str, verb: &str) -> Result<String, Fault> {
+    in_fence(block, |mark| mark == "toml").unwrap_or_else(|| {
+        Err(Fault::BadBlock(format!(
+            "after `/gate {verb}` only one block that opens with ```toml may follow"
+        )))
+    })
+}
+
+/// The content of a fence of three or more backticks that is all there is; `None` if no fence with a
+/// fitting mark opens it.
+pub(super) fn in_fence(block: &str, fits: impl Fn(&str) -> bool) -> Option<Result<String, Fault>> {
     let mut lines = block.lines();
     let opening = lines.next().unwrap_or("").trim_end();
     let ticks = opening.len() - opening.trim_start_matches('`').len();
-    if ticks < 3 || &opening[ticks..] != "toml" {
-        return fault("after `/gate request` only one block that opens with ```toml may follow");
+    if ticks < 3 || !fits(&opening[ticks..]) {
+        return None;
     }
-    let fence = &opening[..ticks];
+    Some(inside(&opening[..ticks], lines))
+}
+
+/// What stands between the opening fence and its closing one, if nothing follows that.
+fn inside<'a>(fence: &str, lines: impl Iterator<Item = &'a str>) -> Result<String, Fault> {
+    let fault = |text: &str| Err(Fault::BadBlock(text.to_owned()));
     let mut inner = String::new();
     let mut closed = false;
     for line in lines {
@@ -171,9 +214,9 @@ fn fenced(block: &str) -> Result<String, Fault> {
 }
 
 impl Raw {
-    fn add(&mut self, key: &str, value: Value) -> Result<(), Fault> {
-        if !KEYS.contains(&key) {
-            return Err(unknown_key(key, &KEYS));
+    fn add(&mut self, key: &str, value: Value, known: &[&'static str]) -> Result<(), Fault> {
+        if !known.contains(&key) {
+            return Err(unknown_key(key, known));
         }
         if self.values.iter().any(|(known, _)| known == key) {
             return Err(Fault::Twice(key.to_owned()));
@@ -256,7 +299,10 @@ impl Raw {
             scopes,
             ttl,
             environment,
-            recipient: self.recipient()?,
+            delivery: self.delivery()?.ok_or(Fault::Missing {
+                verb: "request",
+                what: "recipient=age1…",
+            })?,
             display_name: self.note("display_name", MAX_NAME)?,
             resources: self.list("resources")?,
             modes: self.list("modes")?,
@@ -265,44 +311,42 @@ impl Raw {
         })
     }
 
-    /// Exactly one of `recipient` and `challenge`; the second is not built yet.
-    fn recipient(&mut self) -> Result<String, Fault> {
-        let recipient = self.text("recipient")?;
-        let challenge = self.text("challenge")?;
-        match (recipient, challenge) {
+    /// At most one of `recipient` and `challenge`.
+    fn delivery(&mut self) -> Result<Option<Delivery>, Fault> {
+        match (self.text("recipient")?, self.text("challenge")?) {
             (Some(_), Some(_)) => Err(Fault::BadValue {
                 key: "recipient",
                 must: "alone: a request names `recipient` or `challenge`, not both".to_owned(),
             }),
-            (None, None) => Err(Fault::Missing {
-                verb: "request",
-                what: "recipient=age1…",
-            }),
-            (None, Some(challenge)) => Err(challenge_fault(&challenge)),
-            (Some(recipient), None) => {
-                if Recipient::parse(&recipient).is_ok() {
-                    Ok(recipient)
-                } else {
-                    Err(Fault::BadValue {
-                        key: "recipient",
-                        must: "an age recipient as `age-keygen` or `ownergate keygen age` prints it: `age1…`, 62 characters, none mistyped".to_owned(),
-                    })
-                }
+            (None, None) => Ok(None),
+            (None, Some(text)) => challenge(text).map(Delivery::Claim).map(Some),
+            (Some(recipient), None) if Recipient::parse(&recipient).is_ok() => {
+                Ok(Some(Delivery::Sealed(recipient)))
             }
+            (Some(_), None) => Err(Fault::BadValue {
+                key: "recipient",
+                must: "an age recipient as `age-keygen` or `ownergate keygen age` prints it: `age1…`, 62 characters, none mistyped".to_owned(),
+            }),
         }
     }
 }
 
+/// The challenge of RFC 7636's own example (appendix B), whose verifier everybody knows.
+const EXAMPLE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
 /// RFC 7636 §4.2, S256: 43 characters of base64url for 32 bytes.
-fn challenge_fault(challenge: &str) -> Fault {
-    let form = data_encoding::BASE64URL_NOPAD.decode(challenge.as_bytes());
-    match form {
-        Ok(bytes) if bytes.len() == 32 => Fault::ClaimNotYet,
-        _ => Fault::BadValue {
-            key: "challenge",
-            must: "43 characters of base64url: the SHA-256 of the verifier".to_owned(),
-        },
-    }
+fn challenge(text: String) -> Result<String, Fault> {
+    let must = match data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()) {
+        Ok(bytes) if bytes.len() == 32 && text != EXAMPLE => return Ok(text),
+        Ok(bytes) if bytes.len() == 32 => {
+            "your own: that one is the example of RFC 7636, and everybody knows its verifier"
+        }
+        _ => "43 characters of base64url: the SHA-256 of the verifier",
+    };
+    Err(Fault::BadValue {
+        key: "challenge",
+        must: must.to_owned(),
+    })
 }
 
 /// Names of a list: lower-case, bounded, each once.
@@ -331,8 +375,8 @@ fn names<'a>(
 }
 
 /// Reads `board:read,card:write`.
-pub(super) fn scopes(text: &str) -> Result<BTreeSet<String>, Fault> {
-    names("scopes", text.split(','))
+pub(super) fn listed(key: &'static str, text: &str) -> Result<BTreeSet<String>, Fault> {
+    names(key, text.split(','))
 }
 
 /// The fault of every ttl that cannot be read.

@@ -7,16 +7,21 @@
 
 mod fault;
 mod form;
+mod narrow;
 mod strict;
 mod trap;
 
 use super::code::Code;
-use super::ids::RequestNumber;
+use super::ids::{CredentialNumber, RequestNumber, Slug};
 
 pub use fault::Fault;
-pub use form::{Form, MAX_REQUEST_BYTES, Name};
+pub use form::{Delivery, Form, MAX_REQUEST_BYTES, Name};
+pub use narrow::{Less, less};
+pub use strict::HIDDEN_OTP;
 
 use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 
 /// What a text is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +41,14 @@ pub enum Command {
     Request(Box<Form>),
     /// An owner's yes.
     Approve(Restated),
+    /// Asks for a successor of a credential.
+    Rotate(Rotation),
+    /// Asks that a paused identity works again.
+    Resume(Slug),
+    /// Asks that a board goes on.
+    Thaw,
+    /// Asks that whoever asks becomes the identity's owner.
+    Own(Slug),
     /// An owner's no.
     Deny(Words),
     /// The requester takes a request back.
@@ -44,6 +57,10 @@ pub enum Command {
     Revoke(Words),
     /// Lets an identity stand still.
     Pause(Words),
+    /// Lets an identity do less.
+    Narrow(Words),
+    /// Lets a board stand still.
+    Freeze(Words),
     /// The requester gives an identity back.
     Release(Words),
     /// Shows an identity.
@@ -61,10 +78,57 @@ pub struct Restated {
     pub request: RequestNumber,
     /// The code of its digest.
     pub code: Code,
-    /// What the owner grants.
+    /// What the owner grants; empty where nothing was named.
     pub scopes: BTreeSet<String>,
-    /// For how long, seconds.
-    pub ttl: u64,
+    /// For how long, seconds; `None` where nothing was named.
+    pub ttl: Option<u64>,
+    /// Whether a one-time code stands in it.
+    pub otp: bool,
+    /// Who vouches for the key that gets the token, by the owner's word.
+    pub vouched: Option<Vouched>,
+    /// The armored signature in the fence.
+    pub armor: Option<String>,
+}
+
+/// Who vouches for the recipient or the challenge of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vouched {
+    /// The configuration: it is pinned for that requester.
+    Config,
+    /// The requester: a key pinned for it signed the request.
+    Request,
+    /// The approver, who learnt it outside of the forge.
+    Approver,
+}
+
+impl Vouched {
+    /// As it stands in a comment and in a statement.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::Request => "request",
+            Self::Approver => "approver",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Config, Self::Request, Self::Approver]
+            .into_iter()
+            .find(|vouched| vouched.word() == word)
+    }
+}
+
+/// What a rotation asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Whose credential.
+    pub slug: Slug,
+    /// Which; `None`: the only one.
+    pub credential: Option<CredentialNumber>,
+    /// Where the successor goes; `None`: to the recipient of the current one.
+    pub delivery: Option<Delivery>,
 }
 
 /// The rest of a lenient command: words of the first line, and everything as a reason.
@@ -126,9 +190,9 @@ pub fn one_line(text: &str, most: usize) -> String {
 }
 
 /// Every verb there is, in the order in which `help` shows them.
-pub const VERBS: [&str; 10] = [
-    "request", "approve", "deny", "withdraw", "revoke", "pause", "release", "inspect", "list",
-    "help",
+pub const VERBS: [&str; 16] = [
+    "request", "approve", "deny", "withdraw", "revoke", "pause", "resume", "narrow", "rotate",
+    "release", "own", "freeze", "thaw", "inspect", "list", "help",
 ];
 
 impl Command {
@@ -141,7 +205,13 @@ impl Command {
             Self::Withdraw(_) => "withdraw",
             Self::Revoke(_) => "revoke",
             Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Narrow(_) => "narrow",
+            Self::Rotate(_) => "rotate",
             Self::Release(_) => "release",
+            Self::Own(_) => "own",
+            Self::Freeze(_) => "freeze",
+            Self::Thaw => "thaw",
             Self::Inspect(_) => "inspect",
             Self::List => "list",
             Self::Help(_) => "help",
@@ -155,10 +225,38 @@ impl Command {
             | Self::Withdraw(_)
             | Self::Revoke(_)
             | Self::Pause(_)
+            | Self::Narrow(_)
+            | Self::Freeze(_)
             | Self::Release(_) => true,
-            Self::Request(_) | Self::Approve(_) | Self::Inspect(_) | Self::List | Self::Help(_) => {
-                false
-            }
+            Self::Inspect(_) | Self::List | Self::Help(_) => false,
+            Self::Request(_)
+            | Self::Approve(_)
+            | Self::Rotate(_)
+            | Self::Resume(_)
+            | Self::Thaw
+            | Self::Own(_) => false,
+        }
+    }
+
+    /// True for commands through which something could come alive: they are read strictly.
+    pub fn widens(&self) -> bool {
+        match self {
+            Self::Request(_)
+            | Self::Approve(_)
+            | Self::Rotate(_)
+            | Self::Resume(_)
+            | Self::Thaw
+            | Self::Own(_) => true,
+            Self::Deny(_)
+            | Self::Withdraw(_)
+            | Self::Revoke(_)
+            | Self::Pause(_)
+            | Self::Narrow(_)
+            | Self::Freeze(_)
+            | Self::Release(_)
+            | Self::Inspect(_)
+            | Self::List
+            | Self::Help(_) => false,
         }
     }
 }
@@ -207,13 +305,16 @@ fn command(body: &str, verb: &str, rest: &str) -> Reading {
         "withdraw" => Command::Withdraw(words),
         "revoke" => Command::Revoke(words),
         "pause" => Command::Pause(words),
+        "narrow" => Command::Narrow(words),
         "release" => Command::Release(words),
+        "freeze" => Command::Freeze(words),
         "inspect" => Command::Inspect(words),
         "list" => Command::List,
         "help" => Command::Help(words),
-        "request" | "approve" => return strict::read(body, verb),
         "" => return Reading::Fault(Fault::NoVerb),
-        _ => return Reading::Fault(unknown(body, verb)),
+        verb => {
+            return strict::read(body, verb).unwrap_or_else(|| Reading::Fault(unknown(body, verb)));
+        }
     };
     Reading::Command(command)
 }

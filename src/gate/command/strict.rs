@@ -3,44 +3,76 @@
 //! One ASCII line that starts with `/gate ` and a verb in lower case, words parted by one blank. A
 //! request may carry one fenced `toml` block. Nothing else may be in the comment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::code::Code;
-use super::super::ids::RequestNumber;
+use super::super::ids::{CredentialNumber, RequestNumber, Slug};
 use super::super::time::parse_span;
 use super::form::{self, MAX_REQUEST_BYTES};
-use super::{Command, Fault, Reading, Restated, trap};
+use super::{Command, Fault, Reading, Restated, Rotation, Vouched, trap};
 
-/// Reads a comment whose first line starts with `/gate request` or `/gate approve` in some form.
-pub(super) fn read(body: &str, verb: &str) -> Reading {
+/// What stands for a one-time code once it was looked at: the code itself is never kept.
+pub const HIDDEN_OTP: &str = "------";
+
+/// Reads a comment whose first line starts with `/gate` and this verb in some form; `None` if it is no
+/// verb that widens.
+pub(super) fn read(body: &str, verb: &str) -> Option<Reading> {
     let body = body.trim_end_matches([' ', '\t', '\n', '\r']);
-    let verb = if verb == "request" {
-        "request"
-    } else {
-        "approve"
-    };
     let parsed = match verb {
         "request" => request(body),
-        _ => approve(body),
+        "approve" => approve(body),
+        "rotate" => rotate(body),
+        "resume" => named(body, "resume").map(Command::Resume),
+        "own" => named(body, "own").map(Command::Own),
+        "thaw" => thaw(body),
+        _ => return None,
     };
-    match parsed {
+    Some(match parsed {
         Ok(command) => Reading::Command(command),
         Err(fault) => Reading::Fault(fault),
+    })
+}
+
+/// The plain first line, and what follows it.
+fn split<'a>(body: &'a str, verb: &'static str) -> Result<(&'a str, &'a str), Fault> {
+    if body.len() > MAX_REQUEST_BYTES {
+        return Err(Fault::TooLong);
     }
+    let (line, more) = body.split_once('\n').unwrap_or((body, ""));
+    let line = line.trim_end_matches([' ', '\t', '\r']);
+    plain(line, verb)?;
+    Ok((line, more.trim_matches(['\n', '\r'])))
+}
+
+/// One plain line that is all there is. The end of the comment is trimmed by now: whatever follows is
+/// more than blanks and newlines.
+fn alone<'a>(body: &'a str, verb: &'static str) -> Result<&'a str, Fault> {
+    let (line, more) = split(body, verb)?;
+    if more.is_empty() {
+        return Ok(line);
+    }
+    Err(Fault::NotAlone {
+        verb,
+        copy: trap::copyable(line),
+    })
 }
 
 fn approve(body: &str) -> Result<Command, Fault> {
-    let (line, more) = body.split_once('\n').unwrap_or((body, ""));
-    let line = line.trim_end_matches([' ', '\t', '\r']);
-    plain(line, "approve")?;
-    // The end of the comment is trimmed by now: whatever is left is more than blanks and newlines.
-    if !more.is_empty() {
-        return Err(Fault::NotAlone {
-            verb: "approve",
-            copy: trap::copyable(line),
-        });
-    }
-    approval(line).map(Command::Approve)
+    let (line, more) = split(body, "approve")?;
+    let armor = if more.is_empty() {
+        None
+    } else {
+        let word = |mark: &str| mark.bytes().all(|byte| byte.is_ascii_lowercase());
+        let fenced = form::in_fence(more, word).unwrap_or_else(|| {
+            Err(Fault::NotAlone {
+                verb: "approve",
+                copy: trap::copyable(line),
+            })
+        })?;
+        Some(fenced)
+    };
+    let restated = approval(line)?;
+    Ok(Command::Approve(Restated { armor, ..restated }))
 }
 
 /// Reads the words of one plain approve line.
@@ -60,36 +92,51 @@ fn approval(line: &str) -> Result<Restated, Fault> {
         key: "code",
         must: "the code from the bot's summary, such as `7Q4K-9MZT-0XHV`".to_owned(),
     })?;
-    let mut pairs = pairs(words, &["scopes", "ttl", "otp"])?;
-    let scopes = pairs.remove("scopes").ok_or(missing("scopes=…"))?;
-    let ttl = pairs.remove("ttl").ok_or(missing("ttl=…"))?;
+    let mut pairs = pairs(words, &["scopes", "ttl", "otp", "vouched"])?;
+    let scopes = pairs.remove("scopes");
+    let ttl = pairs.remove("ttl");
+    let otp = pairs.remove("otp");
     let digits = |code: &String| code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit());
-    if pairs.remove("otp").is_some_and(|code| !digits(&code)) {
+    if otp
+        .as_ref()
+        .is_some_and(|code| !digits(code) && code != HIDDEN_OTP)
+    {
         return Err(Fault::BadValue {
             key: "otp",
             must: "the 6 digits that your authenticator shows".to_owned(),
         });
     }
+    let vouched = pairs
+        .remove("vouched")
+        .map(|word| {
+            Vouched::parse(&word).ok_or(Fault::BadValue {
+                key: "vouched",
+                must: "`config`, `request` or `approver`, as `ownergate approve` writes it"
+                    .to_owned(),
+            })
+        })
+        .transpose()?;
     Ok(Restated {
         request,
         code,
-        scopes: form::scopes(&scopes)?,
-        ttl: parse_span(&ttl).ok_or_else(form::bad_ttl)?,
+        scopes: scopes.map_or(Ok(BTreeSet::new()), |scopes| {
+            form::listed("scopes", &scopes)
+        })?,
+        ttl: ttl
+            .map(|ttl| parse_span(&ttl).ok_or_else(form::bad_ttl))
+            .transpose()?,
+        otp: otp.is_some(),
+        vouched,
+        armor: None,
     })
 }
 
 fn request(body: &str) -> Result<Command, Fault> {
-    if body.len() > MAX_REQUEST_BYTES {
-        return Err(Fault::TooLong);
-    }
-    let (line, more) = body.split_once('\n').unwrap_or((body, ""));
-    let line = line.trim_end_matches([' ', '\t', '\r']);
-    plain(line, "request")?;
+    let (line, more) = split(body, "request")?;
     let keys = line
         .strip_prefix("/gate request")
         .unwrap_or("")
         .trim_start();
-    let more = more.trim_matches('\n');
     let form = match (keys.is_empty(), more.is_empty()) {
         (true, true) => {
             return Err(Fault::Missing {
@@ -107,6 +154,65 @@ fn request(body: &str) -> Result<Command, Fault> {
         }
     };
     Ok(Command::Request(Box::new(form)))
+}
+
+/// `/gate rotate SLUG [cN]`, and where the successor goes: on the line or in one `toml` block.
+fn rotate(body: &str) -> Result<Command, Fault> {
+    let (line, more) = split(body, "rotate")?;
+    let mut words = line.split(' ').skip(2).peekable();
+    let slug = slug(words.next(), "rotate")?;
+    let credential = words.next_if(|word| !word.contains('='));
+    let credential = credential
+        .map(|word| {
+            CredentialNumber::parse(word).ok_or(Fault::BadValue {
+                key: "credential",
+                must: "the number of a credential such as `c2`, right after the name".to_owned(),
+            })
+        })
+        .transpose()?;
+    let words: Vec<&str> = words.collect();
+    if !words.is_empty() && !more.is_empty() {
+        return Err(Fault::NotAlone {
+            verb: "rotate",
+            copy: trap::copyable(line),
+        });
+    }
+    let delivery = form::delivery(&quoted_words(&words.join(" "))?, more)?;
+    Ok(Command::Rotate(Rotation {
+        slug,
+        credential,
+        delivery,
+    }))
+}
+
+/// `/gate VERB SLUG` and nothing else.
+fn named(body: &str, verb: &'static str) -> Result<Slug, Fault> {
+    let line = alone(body, verb)?;
+    let mut words = line.split(' ').skip(2);
+    let slug = slug(words.next(), verb)?;
+    match words.next() {
+        None => Ok(slug),
+        Some(word) => Err(form::unknown_key(word, &[])),
+    }
+}
+
+fn thaw(body: &str) -> Result<Command, Fault> {
+    let line = alone(body, "thaw")?;
+    match line.split(' ').nth(2) {
+        None => Ok(Command::Thaw),
+        Some(word) => Err(form::unknown_key(word, &[])),
+    }
+}
+
+fn slug(word: Option<&str>, verb: &'static str) -> Result<Slug, Fault> {
+    let word = word.ok_or(Fault::Missing {
+        verb,
+        what: "the identity's name",
+    })?;
+    Slug::parse(word).ok_or(Fault::BadValue {
+        key: "identity",
+        must: format!("the name of an identity of this thread, right after `{verb}`"),
+    })
 }
 
 /// Checks that a line is `/gate VERB`, plain ASCII, with single blanks outside of quotes.

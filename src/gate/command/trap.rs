@@ -6,7 +6,7 @@
 
 use super::form::invisible;
 use super::strict;
-use super::{Command, Fault, Reading, VERBS};
+use super::{Fault, Reading, VERBS};
 
 /// Looks for a command-like line in a text that does not start with one.
 pub(super) fn look(body: &str) -> Reading {
@@ -173,11 +173,11 @@ pub(super) fn copyable(line: &str) -> Option<String> {
         .join(" ");
     // Only a line that is plain by now may be read again, or the reading would ask for itself.
     let plain = line.chars().all(|character| matches!(character, ' '..='~'));
-    if !plain || !matches!(verb.as_str(), "approve" | "request") {
+    if !plain {
         return None;
     }
     match strict::read(&line, &verb) {
-        Reading::Command(Command::Approve(_) | Command::Request(_)) => Some(line),
-        _ => None,
+        Some(Reading::Command(_)) => Some(line),
+        Some(Reading::Fault(_) | Reading::Nothing) | None => None,
     }
 }

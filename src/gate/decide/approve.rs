@@ -14,15 +14,15 @@ use super::super::evidence::FoundComment;
 use super::super::identity::Identity;
 use super::super::ids::CommentId;
 use super::super::key::Key;
-use super::super::policy::Gate;
+use super::super::policy::{Board, Gate};
 use super::super::reply::{self, reasons};
-use super::super::request::Request;
-use super::super::thread::{BoardState, Hold, RecipientState, SlugOwner};
+use super::super::request::{Action, Request};
+use super::super::thread::{BoardState, Hold};
 use super::super::time::after;
-use super::super::verdict::{Case, Opened, Reason, Verdict, could_approve, count, judge};
+use super::super::verdict::{Case, Opened, Opening, Reason, Verdict, could_approve, count, judge};
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{Draft, ask, issue, lifecycle};
+use super::{Draft, issue, lifecycle, own, propose, resume, thaw};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -51,11 +51,11 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     let Some(evidence) = gather(draft, said, &request) else {
         return;
     };
-    forget_stale(draft, said, &mut request);
-    if let Some(broken) = broken(draft, &request, &evidence) {
+    forget_stale(draft, said.board, said.reads, &mut request);
+    if let Some(broken) = broken(draft, said.board, &request, &evidence) {
         return fell(draft, said, &request, &broken);
     }
-    let identity = ask::newest_identity(draft, said.board, &request.effect.identity);
+    let identity = propose::identity_of(draft, said.board, &request);
     let living = identity.clone().filter(Identity::is_living);
     let judged = count(&Case {
         now: draft.now(),
@@ -158,7 +158,10 @@ fn not_counted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, denied
     let line_was_wrong = denied.iter().all(|reason| {
         matches!(
             reason,
-            Reason::WrongCode | Reason::WiderScopes(_) | Reason::WiderTtl(_)
+            Reason::WrongCode
+                | Reason::WiderScopes(_)
+                | Reason::WiderTtl(_)
+                | Reason::NotRestated(_)
         )
     });
     let copy = line_was_wrong.then(|| reply::approve_line(request));
@@ -179,7 +182,7 @@ fn not_counted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, denied
     let text = format!(
         "Not counted for {}: {}",
         request.number,
-        lower(&ask::all(denied, said))
+        lower(&propose::all(denied, said))
     );
     refuse(draft, said, &text, copy.as_deref(), reasons::code(first));
 }
@@ -201,7 +204,7 @@ fn counted(
     identity: Option<&Identity>,
     found: &FoundComment,
 ) {
-    let Some(gate) = said.board.gates.get(&request.effect.environment) else {
+    let Some(gate) = said.board.gate(&request.effect.environment) else {
         let reason = Reason::NoGate(request.effect.environment.clone());
         return not_counted(draft, said, &request, &[reason]);
     };
@@ -213,15 +216,27 @@ fn counted(
         ttl: restated.ttl,
         created_at: found.created_at,
         counted_at: draft.now(),
-        gate: gate_hash(said.board, gate),
+        gate: gate_hash(said.board, &gate),
     };
     request.approvals.push(approval);
-    match verdict(draft, said, gate, &request, identity) {
+    match verdict(draft, said.board, &gate, &request, identity) {
         Verdict::Open(opening) => {
             noted(draft, said, &request);
-            issue::decide(draft, said, *opening, identity);
+            open(draft, said, *opening, identity);
         }
-        Verdict::Shut(denied) => shut(draft, said, &mut request, gate, identity, &denied),
+        Verdict::Shut(denied) => shut(draft, said, &mut request, &gate, identity, &denied),
+    }
+}
+
+/// The gate is open: what was asked for happens.
+fn open(draft: &mut Draft<'_>, said: &Said<'_>, opening: Opening, identity: Option<&Identity>) {
+    match (opening.request().action, identity) {
+        (Action::Issue | Action::Rotate, identity) => issue::decide(draft, said, opening, identity),
+        (Action::Resume, Some(identity)) => resume::act(draft, said, &opening, identity.clone()),
+        (Action::Own, Some(identity)) => own::act(draft, said, &opening, identity.clone()),
+        (Action::Thaw, _) => thaw::act(draft, said, &opening),
+        // The gate's rules demand that the identity lives.
+        (Action::Resume | Action::Own, None) => draft.outcome("approve", "unknown_identity"),
     }
 }
 
@@ -239,28 +254,28 @@ fn noted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request) {
     );
 }
 
-fn verdict(
+/// What the gate says to a request with the approvals that count.
+pub(super) fn verdict(
     draft: &Draft<'_>,
-    said: &Said<'_>,
+    board: &Board,
     gate: &Gate,
     request: &Request,
     identity: Option<&Identity>,
 ) -> Verdict {
-    let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
-    let slug: Option<SlugOwner> = draft.get(&Key::slug(&request.effect.identity));
-    let recipient: RecipientState =
-        draft.get_or_default(&Key::recipient(&request.effect.recipient));
+    let state: BoardState = draft.get_or_default(&Key::board(board.repository_id));
+    let standing = propose::standing_records(draft, request);
     judge(&Opened {
         now: draft.now(),
         policy: &draft.given.policy,
         policy_hash: &draft.given.policy_hash,
-        board: said.board,
+        board,
         state: &state,
+        standstill: standing.standstill.as_ref(),
         gate,
         request,
-        slug: slug.as_ref(),
+        slug: standing.slug.as_ref(),
         identity,
-        burnt: recipient.burnt.is_some(),
+        burnt: standing.burnt,
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),
     })

@@ -204,13 +204,17 @@ fn may_narrow(
         return false;
     };
     match command {
-        Command::Deny(_) => board.owner(author).is_some(),
+        Command::Deny(_) | Command::Freeze(_) => board.owner(author).is_some(),
         Command::Release(_) => is_requester(draft, accepted, author),
-        Command::Revoke(_) | Command::Pause(_) | Command::Withdraw(_) => {
+        Command::Revoke(_) | Command::Pause(_) | Command::Narrow(_) | Command::Withdraw(_) => {
             board.owner(author).is_some() || is_requester(draft, accepted, author)
         }
         Command::Request(_)
         | Command::Approve(_)
+        | Command::Rotate(_)
+        | Command::Resume(_)
+        | Command::Thaw
+        | Command::Own(_)
         | Command::Inspect(_)
         | Command::List
         | Command::Help(_) => false,

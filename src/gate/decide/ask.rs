@@ -1,120 +1,31 @@
-//! A request: is it one that this board could ever grant, and then what its owners are shown.
-//!
-//! Everything that no approval could mend is refused here, with every reason at once.
+//! A request for a credential, for a new identity or one that exists: the form in the board's terms.
 
-use serde_json::json;
-
-use super::super::audit::Entry;
-use super::super::command::{Form, Name};
-use super::super::effect::{Reaction, Role};
-use super::super::event::Road;
-use super::super::evidence::{FoundIssue, Need, ReadIssue, ReadRepository};
-use super::super::identity::Identity;
-use super::super::ids::{RequestNumber, Slug, UserId};
-use super::super::key::{Key, Subject};
-use super::super::policy::{Board, Gate};
-use super::super::reply::{self, reasons};
-use super::super::request::{Action, Request, RequestStatus, Source, Wanted, digest};
-use super::super::thread::{
-    BoardState, Counters, MAX_IDENTITIES_IN_THREAD, MAX_REQUESTS_IN_THREAD,
-    MAX_REQUESTS_OF_RECIPIENT, OpenRequests, RecipientState, SlugOwner, Thread,
-};
-use super::super::time::{after, seconds_between};
-use super::super::verdict::{IN_TIME, Opened, Reason, could_approve, refusals};
-use super::comment::{Said, explain};
-use super::{Draft, lifecycle};
+use super::super::command::{Delivery, Form, Name};
+use super::super::ids::Slug;
+use super::super::reply::reasons;
+use super::super::request::{Action, Wanted};
+use super::Draft;
+use super::comment::Said;
+use super::propose::{Proposal, put_up, refuse, standing};
 
 /// Decides a request.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
     if let Err((text, code)) = standing(draft, said) {
-        return refuse(draft, said, &text, code);
+        return refuse(draft, said, "request", &text, code);
     }
-    let wanted = match wanted(said, form) {
-        Ok(wanted) => wanted,
-        Err((text, code)) => return refuse(draft, said, &text, code),
-    };
-    let Some(gate) = said.board.gates.get(&wanted.environment) else {
-        let text = reasons::sentence(&Reason::NoGate(wanted.environment), said.board);
-        return refuse(draft, said, &format!("{}.", capital(&text)), "no_gate");
-    };
-    let request = compose(draft, said, form, wanted);
-    let newest = newest_identity(draft, said.board, &request.effect.identity);
-    let denied = deny(draft, said, gate, &request, newest.as_ref());
-    if let Some(first) = denied.first() {
-        let code = reasons::code(first);
-        let text = all(&denied, said);
-        return refuse(draft, said, &text, code);
-    }
-    if let Err((text, code)) = room(draft, said, &request, newest.as_ref()) {
-        return refuse(draft, said, &text, code);
-    }
-    take(draft, said, gate, &request, newest.as_ref());
-}
-
-fn refuse(draft: &mut Draft<'_>, said: &Said<'_>, text: &str, code: &'static str) {
-    draft.outcome("request", code);
-    explain(draft, said, text, None, code);
-}
-
-/// Every reason as one sentence each.
-pub(super) fn all(denied: &[Reason], said: &Said<'_>) -> String {
-    let sentences: Vec<String> = denied
-        .iter()
-        .map(|reason| capital(&reasons::sentence(reason, said.board)))
-        .collect();
-    format!("{}.", sentences.join(". "))
-}
-
-/// The sentence with a capital letter.
-pub(super) fn capital(text: &str) -> String {
-    let mut characters = text.chars();
-    match characters.next() {
-        Some(first) => first.to_uppercase().chain(characters).collect(),
-        None => String::new(),
-    }
-}
-
-/// The text and its place: unedited, sent by its author, in an open thread of the right repository.
-fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'static str)> {
-    let no = |reason: Reason| {
-        let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
-        Err((text, reasons::code(&reason)))
-    };
-    if said.accepted.road == Road::Hook && said.accepted.unverified_sender != Some(said.author) {
-        return no(Reason::SentByAnother);
-    }
-    let edited = said.seen.many
-        || said.seen.first != *said.body
-        || said
-            .found
-            .is_some_and(|found| found.updated_at != found.created_at);
-    if edited {
-        return no(Reason::Edited);
-    }
-    match said.reads.issues.get(&said.thread.issue) {
-        None => draft.need(Need::Issue(said.thread.issue)),
-        Some(ReadIssue::Gone) => return no(Reason::ThreadClosed),
-        Some(ReadIssue::Found(found)) if !found.open => return no(Reason::ThreadClosed),
-        Some(ReadIssue::Found(found)) if found.body.is_none() => return no(Reason::BodyTooLarge),
-        Some(ReadIssue::Found(found)) if is_late(said, found) => {
-            return no(Reason::IssueNotInTime);
+    match wanted(said, form) {
+        Ok(effect) => {
+            let proposal = Proposal {
+                action: Action::Issue,
+                effect,
+                display_name: form.display_name.clone(),
+                label: form.label.clone(),
+                reason: form.reason.clone(),
+            };
+            put_up(draft, said, proposal);
         }
-        Some(ReadIssue::Found(_)) => {}
+        Err((text, code)) => refuse(draft, said, "request", &text, code),
     }
-    match &said.reads.repository {
-        None => draft.need(Need::Repository),
-        Some(ReadRepository::Named(name)) if *name == said.board.repository => {}
-        Some(ReadRepository::Named(name)) => return no(Reason::Renamed(name.clone())),
-        Some(ReadRepository::Gone) => return no(Reason::Renamed("nowhere".to_owned())),
-    }
-    Ok(())
-}
-
-/// An issue's body shows no sign of an edit: it asks in its author's name only if it was first seen
-/// when the issue was new.
-fn is_late(said: &Said<'_>, found: &FoundIssue) -> bool {
-    matches!(said.subject, Subject::Issue(_))
-        && seconds_between(found.created_at, said.seen.at).abs() > IN_TIME
 }
 
 /// The form in the board's terms: a name for the pattern, the default gate, the closed lists.
@@ -153,8 +64,9 @@ fn wanted(said: &Said<'_>, form: &Form) -> Result<Wanted, (String, &'static str)
             return Err((text, "bad_request"));
         }
     }
+    let (recipient, challenge) = sides(&form.delivery);
     Ok(Wanted {
-        identity,
+        identity: Some(identity),
         scopes: form.scopes.clone(),
         resources: form.resources.clone(),
         modes: form.modes.clone(),
@@ -162,10 +74,19 @@ fn wanted(said: &Said<'_>, form: &Form) -> Result<Wanted, (String, &'static str)
             .environment
             .clone()
             .unwrap_or_else(|| said.board.default_environment().to_owned()),
-        ttl: form.ttl,
-        recipient: form.recipient.clone(),
-        predecessor: None,
+        ttl: Some(form.ttl),
+        recipient,
+        challenge,
+        ..Wanted::default()
     })
+}
+
+/// Recipient and challenge: exactly one of them is there.
+pub(super) fn sides(delivery: &Delivery) -> (Option<String>, Option<String>) {
+    match delivery {
+        Delivery::Sealed(recipient) => (Some(recipient.clone()), None),
+        Delivery::Claim(challenge) => (None, Some(challenge.clone())),
+    }
 }
 
 /// `c2` and `r17` behind a verb mean a credential and a request; as names they would divert it.
@@ -173,213 +94,4 @@ fn is_number(slug: &Slug) -> bool {
     slug.as_str()
         .strip_prefix(['c', 'r'])
         .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn compose(draft: &Draft<'_>, said: &Said<'_>, form: &Form, effect: Wanted) -> Request {
-    let counters: Counters = draft.get_or_default(&Key::counters());
-    let number = RequestNumber(counters.request + 1);
-    let policy = &draft.given.policy;
-    let requester = said.actor();
-    let digest = digest(
-        policy,
-        number,
-        said.thread,
-        Action::Issue,
-        &requester,
-        &effect,
-    );
-    Request {
-        number,
-        thread: said.thread,
-        action: Action::Issue,
-        requester,
-        asker_login: said.login.to_owned(),
-        source: Source {
-            subject: said.subject,
-            author: said.author,
-            body: said.body.clone(),
-        },
-        effect,
-        display_name: form.display_name.clone(),
-        label: form.label.clone(),
-        reason: form.reason.clone(),
-        digest,
-        asked_at: draft.now(),
-        ends_at: after(draft.now(), policy.request_ttl),
-        status: RequestStatus::Open,
-        summary: None,
-        approvals: Vec::new(),
-    }
-}
-
-/// The board's newest identity of a name, living or not. Nothing is learnt here about one of another
-/// board: its name is taken, and that is all.
-pub(super) fn newest_identity(draft: &Draft<'_>, board: &Board, slug: &Slug) -> Option<Identity> {
-    let owner: SlugOwner = draft.get(&Key::slug(slug))?;
-    draft
-        .get::<Identity>(&Key::identity(owner.identity))
-        .filter(|identity| identity.board() == board.repository_id)
-}
-
-/// Every reason why no approval could open the gate for this.
-fn deny(
-    draft: &Draft<'_>,
-    said: &Said<'_>,
-    gate: &Gate,
-    request: &Request,
-    identity: Option<&Identity>,
-) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if request.effect.ttl < 60 {
-        reasons.push(Reason::TtlUnderLimit(60));
-    }
-    let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
-    let slug: Option<SlugOwner> = draft.get(&Key::slug(&request.effect.identity));
-    let recipient: RecipientState =
-        draft.get_or_default(&Key::recipient(&request.effect.recipient));
-    reasons.extend(refusals(&Opened {
-        now: draft.now(),
-        policy: &draft.given.policy,
-        policy_hash: &draft.given.policy_hash,
-        board: said.board,
-        state: &state,
-        gate,
-        request,
-        slug: slug.as_ref(),
-        identity,
-        burnt: recipient.burnt.is_some(),
-        low_space: draft.given.low_space,
-        clock: draft.given.clock.as_deref(),
-    }));
-    reasons
-}
-
-/// Limits on what is open at once; what is past its end is taken off the lists first.
-fn room(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    request: &Request,
-    identity: Option<&Identity>,
-) -> Result<(), (String, &'static str)> {
-    lifecycle::free_ended(draft, said.thread.repository);
-    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
-    let own: OpenRequests =
-        draft.get_or_default(&Key::requester(said.thread.repository, said.author));
-    for number in thread.requests.iter().chain(own.requests.iter()) {
-        if let Some(old) = draft.get::<Request>(&Key::request(*number))
-            && !old.is_open(draft.now())
-        {
-            lifecycle::unlist(draft, &old);
-        }
-    }
-    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
-    if thread.requests.len() >= MAX_REQUESTS_IN_THREAD {
-        let open: Vec<String> = thread.requests.iter().map(ToString::to_string).collect();
-        return Err((
-            format!(
-                "Two requests are open in this thread already: {}. `/gate withdraw {}` takes one back.",
-                open.join(" and "),
-                open[0]
-            ),
-            "too_many_open",
-        ));
-    }
-    let own: OpenRequests =
-        draft.get_or_default(&Key::requester(said.thread.repository, said.author));
-    if u32::try_from(own.requests.len()).is_ok_and(|open| open >= said.board.max_open_requests) {
-        return Err((
-            format!(
-                "You have {} open requests on this board, and that is its limit.",
-                own.requests.len()
-            ),
-            "too_many_open",
-        ));
-    }
-    let recipient: RecipientState =
-        draft.get_or_default(&Key::recipient(&request.effect.recipient));
-    if recipient.requests.len() >= MAX_REQUESTS_OF_RECIPIENT {
-        return Err((
-            "Too many open requests name that recipient already; make a key for each request."
-                .to_owned(),
-            "too_many_open",
-        ));
-    }
-    let new = identity.is_none_or(|identity| !identity.is_living());
-    if new && thread.identities.len() >= MAX_IDENTITIES_IN_THREAD {
-        return Err((
-            format!(
-                "{MAX_IDENTITIES_IN_THREAD} identities live in this thread; ask for `{}` in another issue.",
-                request.effect.identity
-            ),
-            "too_many_identities",
-        ));
-    }
-    Ok(())
-}
-
-/// Takes the request: records, lists, the summary.
-fn take(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    gate: &Gate,
-    request: &Request,
-    identity: Option<&Identity>,
-) {
-    let number = request.number;
-    let repository = said.thread.repository;
-    draft.put(Key::request(number), request);
-
-    let mut counters: Counters = draft.get_or_default(&Key::counters());
-    counters.request = number.0;
-    draft.put(Key::counters(), &counters);
-
-    let mut thread: Thread = draft.get_or_default(&Key::thread(said.thread));
-    thread.requests.push(number);
-    draft.put(Key::thread(said.thread), &thread);
-
-    let mut board: BoardState = draft.get_or_default(&Key::board(repository));
-    board.requests.insert(number);
-    draft.put(Key::board(repository), &board);
-
-    for key in [
-        Key::requester(repository, said.author),
-        Key::naming(repository, &request.effect.identity),
-    ] {
-        let mut list: OpenRequests = draft.get_or_default(&key);
-        list.requests.insert(number);
-        draft.put(key, &list);
-    }
-
-    let key = Key::recipient(&request.effect.recipient);
-    let mut recipient: RecipientState = draft.get_or_default(&key);
-    recipient.requests.insert(number);
-    draft.put(key, &recipient);
-
-    let could: Vec<UserId> =
-        could_approve(said.board, request, identity, draft.given.policy.bot).collect();
-    let body = reply::summary(
-        request,
-        said.board,
-        gate,
-        identity,
-        said.login,
-        &could,
-        draft.given.seq,
-    );
-    draft.react(said.thread, said.comment(), Reaction::Eyes);
-    draft.post(said.thread, Role::Summary(number), body);
-    draft.entry(
-        Entry::new(
-            "request_opened",
-            said.actor(),
-            format!("asks for `{}`", request.effect.identity),
-        )
-        .in_thread(said.thread)
-        .about_request(number)
-        .with_facts(json!({
-            "digest": request.digest,
-            "effect": request.effect,
-            "source": request.source,
-        })),
-    );
 }

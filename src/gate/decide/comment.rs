@@ -18,7 +18,10 @@ use super::super::reply::{self, reasons};
 use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::Reason;
-use super::{Draft, approve, ask, lifecycle, look, pause, refuse, release, revoke, show};
+use super::{
+    Draft, approve, ask, freeze, lifecycle, look, narrow, own, pause, refuse, release, resume,
+    revoke, rotate, show, thaw,
+};
 
 /// How long a caught-up approval waits for its delivery, in seconds.
 const CAUGHT_UP: u64 = 10;
@@ -334,6 +337,12 @@ fn obey(draft: &mut Draft<'_>, said: &Said<'_>, command: Command) {
         Command::Withdraw(words) => refuse::withdraw(draft, said, &words),
         Command::Revoke(words) => revoke::decide(draft, said, &words),
         Command::Pause(words) => pause::decide(draft, said, &words),
+        Command::Resume(slug) => resume::decide(draft, said, &slug),
+        Command::Narrow(words) => narrow::decide(draft, said, &words),
+        Command::Rotate(rotation) => rotate::decide(draft, said, &rotation),
+        Command::Own(slug) => own::decide(draft, said, &slug),
+        Command::Freeze(words) => freeze::decide(draft, said, &words),
+        Command::Thaw => thaw::decide(draft, said),
         Command::Release(words) => release::decide(draft, said, &words),
         Command::Inspect(words) => show::inspect(draft, said, &words),
         Command::List => show::list(draft, said),

@@ -10,15 +10,16 @@ use super::super::actor::Actor;
 use super::super::approval::{Approval, gate_hash};
 use super::super::audit::Entry;
 use super::super::effect::Reaction;
-use super::super::evidence::{Need, ReadComment, ReadIssue, ReadRepository};
+use super::super::evidence::{Need, ReadComment, ReadIssue, ReadRepository, Reads};
 use super::super::ids::CommentId;
 use super::super::key::{Key, Subject};
+use super::super::policy::Board;
 use super::super::reply;
-use super::super::request::Request;
+use super::super::request::{Action, Request, Wanted};
 use super::super::thread::Seen;
 use super::super::verdict::{SourceRead, source_stands, summary_stands};
 use super::comment::Said;
-use super::{Draft, lifecycle, look};
+use super::{Draft, lifecycle, look, propose, resume, rotate, thaw};
 
 /// What was read again for an approval.
 pub(super) struct Evidence<'a> {
@@ -84,29 +85,42 @@ pub(super) fn gather<'a>(
     })
 }
 
-/// An approval that was edited or deleted since, or given under other rules, counts no longer.
-pub(super) fn forget_stale(draft: &mut Draft<'_>, said: &Said<'_>, request: &mut Request) {
-    let gate = said
-        .board
-        .gates
-        .get(&request.effect.environment)
-        .map(|gate| gate_hash(said.board, gate));
+/// Keeps the approvals that stand as they were given, under the rules in force; the others come back.
+pub(super) fn keep_standing(
+    draft: &Draft<'_>,
+    board: &Board,
+    reads: &Reads,
+    request: &mut Request,
+) -> Vec<Approval> {
+    let gate = board
+        .gate(&request.effect.environment)
+        .map(|gate| gate_hash(board, &gate));
     let (kept, dropped): (Vec<Approval>, Vec<Approval>) =
         request.approvals.drain(..).partition(|approval| {
-            let stands = match said.reads.comments.get(&approval.comment) {
+            let stands = match reads.comments.get(&approval.comment) {
                 Some(ReadComment::Found(found)) => {
                     found.author == Some(approval.approver) && found.body == approval.body
                 }
                 Some(_) | None => false,
             };
-            let key = Key::seen(said.thread.repository, Subject::Comment(approval.comment.0));
+            let key = Key::seen(board.repository_id, Subject::Comment(approval.comment.0));
             let only = draft
                 .get::<Seen>(&key)
                 .is_some_and(|seen| seen.only(&approval.body));
             stands && only && gate.as_ref() == Some(&approval.gate)
         });
     request.approvals = kept;
-    for approval in dropped {
+    dropped
+}
+
+/// An approval that was edited or deleted since, or given under other rules, counts no longer.
+pub(super) fn forget_stale(
+    draft: &mut Draft<'_>,
+    board: &Board,
+    reads: &Reads,
+    request: &mut Request,
+) {
+    for approval in keep_standing(draft, board, reads, request) {
         draft.entry(
             Entry::new(
                 "approval_dropped",
@@ -117,7 +131,7 @@ pub(super) fn forget_stale(draft: &mut Draft<'_>, said: &Said<'_>, request: &mut
             .about_request(request.number)
             .with_facts(json!({ "comment": approval.comment })),
         );
-        let name = said.board.owner(approval.approver).map_or_else(
+        let name = board.owner(approval.approver).map_or_else(
             || approval.approver.to_string(),
             |owner| owner.login.clone(),
         );
@@ -141,6 +155,7 @@ pub(super) enum Broken {
 /// What voids the request itself, whoever approves.
 pub(super) fn broken(
     draft: &Draft<'_>,
+    board: &Board,
     request: &Request,
     evidence: &Evidence<'_>,
 ) -> Option<Broken> {
@@ -154,12 +169,36 @@ pub(super) fn broken(
             return Some(Broken::Summary);
         }
     }
-    if request.recompute(policy) != request.digest {
+    if request.recompute(policy) != request.digest || moved(draft, board, request) {
         return Some(Broken::Request(
             "what it stands on has changed since it was asked",
         ));
     }
     None
+}
+
+/// True if what a request names is not what would come alive any more. What only got a new end by
+/// the clock has not moved: the digest names absolute ends.
+pub(super) fn moved(draft: &Draft<'_>, board: &Board, request: &Request) -> bool {
+    let identity = || propose::identity_of(draft, board, request);
+    let now = match request.action {
+        // Everything that it would do stands in the request itself.
+        Action::Issue | Action::Own => return false,
+        Action::Thaw => thaw::effect(draft, board),
+        Action::Resume => {
+            identity().map(|identity| resume::effect(draft, board, &identity, request.asked_at))
+        }
+        Action::Rotate => identity().and_then(|identity| {
+            let number = request.effect.predecessor?;
+            rotate::effect(draft, board, &identity, number)
+        }),
+    };
+    // Where the token goes was the requester's choice.
+    now.map(|now| Wanted {
+        recipient: request.effect.recipient.clone(),
+        challenge: request.effect.challenge.clone(),
+        ..now
+    }) != Some(request.effect.clone())
 }
 
 /// The request ends, and its thread is told why.

@@ -8,9 +8,12 @@ use std::collections::BTreeSet;
 use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::credential::{Credential, CredentialStatus};
+use super::super::grant::{GrantRecord, GrantStatus};
 use super::super::identity::{Ending, Identity, IdentityStatus};
 use super::super::ids::{RepositoryId, RequestNumber, ThreadKey, UserId};
 use super::super::key::Key;
+use super::super::policy::Board;
+use super::super::reply::escape::mention;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::{BoardState, OpenRequests, RecipientState, Thread};
 use super::Draft;
@@ -28,6 +31,25 @@ pub(super) fn requesters_of(draft: &Draft<'_>, thread: &Thread) -> BTreeSet<User
         .filter_map(|number| draft.get::<Request>(&Key::request(*number)))
         .filter_map(|request| request.asker());
     identities.chain(requests).collect()
+}
+
+/// The credentials of an identity that are remembered, oldest first.
+pub(super) fn credentials_of(draft: &Draft<'_>, identity: &Identity) -> Vec<Credential> {
+    identity
+        .credentials
+        .iter()
+        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
+        .collect()
+}
+
+/// Owners as mentions, for what they have to look at.
+pub(super) fn mentions(board: &Board, users: &BTreeSet<UserId>) -> String {
+    let owners: Vec<String> = users
+        .iter()
+        .filter_map(|user| board.owner(*user))
+        .map(|owner| mention(&owner.login))
+        .collect();
+    owners.join(" ")
 }
 
 /// The thread's living identities.
@@ -63,6 +85,8 @@ pub(super) fn pause(draft: &mut Draft<'_>, identity: &mut Identity, by: &Actor, 
         at: draft.now(),
         why: why.to_owned(),
     };
+    // Resuming names what would work again; what nobody holds yet is not among it.
+    void_claims(draft, identity);
     set_status(
         draft,
         identity,
@@ -72,6 +96,51 @@ pub(super) fn pause(draft: &mut Draft<'_>, identity: &mut Identity, by: &Actor, 
         why,
     );
     true
+}
+
+/// What waits in a thread to be claimed.
+pub(super) fn claims_in(draft: &Draft<'_>, thread: ThreadKey) -> Vec<(Request, GrantRecord)> {
+    let record: Thread = draft.get_or_default(&Key::thread(thread));
+    record
+        .claims
+        .iter()
+        .filter_map(|number| {
+            let request = draft.get::<Request>(&Key::request(*number))?;
+            let grant = draft.get::<GrantRecord>(&Key::grant(*number))?;
+            (grant.status == GrantStatus::Open).then_some((request, grant))
+        })
+        .collect()
+}
+
+/// What an identity was granted and nobody claimed is void. Which requests those were.
+pub(super) fn void_claims(draft: &mut Draft<'_>, identity: &Identity) -> Vec<RequestNumber> {
+    let mut void = Vec::new();
+    for (request, grant) in claims_in(draft, identity.thread) {
+        if grant.identity == Some(identity.number) {
+            void_claim(draft, &request, grant);
+            void.push(request.number);
+        }
+    }
+    void
+}
+
+/// A grant that nobody claimed is void.
+pub(super) fn void_claim(draft: &mut Draft<'_>, request: &Request, grant: GrantRecord) {
+    draft.use_reserve();
+    let grant = GrantRecord {
+        status: GrantStatus::Void,
+        ..grant
+    };
+    draft.put(Key::grant(request.number), &grant);
+    unclaimable(draft, request);
+}
+
+/// Takes a request off the list of those that wait to be claimed.
+pub(super) fn unclaimable(draft: &mut Draft<'_>, request: &Request) {
+    let key = Key::thread(request.thread);
+    let mut thread: Thread = draft.get_or_default(&key);
+    thread.claims.retain(|number| *number != request.number);
+    draft.put(key, &thread);
 }
 
 /// Ends an identity with all its credentials. True if it was living.
@@ -120,6 +189,7 @@ fn finish(
             draft.put(Key::credential(number), &credential);
         }
     }
+    void_claims(draft, identity);
     let status = status(ending);
     let code = format!("identity_{}", word(&status));
     set_status(draft, identity, status, &code, by, why);
@@ -208,6 +278,11 @@ pub(super) fn count_identity(draft: &mut Draft<'_>, identity: &Identity, before:
     draft.put(key, &board);
 }
 
+/// Counts an identity that had another status before.
+pub(super) fn recount(draft: &mut Draft<'_>, identity: &Identity, before: &IdentityStatus) {
+    count_identity(draft, identity, Some(word(before)));
+}
+
 fn word(status: &IdentityStatus) -> &'static str {
     match status {
         IdentityStatus::Active => "active",
@@ -294,16 +369,15 @@ pub(super) fn unlist(draft: &mut Draft<'_>, request: &Request) {
     if let Some(asker) = request.asker() {
         shorten(draft, Key::requester(repository, asker), number);
     }
-    shorten(
-        draft,
-        Key::naming(repository, &request.effect.identity),
-        number,
-    );
-
-    let key = Key::recipient(&request.effect.recipient);
-    let mut recipient: RecipientState = draft.get_or_default(&key);
-    recipient.requests.remove(&number);
-    draft.put(key, &recipient);
+    if let Some(slug) = &request.effect.identity {
+        shorten(draft, Key::naming(repository, slug), number);
+    }
+    if let Some(recipient) = &request.effect.recipient {
+        let key = Key::recipient(recipient);
+        let mut recipient: RecipientState = draft.get_or_default(&key);
+        recipient.requests.remove(&number);
+        draft.put(key, &recipient);
+    }
 }
 
 /// Takes a number off one list, and the list away once it is empty.

@@ -12,11 +12,12 @@ use super::super::command::one_line;
 use super::super::credential::Credential;
 use super::super::event::{Accepted, Look};
 use super::super::evidence::{Need, ReadComment, ReadIssue, Reads};
+use super::super::grant::GrantRecord;
 use super::super::identity::Identity;
 use super::super::ids::{CommentId, Hash, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
-use super::super::reply::{self, escape::foreign};
+use super::super::reply::escape::foreign;
 use super::super::request::Request;
 use super::super::thread::{Seen, Share, Thread};
 use super::comment::edited_command;
@@ -102,6 +103,35 @@ fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &
     for identity in lifecycle::living_in(draft, thread) {
         pending_credentials(draft, identity, comment, &standing);
     }
+    for (request, grant) in lifecycle::claims_in(draft, thread) {
+        let rests = request.approvals.iter().any(|approval| {
+            approval.comment == comment && standing(&approval.body) != Standing::Same
+        });
+        if rests {
+            fallen_claim(draft, &request, grant);
+        }
+    }
+}
+
+/// An approval that a token rests on which nobody claimed yet is not what it was.
+pub(super) fn fallen_claim(draft: &mut Draft<'_>, request: &Request, grant: GrantRecord) {
+    let why = "an approval that it rests on was edited, deleted or given under other rules before it was claimed";
+    draft.entry(
+        Entry::new("claim_void", Actor::Bot, why)
+            .in_thread(request.thread)
+            .about_request(request.number),
+    );
+    let owners = draft
+        .board(request.thread)
+        .map_or_else(String::new, |board| {
+            lifecycle::mentions(board, &grant.approvers)
+        });
+    lifecycle::void_claim(draft, request, grant);
+    let text = format!(
+        "**What {} granted is void**: {why}. Ask anew. {owners}",
+        request.number
+    );
+    draft.tell(request.thread, text.trim_end(), Some(request.number));
 }
 
 const SOURCE_CHANGED: &str = "the text that asked was edited or deleted";
@@ -218,16 +248,11 @@ fn pending_credentials(
 }
 
 fn approvers(draft: &Draft<'_>, identity: &Identity, credential: &Credential) -> String {
-    let Some(board) = draft.board(identity.thread) else {
-        return String::new();
-    };
-    let owners: Vec<String> = credential
-        .approvers
-        .iter()
-        .filter_map(|user| board.owner(*user))
-        .map(|owner| reply::escape::mention(&owner.login))
-        .collect();
-    owners.join(" ")
+    draft
+        .board(identity.thread)
+        .map_or_else(String::new, |board| {
+            lifecycle::mentions(board, &credential.approvers)
+        })
 }
 
 /// A comment of the bot's id without a valid marker that the outbox did not post: somebody speaks

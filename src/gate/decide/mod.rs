@@ -8,8 +8,10 @@ mod abandoned;
 mod approve;
 mod arrived;
 mod ask;
+mod claim;
 mod comment;
 mod draft;
+mod freeze;
 mod given_up;
 mod grounds;
 mod issue;
@@ -18,14 +20,20 @@ mod lifecycle;
 mod look;
 mod loss;
 mod named;
+mod narrow;
 mod outbox;
+mod own;
 mod pause;
 mod policy;
+mod propose;
 mod refuse;
 mod release;
 mod rests;
+mod resume;
 mod revoke;
+mod rotate;
 mod show;
+mod thaw;
 mod used;
 
 use std::collections::BTreeSet;
@@ -35,7 +43,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::audit::Entry;
-use super::credential::Live;
+use super::credential::{Credential, Live};
 use super::effect::Effect;
 use super::event::Event;
 use super::evidence::Needs;
@@ -57,6 +65,8 @@ pub struct Given {
     pub policy: Arc<Policy>,
     /// Their hash.
     pub policy_hash: Hash,
+    /// 128 fresh random bits, hex: what an owner signs is new each time.
+    pub nonce: String,
     /// True below the reserve of the disk.
     pub low_space: bool,
     /// Why the clock cannot be trusted, if so.
@@ -111,8 +121,28 @@ pub enum Answer {
     Live(Box<Live>),
     /// It is not, whatever the cause.
     Inactive,
+    /// What came of a claim.
+    Claim(Claim),
     /// More of the same is to be done.
     More,
+}
+
+/// What came of a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claim {
+    /// The minted token is this credential now; it may be handed out, once.
+    Made(Box<Credential>),
+    /// No request names that challenge.
+    Unknown,
+    /// The request is not approved yet.
+    Open,
+    /// The request or its grant is over; the word for what it is.
+    Over(&'static str),
+    /// It was claimed and used: whoever shows the verifier again may have stolen it. The identity
+    /// stands still.
+    Reused,
+    /// The gate is shut now; every reason in words.
+    Shut(String),
 }
 
 /// What became of an arrival.
@@ -145,6 +175,8 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Done(done) => outbox::done(&mut draft, done),
         Event::Refused { effect, why } => outbox::refused(&mut draft, *effect, why),
         Event::Used { macs, client } => used::decide(&mut draft, macs, client.as_deref()),
+        Event::Claimed { challenge, reads } => claim::decide(&mut draft, challenge, reads),
+        Event::HolderPaused { macs } => given_up::stand_still(&mut draft, macs),
         Event::GivenUp { macs } => given_up::decide(&mut draft, macs),
         Event::Policy(policy) => policy::decide(&mut draft, policy),
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),

@@ -6,7 +6,6 @@
 //! that is not there pauses.
 
 use super::super::command::Words;
-use super::super::credential::Credential;
 use super::super::effect::{Reaction, Role};
 use super::super::identity::Identity;
 use super::super::ids::{CredentialNumber, RequestNumber, Slug};
@@ -15,7 +14,7 @@ use super::super::reply::{self, escape::foreign};
 use super::super::request::Request;
 use super::super::thread::{OpenRequests, SlugOwner};
 use super::comment::{Said, explain};
-use super::{Draft, lifecycle};
+use super::{Draft, lifecycle, propose};
 
 /// What the first word means.
 #[derive(Debug)]
@@ -148,13 +147,10 @@ pub(super) fn lacking(
         &format!("{number} is none of its credentials {reason}"),
     );
     let paused = lifecycle::pause(draft, identity, &said.actor(), why.trim());
-    let has: Vec<String> = identity
-        .credentials
-        .iter()
-        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
-        .filter(|credential| credential.is_living(draft.now()))
-        .map(|credential| credential.number.to_string())
-        .collect();
+    let living = lifecycle::credentials_of(draft, identity)
+        .into_iter()
+        .filter(|credential| credential.is_living(draft.now()));
+    let has = numbers(living.map(|credential| credential.number));
     let state = if paused {
         "is paused"
     } else {
@@ -162,13 +158,7 @@ pub(super) fn lacking(
     };
     let text = format!(
         "**`{}` {state}**: it has no {number}. It has {}. `/gate revoke {}` ends it.",
-        identity.slug,
-        if has.is_empty() {
-            "no living credential".to_owned()
-        } else {
-            has.join(", ")
-        },
-        identity.slug
+        identity.slug, has, identity.slug
     );
     told(draft, said, &text);
 }
@@ -180,6 +170,55 @@ pub(super) fn shown(reason: &str) -> String {
     } else {
         format!(": {}", foreign(reason, 200))
     }
+}
+
+/// The identity that a widening command names: only its owners and its requester may ask about it. To
+/// everybody else, and elsewhere, it is unknown.
+pub(super) fn asked_about(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    slug: &Slug,
+) -> Result<Identity, (String, &'static str)> {
+    propose::newest_identity(draft, said.board, slug)
+        .filter(|identity| may(said, identity))
+        .ok_or_else(|| {
+            let text = format!("There is no identity `{slug}` here that you could ask this for.");
+            (text, "unknown_identity")
+        })
+}
+
+/// Numbers for a sentence.
+pub(super) fn numbers(numbers: impl Iterator<Item = CredentialNumber>) -> String {
+    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    if numbers.is_empty() {
+        "no living credential".to_owned()
+    } else {
+        numbers.join(", ")
+    }
+}
+
+/// Somebody may have changed the comment since it was written: the identity stands still, which an
+/// owner can undo, and a new comment does what was wanted.
+pub(super) fn weak(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    identity: &mut Identity,
+    verb: &'static str,
+    done: &str,
+    reason: &str,
+) {
+    let why = because(said, &format!("the comment was changed {reason}"));
+    let state = if lifecycle::pause(draft, identity, &said.actor(), why.trim()) {
+        "is paused"
+    } else {
+        "stays as it is"
+    };
+    draft.outcome(verb, "paused");
+    let text = format!(
+        "**`{0}` {state}** and is not {done}: that comment was changed after it was written, or its number was once seen with another text. Post `/gate {verb} {0}` as a new comment.",
+        identity.slug
+    );
+    told(draft, said, &text);
 }
 
 /// Says it where it was asked, and in the identity's own thread if that is another.

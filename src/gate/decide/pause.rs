@@ -1,7 +1,7 @@
 //! Pausing: every credential of an identity is refused, at once.
 //!
 //! Lenient in form and content with weak evidence, since it ends nothing. One credential alone cannot
-//! stand still: whoever names one pauses the identity and is told so. Nothing here un-pauses.
+//! stand still: whoever names one pauses the identity and is told so. What un-pauses is a request (`resume.rs`).
 
 use super::super::command::Words;
 use super::super::identity::{Identity, IdentityStatus};
@@ -69,9 +69,7 @@ fn pause(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &
 
 /// What can be done about a paused identity.
 fn onward(slug: &Slug) -> String {
-    format!(
-        "Nothing un-pauses it in this version: `/gate revoke {slug}` ends it, and its requester may then ask anew."
-    )
+    format!("`/gate resume {slug}` asks that it goes on; `/gate revoke {slug}` ends it.")
 }
 
 /// A request cannot stand still; it can be ended.

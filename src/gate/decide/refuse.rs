@@ -9,7 +9,7 @@ use super::super::effect::Reaction;
 use super::super::ids::RequestNumber;
 use super::super::key::Key;
 use super::super::reply::escape::foreign;
-use super::super::request::{Request, RequestStatus};
+use super::super::request::{Action, Request, RequestStatus};
 use super::comment::{Said, explain};
 use super::{Draft, lifecycle};
 
@@ -102,12 +102,18 @@ fn meant(
                 request.number,
                 request.word(draft.now())
             );
-            if matches!(request.status, RequestStatus::Approved) {
-                let revoke = format!(
-                    " To take back what it issued: `/gate revoke {}`.",
-                    request.effect.identity
-                );
-                text.push_str(&revoke);
+            if matches!(request.status, RequestStatus::Approved)
+                && let Some(slug) = &request.effect.identity
+            {
+                let back = match request.action {
+                    Action::Issue | Action::Rotate => {
+                        format!(" To take back what it issued: `/gate revoke {slug}`.")
+                    }
+                    Action::Resume | Action::Thaw | Action::Own => {
+                        format!(" To stop it: `/gate pause {slug}`.")
+                    }
+                };
+                text.push_str(&back);
             }
             refuse(draft, said, verb, &text, "not_open");
             None

@@ -37,11 +37,13 @@ pub(super) fn anything(
             || (comment.is_some() && summary == comment)
             || approved_by(request)
     });
-    open || lifecycle::living_in(draft, thread)
-        .iter()
-        .flat_map(|identity| pending(draft, identity))
-        .filter_map(|credential| draft.get::<Request>(&Key::request(credential.request)))
-        .any(|request| approved_by(&request))
+    let claims = lifecycle::claims_in(draft, thread);
+    open || claims.iter().any(|(request, _)| approved_by(request))
+        || lifecycle::living_in(draft, thread)
+            .iter()
+            .flat_map(|identity| pending(draft, identity))
+            .filter_map(|credential| draft.get::<Request>(&Key::request(credential.request)))
+            .any(|request| approved_by(&request))
 }
 
 /// True if something in the thread would stop if the issue is closed.

@@ -10,7 +10,9 @@ use super::super::identity::Identity;
 use super::super::ids::{CredentialNumber, RequestNumber, Slug};
 use super::super::key::Key;
 use super::comment::{Said, explain};
-use super::named::{Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown};
+use super::named::{
+    Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown, weak,
+};
 use super::{Draft, lifecycle};
 
 /// Decides a revocation.
@@ -42,7 +44,7 @@ fn revoke(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
     let number = rest.first().and_then(CredentialNumber::parse);
     let reason = rest.after(usize::from(number.is_some())).reason();
     if said.is_weak() {
-        return weak(draft, said, &mut identity, &reason);
+        return weak(draft, said, &mut identity, "revoke", "revoked", &reason);
     }
     match number {
         None => whole(draft, said, identity, &reason),
@@ -96,23 +98,6 @@ fn one(
     } else {
         format!("{number} of `{}` was revoked already.", identity.slug)
     };
-    told(draft, said, &text);
-}
-
-/// Somebody may have changed the comment since it was written: the identity stands still, which an
-/// owner can undo, and a new comment ends it.
-fn weak(draft: &mut Draft<'_>, said: &Said<'_>, identity: &mut Identity, reason: &str) {
-    let why = because(said, &format!("the comment was changed {reason}"));
-    let state = if lifecycle::pause(draft, identity, &said.actor(), why.trim()) {
-        "is paused"
-    } else {
-        "stays as it is"
-    };
-    draft.outcome("revoke", "paused");
-    let text = format!(
-        "**`{0}` {state}** and is not revoked: that comment was changed after it was written, or its number was once seen with another text. Post `/gate revoke {0}` as a new comment to end it.",
-        identity.slug
-    );
     told(draft, said, &text);
 }
 

@@ -47,7 +47,7 @@ pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         .collect();
     let open: Vec<Request> = lifecycle::open_in(draft, identity.thread)
         .into_iter()
-        .filter(|request| request.effect.identity == identity.slug)
+        .filter(|request| request.effect.identity.as_ref() == Some(&identity.slug))
         .collect();
     let seq = draft.given.seq;
     let body = reply::inspection(&identity, &credentials, &open, said.board, draft.now(), seq);

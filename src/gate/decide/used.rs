@@ -9,9 +9,11 @@ use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::credential::{Check, Credential, CredentialStatus};
 use super::super::identity::Identity;
-use super::super::ids::Mac;
+use super::super::ids::{CredentialNumber, Mac};
 use super::super::key::Key;
-use super::{Answer, Draft};
+use super::super::thread::Standstill;
+use super::super::time::after;
+use super::{Answer, Draft, lifecycle};
 
 /// Decides a first use.
 pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) {
@@ -23,6 +25,10 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         .filter(|check| {
             let policy = &draft.given.policy;
             client.is_none_or(|name| policy.shows(name, check.board, &check.environment))
+        })
+        .filter(|check| {
+            let key = Key::standstill(check.board);
+            draft.get::<Standstill>(&key).is_none()
         })
         .and_then(|check| check.live(&draft.given.policy, draft.now()));
     let Some(mut live) = live else {
@@ -36,6 +42,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
             return;
         };
         let now = draft.now();
+        let number = credential.number;
         credential.status = CredentialStatus::Active(now);
         draft.put(key, &credential);
         draft.put(Key::check(&credential.mac), &credential.check(&identity));
@@ -58,6 +65,46 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
                 .about_credential(credential.number),
         );
         live.check.status = CredentialStatus::Active(now);
+        if let Some(old) = credential.predecessor {
+            replace(draft, &mut identity, old, number);
+        }
     }
     draft.answer(Answer::Live(Box::new(live)));
+}
+
+/// A successor is in use: its predecessor ends after the grace. One that nobody ever used ends now,.
+fn replace(
+    draft: &mut Draft<'_>,
+    identity: &mut Identity,
+    old: CredentialNumber,
+    heir: CredentialNumber,
+) {
+    let key = Key::credential(old);
+    let Some(mut credential) = draft.get::<Credential>(&key) else {
+        return;
+    };
+    let now = draft.now();
+    match &credential.status {
+        CredentialStatus::Active(_) => {
+            let until = after(now, draft.given.policy.grace).min(credential.expires_at);
+            credential.status = CredentialStatus::Grace(until);
+            draft.put(key, &credential);
+            draft.put(Key::check(&credential.mac), &credential.check(identity));
+            let text = format!("{heir} is in use; {old} ends");
+            identity.recent.push(now, "credential_replaced", &text);
+            draft.put(Key::identity(identity.number), identity);
+            draft.entry(
+                Entry::new("credential_replaced", Actor::Clock, text)
+                    .in_thread(identity.thread)
+                    .about_identity(identity.number)
+                    .about_credential(old)
+                    .with_facts(json!({ "ends": until })),
+            );
+        }
+        CredentialStatus::Pending(_) => {
+            let why = format!("{heir} is in use, and it never was");
+            lifecycle::revoke_credential(draft, identity, &mut credential, &Actor::Clock, &why);
+        }
+        CredentialStatus::Grace(_) | CredentialStatus::Revoked(_) => {}
+    }
 }

@@ -5,10 +5,6 @@ use super::super::command::Fault;
 use super::escape::foreign;
 
 /// The sentence, and the line to copy where there is one.
-#[expect(
-    clippy::too_many_lines,
-    reason = "a table: one line a variant, and no wildcard"
-)]
 pub fn sentence(fault: &Fault) -> (String, Option<String>) {
     let no_line = |text: String| (text, None);
     match fault {
@@ -63,10 +59,6 @@ pub fn sentence(fault: &Fault) -> (String, Option<String>) {
         Fault::BadValue { key, must } => no_line(format!("`{key}` must be {must}")),
         Fault::BadBlock(why) => no_line(foreign(why, 300)),
         Fault::TooLong => no_line("the comment is too long: a command fits into 8 KiB".to_owned()),
-        Fault::ClaimNotYet => no_line(
-            "claim delivery is not available yet; name a `recipient` instead of a `challenge`"
-                .to_owned(),
-        ),
         Fault::OnlyRequestsInIssues(verb) => no_line(format!(
             "`/gate {verb}` works as a comment; a new issue's text may only ask"
         )),

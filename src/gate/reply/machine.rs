@@ -26,18 +26,26 @@ impl Block {
         self
     }
 
-    /// `kind` `request`: everything that an approval restates, and the line to copy.
+    /// `kind` `request`: everything that an approval restates, and the line to copy. What an action
+    /// has not is not there.
     pub fn request(request: &Request, gate: &str, approve: &str) -> Self {
-        Self::new("request")
+        let wanted = &request.effect;
+        let mut block = Self::new("request")
+            .with("action", request.action.word())
             .with("request", request.number.to_string())
             .with("code", request.code().to_string())
             .with("digest", request.digest.as_str())
-            .with("identity", request.effect.identity.as_str())
-            .with("scopes", json!(request.effect.scopes))
-            .with("ttl", request.effect.ttl)
-            .with("environment", request.effect.environment.as_str())
+            .with("scopes", json!(wanted.scopes))
+            .with("environment", wanted.environment.as_str())
             .with("gate", gate)
-            .with("approve", approve)
+            .with("approve", approve);
+        if let Some(slug) = &wanted.identity {
+            block = block.with("identity", slug.as_str());
+        }
+        if let Some(ttl) = wanted.ttl {
+            block = block.with("ttl", ttl);
+        }
+        block
     }
 
     /// `kind` `credential`; the sealed file stands in the fence.

@@ -7,11 +7,13 @@
 pub mod escape;
 pub mod faults;
 pub mod machine;
+mod moves;
 mod normal;
 pub mod reasons;
 mod shown;
 
-pub use normal::{approve_line, credential, summary};
+pub use moves::{claimable, frozen, frozen_already, narrowed, owned, resumed, thawed};
+pub use normal::{Delivery, approve_line, asks, credential, summary};
 pub use shown::{help, inspection, list};
 
 use super::ids::{RequestNumber, Seq};

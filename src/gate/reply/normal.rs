@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::super::credential::Credential;
-use super::super::identity::Identity;
+use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{Seq, Slug, UserId};
-use super::super::policy::{Board, Gate};
-use super::super::request::Request;
+use super::super::policy::{Board, Gate, STRICTEST};
+use super::super::request::{Action, Request};
 use super::super::time::{instant, span};
 use super::escape::{foreign, login, mention};
 use super::machine::Block;
@@ -15,14 +15,32 @@ use super::{comment, fence};
 
 /// The exact line that approves a request as it was asked.
 pub fn approve_line(request: &Request) -> String {
-    let scopes: Vec<&str> = request.effect.scopes.iter().map(String::as_str).collect();
-    format!(
-        "/gate approve {} {} scopes={} ttl={}",
-        request.number,
-        request.code(),
-        scopes.join(","),
-        span(request.effect.ttl)
-    )
+    let wanted = &request.effect;
+    let mut line = format!("/gate approve {} {}", request.number, request.code());
+    if !wanted.scopes.is_empty() {
+        let scopes: Vec<&str> = wanted.scopes.iter().map(String::as_str).collect();
+        line.push_str(&format!(" scopes={}", scopes.join(",")));
+    }
+    if let Some(ttl) = wanted.ttl {
+        line.push_str(&format!(" ttl={}", span(ttl)));
+    }
+    line
+}
+
+/// What is asked for, in a few words.
+pub fn asks(request: &Request) -> String {
+    let name = request
+        .effect
+        .identity
+        .as_ref()
+        .map_or_else(|| "the board".to_owned(), |slug| format!("`{slug}`"));
+    match (request.action, request.effect.predecessor) {
+        (Action::Rotate, Some(old)) => format!("asks for a successor of {name} {old}"),
+        (Action::Issue | Action::Rotate, _) => format!("asks for {name}"),
+        (Action::Resume, _) => format!("asks to resume {name}"),
+        (Action::Thaw, _) => "asks that this board goes on".to_owned(),
+        (Action::Own, _) => format!("asks to own {name}"),
+    }
 }
 
 /// Shows a request to its owners; only those who can still open the gate are mentioned, once.
@@ -37,31 +55,23 @@ pub fn summary(
 ) -> String {
     let wanted = &request.effect;
     let approve = approve_line(request);
-    let mut lines = vec![
-        format!(
-            "**{} · {} asks for `{}`** · {}",
-            request.number,
-            foreign(asker, 40),
-            wanted.identity,
-            wanted.environment
-        ),
-        format!(
-            "- may {} in {}, for {}",
-            codes(&wanted.scopes),
-            foreign(&board.workspace, 80),
-            spoken(wanted.ttl)
-        ),
-    ];
+    let place = match wanted.environment.as_str() {
+        STRICTEST => "all gates of the board together",
+        environment => environment,
+    };
+    let mut lines = vec![format!(
+        "**{} · {} {}** · {place}",
+        request.number,
+        foreign(asker, 40),
+        asks(request),
+    )];
+    lines.extend(what(request, board, identity));
     for (name, list) in [("resources", &wanted.resources), ("modes", &wanted.modes)] {
         if let Some(list) = list {
             lines.push(format!("- only {name} {}", codes(list)));
         }
     }
-    lines.push(format!(
-        "- {}; sealed to `{}`",
-        standing(request, identity),
-        short_recipient(&wanted.recipient)
-    ));
+    lines.extend(destination(request, identity));
     if let Some(name) = &request.display_name {
         lines.push(format!("- called {}", foreign(name, 80)));
     }
@@ -92,6 +102,73 @@ pub fn summary(
     );
     let block = Block::request(request, &wanted.environment, &approve);
     comment(&text, block, seq)
+}
+
+/// What would come alive, line by line.
+fn what(request: &Request, board: &Board, identity: Option<&Identity>) -> Vec<String> {
+    let wanted = &request.effect;
+    let workspace = foreign(&board.workspace, 80);
+    match request.action {
+        Action::Issue | Action::Rotate => vec![format!(
+            "- may {} in {workspace}, for {}",
+            codes(&wanted.scopes),
+            spoken(wanted.ttl.unwrap_or(0))
+        )],
+        Action::Resume => {
+            let mut lines = vec![format!("- may {} in {workspace}", codes(&wanted.scopes))];
+            if wanted.alive.is_empty() {
+                lines.push("- no credential of it lives; none would work again".to_owned());
+            }
+            lines.extend(wanted.alive.iter().map(|alive| {
+                format!(
+                    "- {} would work again: {}, until {}",
+                    alive.credential,
+                    codes(&alive.scopes),
+                    instant(alive.ends)
+                )
+            }));
+            if let Some(IdentityStatus::Paused(ending)) = identity.map(|one| &one.status) {
+                lines.push(format!(
+                    "- paused since {}: {}",
+                    instant(ending.at),
+                    foreign(&ending.why, 200)
+                ));
+            }
+            lines
+        }
+        Action::Thaw => {
+            let since = wanted.since.map(instant).unwrap_or_default();
+            vec![format!(
+                "- stands still since {since}; everything that stood still then and was not ended since would work again"
+            )]
+        }
+        Action::Own => {
+            let before = identity.map(|identity| identity.owner);
+            let before = before.and_then(|owner| board.owner(owner));
+            let before = before.map_or_else(
+                || "somebody who is no owner any more".to_owned(),
+                |owner| login(&owner.login),
+            );
+            vec![format!(
+                "- owner now: {before}; what it may do stays the same"
+            )]
+        }
+    }
+}
+
+/// Where the token would go.
+fn destination(request: &Request, identity: Option<&Identity>) -> Option<String> {
+    let wanted = &request.effect;
+    let to = match (&wanted.recipient, &wanted.challenge) {
+        (Some(recipient), _) => format!("sealed to `{}`", short(recipient)),
+        (None, Some(challenge)) => format!("claimed with the verifier of `{}`", short(challenge)),
+        (None, None) => return None,
+    };
+    let standing = match wanted.predecessor {
+        Some(old) => format!("{old} goes on until a grace after the new one is first used"),
+        None => standing(request, identity),
+    };
+    Some(format!("- {standing}; {to}"))
 }
 
 /// The pause that a gate demands before an approval.
@@ -128,40 +205,53 @@ fn standing(request: &Request, identity: Option<&Identity>) -> String {
     }
 }
 
+/// What is said beside a sealed credential.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    /// The identity's name.
+    pub slug: &'a Slug,
+    /// The asker's login, as it was when it asked; foreign text.
+    pub asker: &'a str,
+    /// The approvers' logins, as configured.
+    pub approvers: Vec<&'a str>,
+    /// The armored age file.
+    pub sealed: &'a str,
+    /// When it ends unless it is used by then.
+    pub pending_until: jiff::Timestamp,
+    /// Seconds that its predecessor lives on after its first use.
+    pub grace: u64,
+}
+
 /// Delivers a credential.
-pub fn credential(
-    credential: &Credential,
-    slug: &Slug,
-    asker: &str,
-    approvers: &[&str],
-    sealed: &str,
-    pending_until: jiff::Timestamp,
-    seq: Seq,
-) -> String {
-    let by: Vec<String> = approvers.iter().map(|name| login(name)).collect();
+pub fn credential(credential: &Credential, with: &Delivery<'_>, seq: Seq) -> String {
+    let by: Vec<String> = with.approvers.iter().map(|name| login(name)).collect();
+    let slug = with.slug;
+    let old = credential.predecessor.map_or_else(String::new, |old| {
+        format!(" {old} works until {} after that.", spoken(with.grace))
+    });
     let text = format!(
-        "**{} approved by {}: `{slug}` {}** · {} · ends {}\n{}: open it and use it by {}. To take it back: `/gate revoke {slug}`\n<details><summary>sealed file</summary>\n\n```\n{}\n```\n</details>",
+        "**{} approved by {}: `{slug}` {}** · {} · ends {}\n{}: open it and use it by {}.{old} To take it back: `/gate revoke {slug}`\n<details><summary>sealed file</summary>\n\n```\n{}\n```\n</details>",
         credential.request,
         by.join(" and "),
         credential.number,
         codes(&credential.scopes),
         instant(credential.expires_at),
-        foreign(asker, 40),
-        instant(pending_until),
-        sealed.trim_end()
+        foreign(with.asker, 40),
+        instant(with.pending_until),
+        with.sealed.trim_end()
     );
     comment(&text, Block::credential(credential, slug), seq)
 }
 
 /// `8 h`, `7 d`: a span with a blank, for sentences.
-fn spoken(seconds: u64) -> String {
+pub(super) fn spoken(seconds: u64) -> String {
     let text = span(seconds);
     let (number, unit) = text.split_at(text.len() - 1);
     format!("{number} {unit}")
 }
 
 /// `age1q…x7`: enough to compare at a glance; the digest covers the whole.
-fn short_recipient(recipient: &str) -> String {
+fn short(recipient: &str) -> String {
     let end = recipient.len().saturating_sub(2);
     match (recipient.get(..5), recipient.get(end..)) {
         (Some(head), Some(tail)) => format!("{head}…{tail}"),

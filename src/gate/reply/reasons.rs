@@ -24,6 +24,7 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::OutsideHours(_) => "outside_hours",
         Reason::WrongCode => "wrong_code",
         Reason::WiderScopes(_) | Reason::WiderTtl(_) => "wider_than_asked",
+        Reason::NotRestated(_) => "not_restated",
         Reason::Already => "already_counted",
         Reason::NotOpen(_) => "not_open",
         Reason::SourceChanged => "request_changed",
@@ -42,7 +43,12 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::DigestDiffers => "content_changed",
         Reason::SlugTaken => "slug_taken",
         Reason::RecipientBurnt => "recipient_burnt",
+        Reason::ChallengeUsed => "challenge_used",
         Reason::Paused => "identity_paused",
+        Reason::NotPaused => "not_paused",
+        Reason::NotLiving => "unknown_identity",
+        Reason::Frozen => "board_frozen",
+        Reason::NotFrozen => "not_frozen",
         Reason::TooFewOwners { .. } => "too_few_owners",
         Reason::LivesElsewhere(_) => "lives_elsewhere",
         Reason::OtherEnvironment(_) => "other_environment",
@@ -83,9 +89,11 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::WiderScopes(scopes) => {
             format!("it names more than was asked: {}; an approval may narrow, never widen", codes(scopes))
         }
-        Reason::WiderTtl(asked) => {
+        Reason::WiderTtl(Some(asked)) => {
             format!("its ttl is not within the {} that were asked; an approval may narrow, never widen", span(*asked))
         }
+        Reason::WiderTtl(None) => "it names a ttl, and nothing here gets one".to_owned(),
+        Reason::NotRestated(what) => format!("it lacks `{what}`: an approval says itself what it grants"),
         Reason::Already => "this owner is counted already".to_owned(),
         Reason::NotOpen(word) => format!("the request is not open: {word}"),
         Reason::SourceChanged => "the text that asked was edited or deleted since; ask anew".to_owned(),
@@ -120,7 +128,12 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::DigestDiffers => "what it stands on has changed since; ask anew".to_owned(),
         Reason::SlugTaken => "that name belongs to somebody else; choose another".to_owned(),
         Reason::RecipientBurnt => "the secret key of that recipient was seen in a text; make a new key".to_owned(),
+        Reason::ChallengeUsed => "that challenge was in a request before; make a new verifier".to_owned(),
         Reason::Paused => "that identity is paused; nothing is issued to it".to_owned(),
+        Reason::NotPaused => "that identity is not paused".to_owned(),
+        Reason::NotLiving => "no identity of that name lives".to_owned(),
+        Reason::Frozen => "this board stands still; `/gate thaw` asks its owners that it goes on".to_owned(),
+        Reason::NotFrozen => "this board does not stand still, or not since that time".to_owned(),
         Reason::TooFewOwners { could, needed } => too_few(*could, *needed),
         Reason::LivesElsewhere(thread) => {
             format!("an identity of that name lives in {}; ask there", thread.issue)

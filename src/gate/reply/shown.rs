@@ -11,10 +11,10 @@ use super::super::policy::Board;
 use super::super::request::Request;
 use super::super::thread::BoardState;
 use super::super::time::{instant, rfc3339};
-use super::comment;
 use super::escape::{foreign, login};
 use super::machine::Block;
 use super::reasons::codes;
+use super::{asks, comment};
 
 /// Shows an identity: never anything secret, and of its history only verbs, times and counts.
 pub fn inspection(
@@ -98,7 +98,7 @@ pub fn list(state: &BoardState, open: &[Request], board: &Board, seq: Seq) -> St
     let mut lines = vec![format!("**{}** · {} open requests", board.name, open.len())];
     for request in open.iter().take(20) {
         let named = if board.list_in_thread {
-            format!(" for `{}`", request.effect.identity)
+            format!(" {}", asks(request))
         } else {
             String::new()
         };
@@ -152,10 +152,18 @@ fn usage(verb: &str, board: &Board) -> String {
         "approve" => format!(
             "- `/gate approve R17 7Q4K-9MZT-0XHV scopes={scopes} ttl=8h` (owners; copy the line from the summary; fewer scopes or a shorter ttl are fine)"
         ),
+        "resume" => "- `/gate resume codex-7f3a` (owners and the requester, in the identity's thread: asks that a paused identity works again)".to_owned(),
+        "narrow" => format!(
+            "- `/gate narrow codex-7f3a scopes={scopes} [ttl=2h] [resources=…] [modes=…] [reason]` (owners; the requester in the identity's own thread; at once, and only ever less)"
+        ),
+        "rotate" => "- `/gate rotate codex-7f3a [c2] [recipient=age1…]` (owners and the requester, in the identity's thread: asks for a successor)".to_owned(),
+        "own" => "- `/gate own codex-7f3a` (owners, in the identity's thread: asks to be its owner)".to_owned(),
+        "freeze" => "- `/gate freeze [reason]` (owners: the whole board stands still, at once)".to_owned(),
+        "thaw" => "- `/gate thaw` (owners: asks that the board goes on)".to_owned(),
         "deny" => "- `/gate deny R17 [reason]` (owners)".to_owned(),
         "withdraw" => "- `/gate withdraw [R17]` (whoever asked)".to_owned(),
         "revoke" => "- `/gate revoke codex-7f3a [c2] [reason]` (owners; the requester in the identity's own thread)".to_owned(),
-        "pause" => "- `/gate pause codex-7f3a [reason]` (owners; the requester in the identity's own thread; nothing un-pauses in this version)".to_owned(),
+        "pause" => "- `/gate pause codex-7f3a [reason]` (owners; the requester in the identity's own thread)".to_owned(),
         "release" => "- `/gate release codex-7f3a [reason]` (the requester in the identity's own thread: gives it back)".to_owned(),
         "inspect" => "- `/gate inspect codex-7f3a`".to_owned(),
         "list" => "- `/gate list` (owners)".to_owned(),

@@ -1,21 +1,24 @@
 //! The rules for one owner's comment: who, where, when, what it says, and whether everything that
 //! it rests on is still as it was. One function a rule.
 
+use std::borrow::Cow;
+
 use super::super::event::Road;
 use super::super::evidence::{ReadComment, ReadIssue, ReadRepository};
 use super::super::ids::UserId;
 use super::super::key::Subject;
+use super::super::policy::Gate;
 use super::super::request::{Request, Summary};
 use super::super::thread::Seen;
 use super::super::time::{after, seconds_between};
 use super::super::window::Window;
-use super::{Case, Finding, Reason, SourceRead};
+use super::{Case, Finding, Reason, SourceRead, benefits};
 
 /// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
 pub(crate) const IN_TIME: i64 = 300;
 
 /// Every rule for counting one comment.
-pub(super) const RULES: [fn(&Case<'_>) -> Finding; 22] = [
+pub(super) const RULES: [fn(&Case<'_>) -> Finding; 23] = [
     is_owner,
     may_approve,
     did_not_ask,
@@ -29,6 +32,7 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 22] = [
     cooled_off,
     in_open_hours,
     right_code,
+    restated,
     no_wider_scopes,
     no_longer_life,
     first_of_this_owner,
@@ -72,16 +76,20 @@ fn may_approve(case: &Case<'_>) -> Finding {
     )
 }
 
-/// Who benefits does not approve: neither who asked nor the identity's requester counts.
+/// Who benefits does not approve.
 fn did_not_ask(case: &Case<'_>) -> Finding {
-    let gate = case.board.gates.get(&case.request.effect.environment);
-    let asked = case.found.author.is_some()
-        && (case.found.author == case.request.asker()
-            || case.found.author == case.identity.map(|identity| identity.requester));
+    let benefits = case
+        .found
+        .author
+        .is_some_and(|author| benefits(case.request, case.identity, author));
     deny_if(
-        asked && !gate.is_some_and(|gate| gate.self_approval),
+        benefits && !gate(case).is_some_and(|gate| gate.self_approval),
         Reason::Asked,
     )
+}
+
+fn gate<'a>(case: &Case<'a>) -> Option<Cow<'a, Gate>> {
+    case.board.gate(&case.request.effect.environment)
 }
 
 fn is_no_machine(case: &Case<'_>) -> Finding {
@@ -142,8 +150,7 @@ fn in_time(case: &Case<'_>) -> Finding {
 /// The pause that a gate demands between its summary and an approval, by the bot's own clock: when
 /// the post was recorded, and when the comment was first seen.
 fn cooled_off(case: &Case<'_>) -> Finding {
-    let gate = case.board.gates.get(&case.request.effect.environment);
-    let Some(pause) = gate.and_then(|gate| gate.cooling_off) else {
+    let Some(pause) = gate(case).and_then(|gate| gate.cooling_off) else {
         return Finding::Silent;
     };
     let posted_at = case
@@ -160,16 +167,32 @@ fn cooled_off(case: &Case<'_>) -> Finding {
 /// The hours in which a gate may open, by the bot's own clock when the comment was first seen. Hours
 /// that cannot be read are none.
 fn in_open_hours(case: &Case<'_>) -> Finding {
-    let gate = case.board.gates.get(&case.request.effect.environment);
-    let Some(hours) = gate.and_then(|gate| gate.open_hours.as_ref()) else {
+    let Some(gate) = gate(case) else {
         return Finding::Silent;
     };
-    let open = Window::parse(hours).is_ok_and(|window| window.contains(case.seen.at));
-    deny_if(!open, Reason::OutsideHours(hours.clone()))
+    let shut = gate
+        .open_hours()
+        .find(|hours| !Window::parse(hours).is_ok_and(|window| window.contains(case.seen.at)));
+    match shut {
+        Some(hours) => Finding::Deny(Reason::OutsideHours(hours.to_owned())),
+        None => Finding::Silent,
+    }
 }
 
 fn right_code(case: &Case<'_>) -> Finding {
     deny_if(case.restated.code != case.request.code(), Reason::WrongCode)
+}
+
+/// An approval says in its own words what it grants: what the summary shows may be doctored.
+fn restated(case: &Case<'_>) -> Finding {
+    let wanted = &case.request.effect;
+    if !wanted.scopes.is_empty() && case.restated.scopes.is_empty() {
+        return Finding::Deny(Reason::NotRestated("scopes=…"));
+    }
+    deny_if(
+        wanted.ttl.is_some() && case.restated.ttl.is_none(),
+        Reason::NotRestated("ttl=…"),
+    )
 }
 
 fn no_wider_scopes(case: &Case<'_>) -> Finding {
@@ -184,7 +207,11 @@ fn no_wider_scopes(case: &Case<'_>) -> Finding {
 
 fn no_longer_life(case: &Case<'_>) -> Finding {
     let asked = case.request.effect.ttl;
-    let fits = (1..=asked).contains(&case.restated.ttl);
+    let fits = match (case.restated.ttl, asked) {
+        (None, _) => true,
+        (Some(restated), Some(asked)) => (1..=asked).contains(&restated),
+        (Some(_), None) => false,
+    };
     deny_if(!fits, Reason::WiderTtl(asked))
 }
 

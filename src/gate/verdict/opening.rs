@@ -4,17 +4,20 @@
 use std::collections::BTreeSet;
 
 use super::super::approval::gate_hash;
-use super::super::identity::IdentityStatus;
+use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::UserId;
 use super::super::policy::{Board, Gate};
-use super::{Finding, Opened, Reason, cannot_check, could_approve};
+use super::super::request::Action;
+use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve};
 
 /// One rule.
 type Rule = fn(&Opened<'_>) -> Finding;
 
 /// Every rule for opening.
-pub(super) const RULES: [Rule; 16] = [
+pub(super) const RULES: [Rule; 18] = [
     request_is_open,
+    not_frozen,
+    lives,
     digest_unchanged,
     scopes_within_gate,
     life_within_gate,
@@ -33,7 +36,9 @@ pub(super) const RULES: [Rule; 16] = [
 ];
 
 /// The rules that a request must satisfy when it is asked.
-pub(super) const WHEN_ASKED: [Rule; 11] = [
+pub(super) const WHEN_ASKED: [Rule; 13] = [
+    not_frozen,
+    lives,
     scopes_within_gate,
     life_within_gate,
     slug_is_free,
@@ -86,10 +91,12 @@ fn allows(board: &Board, gate: &Gate, scope: &str) -> bool {
 }
 
 fn life_within_gate(case: &Opened<'_>) -> Finding {
-    deny_if(
-        case.request.effect.ttl > case.gate.max_ttl,
-        Reason::TtlOverLimit(case.gate.max_ttl),
-    )
+    let over = case
+        .request
+        .effect
+        .ttl
+        .is_some_and(|ttl| ttl > case.gate.max_ttl);
+    deny_if(over, Reason::TtlOverLimit(case.gate.max_ttl))
 }
 
 /// A slug is never passed on: it is free, or belongs to this requester on this board; an owner may
@@ -130,11 +137,39 @@ fn same_environment(case: &Opened<'_>) -> Finding {
     }
 }
 
+/// Nothing is issued to what stands still, and only that can be resumed.
 fn not_paused(case: &Opened<'_>) -> Finding {
     let paused = case
         .identity
         .is_some_and(|identity| matches!(identity.status, IdentityStatus::Paused(_)));
-    deny_if(paused, Reason::Paused)
+    match case.request.action {
+        Action::Issue | Action::Rotate => deny_if(paused, Reason::Paused),
+        Action::Resume => deny_if(!paused, Reason::NotPaused),
+        Action::Thaw | Action::Own => Finding::Silent,
+    }
+}
+
+/// What goes on or gets a successor has to live.
+fn lives(case: &Opened<'_>) -> Finding {
+    let living = case.identity.is_some_and(Identity::is_living);
+    match case.request.action {
+        Action::Issue | Action::Thaw => Finding::Silent,
+        Action::Rotate | Action::Resume | Action::Own => deny_if(!living, Reason::NotLiving),
+    }
+}
+
+/// While a board stands still nothing widens on it but that it goes on, from the same standstill.
+fn not_frozen(case: &Opened<'_>) -> Finding {
+    let since = case.standstill.map(|standstill| standstill.at);
+    match case.request.action {
+        Action::Thaw => deny_if(
+            since.is_none() || since != case.request.effect.since,
+            Reason::NotFrozen,
+        ),
+        Action::Issue | Action::Rotate | Action::Resume | Action::Own => {
+            deny_if(since.is_some(), Reason::Frozen)
+        }
+    }
 }
 
 fn recipient_safe(case: &Opened<'_>) -> Finding {
@@ -168,7 +203,11 @@ fn approvals_of_this_gate(case: &Opened<'_>) -> Finding {
 }
 
 fn something_left(case: &Opened<'_>) -> Finding {
-    deny_if(granted(case).is_empty(), Reason::NothingLeft)
+    let works = match case.request.action {
+        Action::Issue | Action::Rotate | Action::Resume => true,
+        Action::Thaw | Action::Own => false,
+    };
+    deny_if(works && granted(case).is_empty(), Reason::NothingLeft)
 }
 
 /// The one rule that allows: enough distinct people, and never none.
@@ -189,12 +228,7 @@ fn quorum(case: &Opened<'_>) -> Finding {
 /// nobody who benefits. Each was counted by these rules when it came; they are asked again, so that
 /// nothing that was counted otherwise opens anything.
 pub(super) fn counted(case: &Opened<'_>) -> BTreeSet<UserId> {
-    let benefits = |user: UserId| {
-        case.request.asker() == Some(user)
-            || case
-                .identity
-                .is_some_and(|identity| identity.is_living() && identity.requester == user)
-    };
+    let benefits = |user: UserId| benefits(case.request, case.identity, user);
     case.request
         .approvals
         .iter()
@@ -269,7 +303,8 @@ pub(super) fn granted_ttl(case: &Opened<'_>) -> u64 {
         .approvals
         .iter()
         .map(|approval| approval.ttl)
-        .chain([case.request.effect.ttl, case.gate.max_ttl])
+        .chain([case.request.effect.ttl, Some(case.gate.max_ttl)])
+        .flatten()
         .min()
         .unwrap_or(0)
 }

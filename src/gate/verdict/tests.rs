@@ -106,14 +106,14 @@ fn slug() -> Slug {
 /// R1: codex asks in comment 9, the summary is comment 10.
 fn request(policy: &Policy) -> Request {
     let effect = Wanted {
-        identity: slug(),
+        identity: Some(slug()),
         scopes: names(&["board:read", "card:write"]),
         resources: None,
         modes: None,
         environment: "dev".to_owned(),
-        ttl: 8 * 3_600,
-        recipient: "age1x".to_owned(),
-        predecessor: None,
+        ttl: Some(8 * 3_600),
+        recipient: Some("age1x".to_owned()),
+        ..Wanted::default()
     };
     let requester = Actor::User(CODEX);
     let number = RequestNumber(1);
@@ -122,6 +122,7 @@ fn request(policy: &Policy) -> Request {
         thread: THREAD,
         action: Action::Issue,
         digest: digest(policy, number, THREAD, Action::Issue, &requester, &effect),
+        nonce: None,
         requester,
         asker_login: "codex".to_owned(),
         source: Source {

@@ -11,10 +11,18 @@ fn words(text: &str, verb: &str) -> Words {
             | Command::Withdraw(words)
             | Command::Revoke(words)
             | Command::Pause(words)
+            | Command::Narrow(words)
+            | Command::Freeze(words)
             | Command::Release(words)
             | Command::Inspect(words)
             | Command::Help(words) => words,
-            Command::List | Command::Request(_) | Command::Approve(_) => Words::default(),
+            Command::List
+            | Command::Request(_)
+            | Command::Approve(_)
+            | Command::Rotate(_)
+            | Command::Resume(_)
+            | Command::Thaw
+            | Command::Own(_) => Words::default(),
         },
         other => panic!("{text:?} is {other:?}"),
     }

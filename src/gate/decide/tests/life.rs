@@ -7,7 +7,7 @@ use crate::gate::effect::{Effect, Reaction, Role};
 use crate::gate::event::What;
 use crate::gate::evidence::{Need, Reads};
 use crate::gate::grant::{GrantRecord, GrantStatus};
-use crate::gate::ids::{CommentId, CredentialNumber, RequestNumber};
+use crate::gate::ids::{CommentId, CredentialNumber, RequestNumber, Slug};
 use crate::gate::key::Key;
 use crate::gate::time::after;
 
@@ -20,7 +20,7 @@ fn an_agent_asks_and_an_owner_approves() {
         &request_line("codex-*", "board:read,card:write", "dev"),
     );
     let request = story.request(1);
-    assert_eq!(request.effect.identity.as_str(), "codex-kan-12");
+    assert!(request.effect.identity == Slug::parse("codex-kan-12"));
     assert_eq!(story.reactions[&Some(CommentId(asked))], Reaction::Eyes);
     let summary = story.last_reply(kan(12));
     for part in [
@@ -46,7 +46,7 @@ fn an_agent_asks_and_an_owner_approves() {
     let credential = story.credential(1);
     assert_eq!(credential.scopes, names(&["board:read", "card:write"]));
     assert_eq!(credential.approvers, [ALICE].into());
-    assert_eq!(credential.recipient, RECIPIENT);
+    assert_eq!(credential.recipient.as_deref(), Some(RECIPIENT));
     assert_eq!(credential.expires_at, after(story.now, 8 * 3_600));
     let grant: GrantRecord = story.record(&Key::grant(RequestNumber(1))).unwrap();
     assert_eq!(grant.status, GrantStatus::Consumed(CredentialNumber(1)));
@@ -63,12 +63,8 @@ fn an_agent_asks_and_an_owner_approves() {
         "credential_issued",
     ];
     assert_eq!(story.entries(), codes);
-    let entry = story
-        .lines
-        .iter()
-        .flat_map(|line| &line.decision.entries)
-        .last()
-        .unwrap();
+    let entries = story.lines.iter().flat_map(|line| &line.decision.entries);
+    let entry = entries.last().unwrap();
     assert_eq!(entry.thread, Some(kan(12)));
     assert_eq!(entry.request, Some(RequestNumber(1)));
     assert_eq!(entry.identity, Some(credential.identity));
@@ -132,7 +128,7 @@ fn an_approval_asks_for_everything_it_rests_on_and_then_for_a_candidate() {
     let candidate = step(&mut story, &reads);
     assert!(
         matches!(&candidate[..], [Need::Candidate { request: RequestNumber(1), slug, recipient }]
-        if slug.as_str() == "codex-kan-12" && recipient == RECIPIENT)
+        if slug.as_str() == "codex-kan-12" && recipient.as_deref() == Some(RECIPIENT))
     );
 
     // What was read eleven seconds ago is not counted.
@@ -165,15 +161,15 @@ fn a_candidate_for_something_else_is_minted_anew() {
     reads.repository = Some(story.forge.read_repository(KAN));
     let right = crate::gate::evidence::Candidate {
         request: RequestNumber(1),
-        slug: story.request(1).effect.identity,
-        recipient: RECIPIENT.to_owned(),
+        slug: story.request(1).effect.identity.unwrap(),
+        recipient: Some(RECIPIENT.to_owned()),
         mac: crate::gate::ids::Mac::new(&[1; 32]),
         pepper_id: "p1".to_owned(),
         sealed: String::new(),
     };
     let changes: [fn(&mut crate::gate::evidence::Candidate); 3] = [
         |candidate| candidate.request = RequestNumber(2),
-        |candidate| candidate.recipient = OTHER_RECIPIENT.to_owned(),
+        |candidate| candidate.recipient = Some(OTHER_RECIPIENT.to_owned()),
         |candidate| candidate.slug = crate::gate::ids::Slug::parse("another").unwrap(),
     ];
     for change in changes {

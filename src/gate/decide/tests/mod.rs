@@ -7,10 +7,13 @@
 mod again;
 mod asking;
 mod boards;
+mod claims;
 mod counted;
 mod ending;
 mod forge;
 mod life;
+mod moves;
+mod narrowed;
 mod once;
 mod outcomes;
 mod outside;

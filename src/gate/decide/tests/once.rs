@@ -290,6 +290,7 @@ fn the_reserve_is_for_stopping() {
             seq: Seq(1_000),
             policy: std::sync::Arc::new(story.policy.clone()),
             policy_hash: story.policy.hash(),
+            nonce: "0".repeat(32),
             low_space: true,
             clock: None,
         };

@@ -15,7 +15,9 @@ use crate::gate::ids::{
 use crate::gate::key::{Part, Subject, Table};
 use crate::gate::reply;
 use crate::gate::request::{Request, RequestStatus};
-use crate::gate::thread::{BoardState, OpenRequests, RecipientState, Seen, SlugOwner, Thread};
+use crate::gate::thread::{
+    BoardState, OpenRequests, RecipientState, Seen, SlugOwner, Standstill, Thread,
+};
 use crate::gate::world::{Record, decode};
 
 impl Story {
@@ -33,13 +35,15 @@ impl Story {
         for request in self.all::<Request>(Table::Request) {
             let (board, number) = (request.thread.repository, request.number);
             let asker = request.asker().expect("people ask");
-            for key in [
+            let wanted = &request.effect;
+            let naming = wanted.identity.iter().map(|slug| Key::naming(board, slug));
+            let sealed = wanted.recipient.iter().map(|to| Key::recipient(to));
+            let always = [
                 Key::thread(request.thread),
                 Key::board(board),
                 Key::requester(board, asker),
-                Key::naming(board, &request.effect.identity),
-                Key::recipient(&request.effect.recipient),
-            ] {
+            ];
+            for key in always.into_iter().chain(naming).chain(sealed) {
                 let listed = self.listed(&key).contains(&number);
                 assert!(
                     listed || !request.is_open(self.now),
@@ -172,7 +176,10 @@ impl Story {
     pub(super) fn live(&self, number: u64) -> Option<BTreeSet<String>> {
         let credential = self.credential(number);
         let check: crate::gate::credential::Check = self.record(&Key::check(&credential.mac))?;
-        check.live(&self.policy, self.now).map(|live| live.scopes)
+        let standstill: Option<Standstill> = self.record(&Key::standstill(check.board));
+        let live = check.live(&self.policy, self.now);
+        live.filter(|_| standstill.is_none())
+            .map(|live| live.scopes)
     }
 
     /// What was first seen of a comment of `kan`.

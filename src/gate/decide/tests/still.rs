@@ -51,7 +51,7 @@ fn a_pause_stops_every_credential_and_names_who_and_why() {
         for told in [thread, kan(12)] {
             let said = story.last_reply(told);
             assert!(said.starts_with("**`codex-kan-12` is paused**"), "{said}");
-            assert!(said.contains("Nothing un-pauses it in this version"));
+            assert!(said.contains("`/gate resume codex-kan-12` asks that it goes on"));
             assert!(said.contains("`/gate revoke codex-kan-12` ends it"));
             assert_eq!(said.contains("not c2 alone"), text.contains("c2"), "{said}");
         }

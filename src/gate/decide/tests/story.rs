@@ -87,6 +87,7 @@ impl Story {
             seq: Seq(self.seq() + 1),
             policy: Arc::clone(&self.in_force.0),
             policy_hash: self.in_force.1.clone(),
+            nonce: "0".repeat(32),
             low_space: self.low_space,
             clock: self.clock.clone(),
         }
@@ -111,7 +112,10 @@ impl Story {
                     self.outcomes.push((verb, outcome));
                 }
                 // Only new texts and first uses may be kept waiting when the disk is nearly full.
-                let waits = matches!(event, Event::Arrived(_) | Event::Used { .. });
+                let waits = matches!(
+                    event,
+                    Event::Arrived(_) | Event::Used { .. } | Event::Claimed { .. }
+                );
                 assert!(waits || decision.under_reserve || decision.changes.is_empty());
                 self.commit(*decision);
                 // What was decided is in the line; the caller needs the answer only.
@@ -420,7 +424,7 @@ impl Story {
             match self.feed(&event) {
                 Step::Gather(needs) => {
                     for need in needs {
-                        self.read(&accepted, need, &mut reads);
+                        self.read(accepted.repository, need, &mut reads);
                     }
                 }
                 Step::Wait(time) => {
@@ -434,8 +438,37 @@ impl Story {
         panic!("it never has enough");
     }
 
-    fn read(&mut self, accepted: &Accepted, need: Need, reads: &mut Reads) {
-        let repository = accepted.repository;
+    /// Somebody shows the verifier of a challenge.
+    pub(super) fn claim(&mut self, repository: RepositoryId, challenge: &str) -> Claim {
+        let mut reads = Reads {
+            at: Some(self.now),
+            ..Reads::default()
+        };
+        for _ in 0..8 {
+            let event = Event::Claimed {
+                challenge: challenge.to_owned(),
+                reads: Box::new(reads.clone()),
+            };
+            match self.feed(&event) {
+                Step::Gather(needs) => {
+                    for need in needs {
+                        self.read(repository, need, &mut reads);
+                    }
+                }
+                Step::Decided(decision) => {
+                    self.settle();
+                    match decision.answer {
+                        Answer::Claim(claim) => return claim,
+                        other => panic!("{other:?}"),
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it never has enough");
+    }
+
+    fn read(&mut self, repository: RepositoryId, need: Need, reads: &mut Reads) {
         match need {
             Need::Comment(id) => {
                 let read = self.forge.read_comment(repository, id);

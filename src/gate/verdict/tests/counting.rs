@@ -51,7 +51,10 @@ impl Facts {
                 request: request.number,
                 code: request.code(),
                 scopes: names(&["board:read", "card:write"]),
-                ttl: 8 * 3_600,
+                ttl: Some(8 * 3_600),
+                otp: false,
+                vouched: None,
+                armor: None,
             },
             request,
             policy,
@@ -288,7 +291,7 @@ const WHEN: [Row; 18] = [
             comment: CommentId(11),
             body: Hash::of(b"x"),
             scopes: names(&["board:read"]),
-            ttl: 60,
+            ttl: Some(60),
             created_at: time(60),
             counted_at: time(60),
             gate: gate_hash(&board, &gate(1)),
@@ -297,7 +300,25 @@ const WHEN: [Row; 18] = [
     }),
 ];
 
-const WHAT: [Row; 18] = [
+const WHAT: [Row; 22] = [
+    ("no scopes restated", |facts| {
+        facts.restated.scopes.clear();
+        Reason::NotRestated("scopes=…")
+    }),
+    ("no life restated", |facts| {
+        facts.restated.ttl = None;
+        Reason::NotRestated("ttl=…")
+    }),
+    ("a life where nothing gets one", |facts| {
+        facts.request.action = Action::Resume;
+        facts.request.effect.ttl = None;
+        Reason::WiderTtl(None)
+    }),
+    ("who would own it", |facts| {
+        facts.request.action = Action::Own;
+        facts.request.effect.owner = Some(ALICE);
+        Reason::Asked
+    }),
     ("the code of another digest", |facts| {
         facts.restated.code = Code::of(&Hash::of(b"another"));
         Reason::WrongCode
@@ -307,12 +328,12 @@ const WHAT: [Row; 18] = [
         Reason::WiderScopes(vec!["deploy:run".to_owned()])
     }),
     ("a second more", |facts| {
-        facts.restated.ttl += 1;
-        Reason::WiderTtl(8 * 3_600)
+        facts.restated.ttl = Some(8 * 3_600 + 1);
+        Reason::WiderTtl(Some(8 * 3_600))
     }),
     ("no life at all", |facts| {
-        facts.restated.ttl = 0;
-        Reason::WiderTtl(8 * 3_600)
+        facts.restated.ttl = Some(0);
+        Reason::WiderTtl(Some(8 * 3_600))
     }),
     ("the request's comment was edited", |facts| {
         facts.source = ReadComment::Found(found(CODEX, "codex", b"/gate request more", 0));
@@ -419,14 +440,14 @@ fn a_repository_that_is_gone_is_not_in_its_place() {
 #[test]
 fn every_reason_is_named_at_once() {
     let mut facts = Facts::whole();
-    facts.restated.ttl += 1;
+    facts.restated.ttl = Some(8 * 3_600 + 1);
     facts.restated.code = Code::of(&Hash::of(b"another"));
     facts.read_issue().open = false;
     assert_eq!(
         count(&facts.case()),
         Err(vec![
             Reason::WrongCode,
-            Reason::WiderTtl(8 * 3_600),
+            Reason::WiderTtl(Some(8 * 3_600)),
             Reason::ThreadClosed
         ])
     );
@@ -438,7 +459,7 @@ fn what_is_within_the_limits_is_counted() {
     let rows: [Row; 9] = [
         ("narrower", |facts| {
             facts.restated.scopes.remove("card:write");
-            facts.restated.ttl = 1;
+            facts.restated.ttl = Some(1);
         }),
         ("exactly five minutes late", |facts| {
             facts.seen.at = time(360)

@@ -10,6 +10,7 @@ struct Facts {
     now: Timestamp,
     policy: Policy,
     state: BoardState,
+    standstill: Option<Standstill>,
     request: Request,
     slug: Option<SlugOwner>,
     identity: Option<Identity>,
@@ -25,6 +26,7 @@ impl Facts {
         let mut facts = Self {
             now: time(60),
             state: BoardState::default(),
+            standstill: None,
             request: request(&policy),
             policy,
             slug: None,
@@ -109,6 +111,7 @@ impl Facts {
             policy_hash: &HASH,
             board: self.board(),
             state: &self.state,
+            standstill: self.standstill.as_ref(),
             gate: self.gate(),
             request: &self.request,
             slug: self.slug.as_ref(),
@@ -119,6 +122,12 @@ impl Facts {
         }
     }
 
+    /// The request is of another kind, and was asked so.
+    fn asks(&mut self, action: Action) {
+        self.request.action = action;
+        asked_anew(&mut self.request, &self.policy);
+    }
+
     fn reasons(&self) -> Vec<Reason> {
         match judge(&self.case()) {
             Verdict::Open(_) => Vec::new(),
@@ -127,11 +136,50 @@ impl Facts {
     }
 }
 
+fn standstill() -> Standstill {
+    Standstill {
+        by: ALICE,
+        at: time(30),
+        why: "by user 2".to_owned(),
+    }
+}
+
 /// Changes one fact and says what must shut the gate.
 type Row = (&'static str, fn(&mut Facts) -> Reason);
 
 /// What no approval could mend: refused when asked, too.
-const MENDED_BY_NOBODY: [Row; 15] = [
+const MENDED_BY_NOBODY: [Row; 21] = [
+    ("a board that stands still", |facts| {
+        facts.standstill = Some(standstill());
+        Reason::Frozen
+    }),
+    ("a board that goes on already", |facts| {
+        facts.asks(Action::Thaw);
+        facts.request.effect.since = Some(time(30));
+        asked_anew(&mut facts.request, &facts.policy);
+        Reason::NotFrozen
+    }),
+    ("a standstill that began later", |facts| {
+        facts.asks(Action::Thaw);
+        facts.standstill = Some(standstill());
+        facts.request.effect.since = Some(time(29));
+        asked_anew(&mut facts.request, &facts.policy);
+        Reason::NotFrozen
+    }),
+    ("a successor of nothing", |facts| {
+        facts.asks(Action::Rotate);
+        Reason::NotLiving
+    }),
+    ("an identity that works", |facts| {
+        facts.asks(Action::Resume);
+        facts.lives(|_| {});
+        Reason::NotPaused
+    }),
+    ("an owner for what is released", |facts| {
+        facts.asks(Action::Own);
+        facts.lives(|identity| identity.status = IdentityStatus::Released(ending()));
+        Reason::NotLiving
+    }),
     ("a scope that the gate lacks", |facts| {
         facts.request.effect.scopes.insert("deploy:run".to_owned());
         asked_anew(&mut facts.request, &facts.policy);
@@ -144,7 +192,7 @@ const MENDED_BY_NOBODY: [Row; 15] = [
         Reason::ScopesNotGranted(vec!["card:write".to_owned()])
     }),
     ("a longer life than the gate's", |facts| {
-        facts.request.effect.ttl = 86_401;
+        facts.request.effect.ttl = Some(86_401);
         asked_anew(&mut facts.request, &facts.policy);
         Reason::TtlOverLimit(86_400)
     }),
@@ -219,7 +267,7 @@ const AT_THE_END: [Row; 13] = [
         Reason::NotOpen("void")
     }),
     ("other content than the digest's", |facts| {
-        facts.request.effect.recipient = "age1y".to_owned();
+        facts.request.effect.recipient = Some("age1y".to_owned());
         Reason::DigestDiffers
     }),
     ("another installation", |facts| {
@@ -491,10 +539,10 @@ fn every_ceiling_cuts_what_is_granted() {
 fn the_shortest_life_is_granted() {
     let mut facts = Facts::whole();
     facts.approve(PIOTR);
-    facts.request.approvals[1].ttl = 600;
+    facts.request.approvals[1].ttl = Some(600);
     let life = |facts: &Facts| super::super::opening::granted_ttl(&facts.case());
     assert_eq!(life(&facts), 600);
-    facts.request.approvals[1].ttl = 999_999;
+    facts.request.approvals[1].ttl = Some(999_999);
     assert_eq!(life(&facts), 8 * 3_600);
     facts.change_gate(|gate| gate.max_ttl = 120);
     assert_eq!(life(&facts), 120);

@@ -133,7 +133,7 @@ impl Life {
         assert!(approvers.len() >= usize::try_from(gate.quorum.max(1)).unwrap());
         let mut ceiling: BTreeSet<String> = request.effect.scopes.clone();
         ceiling.retain(|scope| gate.scopes.contains(scope) && board.scopes.contains(scope));
-        let mut ttl = request.effect.ttl.min(gate.max_ttl);
+        let mut ttl = request.effect.ttl.unwrap().min(gate.max_ttl);
         for approver in approvers {
             let owner = &board.owners[approver];
             assert!(owner.may_approve && approver.is_somebody() && *approver != policy.bot);
@@ -153,7 +153,7 @@ impl Life {
             if let Some(most) = &owner.ceiling {
                 ceiling.retain(|scope| most.contains(scope));
             }
-            ttl = ttl.min(said.ttl);
+            ttl = ttl.min(said.ttl.unwrap());
         }
         assert!(credential.scopes.is_subset(&ceiling) && !credential.scopes.is_empty());
         let life = credential.expires_at.duration_since(credential.issued_at);

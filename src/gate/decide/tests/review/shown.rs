@@ -192,6 +192,7 @@ fn given(story: &Story) -> Given {
         seq: Seq(99),
         policy: std::sync::Arc::new(story.policy.clone()),
         policy_hash: story.policy.hash(),
+        nonce: "0".repeat(32),
         low_space: false,
         clock: None,
     }

@@ -1,0 +1,254 @@
+//! A claim: whoever shows the verifier of an approved challenge gets the token, once.
+//!
+//! The token is minted for the claim and never kept. A claim decides again: everything that the
+//! approval rested on is read again and the same rules judge the same request, as it would be judged
+//! now. What they open is the grant's own credential, with the grant's own end.
+
+use serde_json::json;
+
+use super::super::actor::Actor;
+use super::super::audit::Entry;
+use super::super::credential::{Credential, CredentialStatus};
+use super::super::evidence::{FRESH, Need, ReadIssue, ReadRepository, Reads};
+use super::super::grant::{Grant, GrantRecord, GrantStatus};
+use super::super::identity::Identity;
+use super::super::ids::CredentialNumber;
+use super::super::key::Key;
+use super::super::policy::Board;
+use super::super::reply::reasons;
+use super::super::request::{Request, RequestStatus};
+use super::super::thread::{Challenge, Counters};
+use super::super::time::{after, instant, seconds_between};
+use super::super::verdict::{Opening, Reason, Verdict};
+use super::grounds::{keep_standing, moved};
+use super::{Answer, Claim, Draft, approve, issue, lifecycle, look};
+
+/// Decides a claim.
+pub(super) fn decide(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) {
+    let claim = claim(draft, challenge, reads);
+    draft.answer(Answer::Claim(claim));
+}
+
+fn claim(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) -> Claim {
+    let request = draft
+        .get::<Challenge>(&Key::challenge(challenge))
+        .and_then(|known| draft.get::<Request>(&Key::request(known.request)));
+    let Some(request) = request else {
+        return Claim::Unknown;
+    };
+    match &request.status {
+        RequestStatus::Approved => {}
+        RequestStatus::Open if request.is_open(draft.now()) => return Claim::Open,
+        RequestStatus::Open
+        | RequestStatus::Denied(_)
+        | RequestStatus::Withdrawn
+        | RequestStatus::Void(_) => return Claim::Over(request.word(draft.now())),
+    }
+    let grant = draft.get::<GrantRecord>(&Key::grant(request.number));
+    let board = draft.board(request.thread);
+    let (Some(grant), Some(board)) = (grant, board) else {
+        return Claim::Over("void");
+    };
+    let identity = grant
+        .identity
+        .and_then(|number| draft.get::<Identity>(&Key::identity(number)))
+        .filter(Identity::is_living);
+    let Some(identity) = identity else {
+        return Claim::Over("void");
+    };
+    draft.cause("claimed", json!({ "request": request.number }));
+    let before = match grant.status {
+        GrantStatus::Open => None,
+        GrantStatus::Void => return Claim::Over("void"),
+        GrantStatus::Consumed(number) => {
+            let known = draft.get::<Credential>(&Key::credential(number));
+            match known {
+                Some(known) if is_unused(&known) => Some(known),
+                Some(known) => return reused(draft, identity, &known),
+                None => return Claim::Over("void"),
+            }
+        }
+    };
+    if draft.now() >= issue::claim_until(draft, grant.at, grant.ttl) {
+        return Claim::Over("ended");
+    }
+    again(draft, board, &request, &grant, identity, before, reads)
+}
+
+/// True for what was handed out and was never shown to anybody since; the answer may be lost.
+fn is_unused(credential: &Credential) -> bool {
+    matches!(credential.status, CredentialStatus::Pending(_))
+}
+
+/// The verifier of a credential that was in use already: somebody else may have it. What was revoked
+/// is over.
+fn reused(draft: &mut Draft<'_>, mut identity: Identity, known: &Credential) -> Claim {
+    if matches!(known.status, CredentialStatus::Revoked(_)) {
+        return Claim::Over("void");
+    }
+    let number = known.number;
+    let why = format!("somebody claimed {number} again after its first use");
+    draft.entry(
+        Entry::new("claim_reused", Actor::Holder(number), why.clone())
+            .in_thread(identity.thread)
+            .about_identity(identity.number)
+            .about_credential(number),
+    );
+    draft.use_reserve();
+    if lifecycle::pause(draft, &mut identity, &Actor::Holder(number), &why) {
+        let owners = draft
+            .board(identity.thread)
+            .map_or_else(String::new, |board| {
+                lifecycle::mentions(board, &known.approvers)
+            });
+        let text = format!(
+            "**`{}` is paused**: {why}. Whoever holds the verifier of {} may not be the only one. {owners}",
+            identity.slug, known.request
+        );
+        draft.tell(identity.thread, text.trim_end(), Some(known.request));
+    }
+    Claim::Reused
+}
+
+/// The same request is judged once more, as if its approvals had just come; what opens makes the token.
+fn again(
+    draft: &mut Draft<'_>,
+    board: &Board,
+    request: &Request,
+    grant: &GrantRecord,
+    mut identity: Identity,
+    before: Option<Credential>,
+    reads: &Reads,
+) -> Claim {
+    let fresh = reads
+        .at
+        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
+    let stale = Reads::default();
+    let reads = if fresh { reads } else { &stale };
+    if !gathered(draft, request, reads) {
+        return Claim::Open;
+    }
+    let opening = match judged(draft, board, request, grant, &identity, reads) {
+        Ok(opening) => opening,
+        Err(claim) => return claim,
+    };
+    let Some(candidate) = issue::candidate_for(draft, request, reads.candidate.as_ref()) else {
+        return Claim::Open;
+    };
+    if let Some(mut before) = before {
+        let why = "claimed once more before its first use";
+        lifecycle::revoke_credential(draft, &mut identity, &mut before, &Actor::Bot, why);
+    }
+    let by = Actor::Holder(next(draft));
+    let grant_of = Grant::from_opening(*opening);
+    let slug = identity.slug.clone();
+    let made = issue::make(draft, grant_of, identity, candidate, grant.at, &by);
+    let Some(credential) = made else {
+        return Claim::Over("void");
+    };
+    lifecycle::unclaimable(draft, request);
+    let text = format!(
+        "**`{slug}` {} was claimed**; it ends {}.",
+        credential.number,
+        instant(credential.expires_at)
+    );
+    draft.tell(request.thread, &text, Some(request.number));
+    Claim::Made(Box::new(credential))
+}
+
+/// What the gate says now to what it granted then.
+fn judged(
+    draft: &mut Draft<'_>,
+    board: &Board,
+    request: &Request,
+    grant: &GrantRecord,
+    identity: &Identity,
+    reads: &Reads,
+) -> Result<Box<Opening>, Claim> {
+    let mut standing = Request {
+        status: RequestStatus::Open,
+        ends_at: after(draft.now(), 1),
+        ..request.clone()
+    };
+    keep_standing(draft, board, reads, &mut standing);
+    if standing.approvals.len() < request.approvals.len() {
+        look::fallen_claim(draft, request, grant.clone());
+        return Err(Claim::Over("void"));
+    }
+    let mut denied = in_place(board, request, reads);
+    if moved(draft, board, request) {
+        denied.push(Reason::DigestDiffers);
+    }
+    let verdict = board
+        .gate(&request.effect.environment)
+        .map(|gate| approve::verdict(draft, board, &gate, &standing, Some(identity)));
+    match verdict {
+        Some(Verdict::Open(opening)) if denied.is_empty() => return Ok(opening),
+        Some(Verdict::Open(_)) => {}
+        Some(Verdict::Shut(reasons)) => denied.extend(reasons),
+        None => denied.push(Reason::NoGate(request.effect.environment.clone())),
+    }
+    Err(shut(draft, board, request, &denied))
+}
+
+/// The number that the next credential will have.
+fn next(draft: &Draft<'_>) -> CredentialNumber {
+    let counters: Counters = draft.get_or_default(&Key::counters());
+    CredentialNumber(counters.credential + 1)
+}
+
+/// True if the thread, the repository and every approval were read again; asks for what is missing.
+fn gathered(draft: &mut Draft<'_>, request: &Request, reads: &Reads) -> bool {
+    let mut needs = Vec::new();
+    if !reads.issues.contains_key(&request.thread.issue) {
+        needs.push(Need::Issue(request.thread.issue));
+    }
+    if reads.repository.is_none() {
+        needs.push(Need::Repository);
+    }
+    needs.extend(
+        request
+            .approvals
+            .iter()
+            .map(|approval| approval.comment)
+            .filter(|comment| !reads.comments.contains_key(comment))
+            .map(Need::Comment),
+    );
+    let complete = needs.is_empty();
+    for need in needs {
+        draft.need(need);
+    }
+    complete
+}
+
+/// What speaks against it beside the gate: the thread and the repository as they are now.
+fn in_place(board: &Board, request: &Request, reads: &Reads) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    match reads.issues.get(&request.thread.issue) {
+        Some(ReadIssue::Found(found)) if found.open => {}
+        Some(ReadIssue::Found(_) | ReadIssue::Gone) | None => reasons.push(Reason::ThreadClosed),
+    }
+    match &reads.repository {
+        Some(ReadRepository::Named(name)) if *name == board.repository => {}
+        Some(ReadRepository::Named(name)) => reasons.push(Reason::Renamed(name.clone())),
+        Some(ReadRepository::Gone) | None => reasons.push(Reason::Renamed("nowhere".to_owned())),
+    }
+    reasons
+}
+
+/// The gate is shut now. What shuts it may pass, so that the grant stays.
+fn shut(draft: &mut Draft<'_>, board: &Board, request: &Request, denied: &[Reason]) -> Claim {
+    let codes: Vec<&str> = denied.iter().map(reasons::code).collect();
+    if !draft.given.low_space {
+        draft.entry(
+            Entry::new("claim_refused", Actor::Bot, codes.join(" "))
+                .in_thread(request.thread)
+                .about_request(request.number),
+        );
+    }
+    let sentences: Vec<String> = denied
+        .iter()
+        .map(|reason| reasons::sentence(reason, board))
+        .collect();
+    Claim::Shut(sentences.join("; "))
+}

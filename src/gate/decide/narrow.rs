@@ -1,0 +1,173 @@
+//! Narrowing: an identity and each of its living credentials may do less, at once, and never more.
+//!
+//! Lenient in form. It cannot be undone, so that a comment which somebody else may have changed pauses
+//! instead. Anything that would be wider is refused as a whole, saying what is wider.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::super::audit::Entry;
+use super::super::command::{Less, Words, less};
+use super::super::credential::{Credential, less_of};
+use super::super::identity::Identity;
+use super::super::key::Key;
+use super::super::reply::{self, faults, reasons::codes};
+use super::super::time::{after, span};
+use super::comment::Said;
+use super::named::{Meant, because, may, meant, refuse, shown, told_both, unknown, weak};
+use super::{Draft, lifecycle};
+
+/// Decides a narrowing.
+pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    match meant(draft, said, words) {
+        Meant::Identity(identity, named) => narrow(draft, said, *identity, &words.after(named)),
+        Meant::Asked(_, _, Some(only)) => narrow(draft, said, *only, words),
+        Meant::Asked(slug, _, None) => {
+            let text = format!(
+                "Nothing was narrowed: no identity `{slug}` lives; an approval may grant less than was asked."
+            );
+            refuse(draft, said, "narrow", &text, "unknown_identity");
+        }
+        Meant::Unknown => unknown(draft, said, "narrow", "narrowed"),
+    }
+}
+
+fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &Words) {
+    if !may(said, &identity) {
+        let text = "Nothing was narrowed: only an owner of this board can do that, or the requester in the identity's own thread.";
+        return refuse(draft, said, "narrow", text, "not_an_owner");
+    }
+    let (less, reason) = match less(rest) {
+        Ok(read) => read,
+        Err(fault) => {
+            let (text, _) = faults::sentence(&fault);
+            let text = format!("Nothing was narrowed: {text}");
+            return refuse(draft, said, "narrow", &text, fault.code());
+        }
+    };
+    if !identity.is_living() {
+        let text = format!(
+            "`{}` was {} already.",
+            identity.slug,
+            identity.word(draft.now())
+        );
+        return refuse(draft, said, "narrow", &text, "unknown_identity");
+    }
+    if let Some(wider) = wider(draft, said, &identity, &less) {
+        let text = format!("Nothing was narrowed: {wider}; `/gate narrow` only takes away.");
+        return refuse(draft, said, "narrow", &text, "wider");
+    }
+    if said.is_weak() {
+        return weak(draft, said, &mut identity, "narrow", "narrowed", &reason);
+    }
+    let changed = apply(draft, &mut identity, &less);
+    let text = if changed {
+        written(draft, said, &mut identity, &less, &reason);
+        reply::narrowed(&identity, &less, &shown(&reason))
+    } else {
+        format!("`{}` may do no more than that already.", identity.slug)
+    };
+    told_both(draft, said, &identity, &text);
+}
+
+/// What would be wider than it is, in people's words.
+fn wider(draft: &Draft<'_>, said: &Said<'_>, identity: &Identity, less: &Less) -> Option<String> {
+    let none = BTreeSet::new();
+    let all = |limit: &Option<BTreeSet<String>>, board: &Option<BTreeSet<String>>| {
+        limit.clone().or_else(|| board.clone())
+    };
+    let lists = [
+        ("scopes", &less.scopes, Some(identity.scopes.clone())),
+        (
+            "resources",
+            &less.resources,
+            all(&identity.resources, &said.board.resources),
+        ),
+        (
+            "modes",
+            &less.modes,
+            all(&identity.modes, &said.board.modes),
+        ),
+    ];
+    for (what, wanted, has) in lists {
+        let Some(has) = has else {
+            continue;
+        };
+        let beyond: Vec<&String> = wanted.as_ref().unwrap_or(&none).difference(&has).collect();
+        if !beyond.is_empty() {
+            return Some(format!(
+                "it has no {} among its {what}, only {}",
+                codes(beyond),
+                codes(&has)
+            ));
+        }
+    }
+    let ttl = less.ttl?;
+    let ends = latest_end(draft, identity);
+    (after(draft.now(), ttl) > ends)
+        .then(|| format!("nothing of it lives for another {}", span(ttl)))
+}
+
+/// When the last of what lives would end by itself; without a living credential the identity's end.
+fn latest_end(draft: &Draft<'_>, identity: &Identity) -> jiff::Timestamp {
+    lifecycle::credentials_of(draft, identity)
+        .into_iter()
+        .filter(|credential| credential.is_living(draft.now()))
+        .map(|credential| credential.expires_at.min(identity.expires_at))
+        .max()
+        .unwrap_or(identity.expires_at)
+}
+
+/// Takes away. True if that changed anything.
+fn apply(draft: &mut Draft<'_>, identity: &mut Identity, less: &Less) -> bool {
+    let before = identity.clone();
+    let ends = less.ttl.map(|ttl| after(draft.now(), ttl));
+    if let Some(scopes) = &less.scopes {
+        identity.scopes.retain(|scope| scopes.contains(scope));
+    }
+    less_of(&mut identity.resources, less.resources.as_ref());
+    less_of(&mut identity.modes, less.modes.as_ref());
+    if let Some(ends) = ends {
+        identity.expires_at = identity.expires_at.min(ends);
+    }
+    let mut changed = *identity != before;
+    for number in identity.credentials.clone() {
+        if let Some(mut credential) = draft.get::<Credential>(&Key::credential(number))
+            && credential.is_living(draft.now())
+            && credential.narrow(less, ends)
+        {
+            changed = true;
+            draft.put(Key::credential(number), &credential);
+        }
+    }
+    changed
+}
+
+/// Writes what was taken away down.
+fn written(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    identity: &mut Identity,
+    less: &Less,
+    reason: &str,
+) {
+    draft.use_reserve();
+    // It was granted as more than is left; whoever asked asks anew.
+    lifecycle::void_claims(draft, identity);
+    let why = because(said, reason);
+    identity.recent.push(draft.now(), "identity_narrowed", &why);
+    draft.put(Key::identity(identity.number), identity);
+    lifecycle::write_checks(draft, identity);
+    draft.entry(
+        Entry::new("identity_narrowed", said.actor(), why)
+            .in_thread(identity.thread)
+            .about_identity(identity.number)
+            .with_facts(json!({
+                "scopes": less.scopes,
+                "resources": less.resources,
+                "modes": less.modes,
+                "ttl": less.ttl,
+            })),
+    );
+}

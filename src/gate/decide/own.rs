@@ -1,0 +1,76 @@
+//! An owner wants to be the one who is named as an identity's owner: a request through its gate, which
+//! whoever would become it cannot approve.
+
+use serde_json::json;
+
+use super::super::audit::Entry;
+use super::super::identity::Identity;
+use super::super::ids::Slug;
+use super::super::key::Key;
+use super::super::reply;
+use super::super::request::{Action, RequestStatus, Wanted};
+use super::super::verdict::Opening;
+use super::comment::Said;
+use super::named::{asked_about, told};
+use super::propose::{Proposal, put_up, refuse, standing};
+use super::{Draft, issue, lifecycle};
+
+/// Decides the wish.
+pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
+    if let Err((text, code)) = standing(draft, said) {
+        return refuse(draft, said, "own", &text, code);
+    }
+    if !said.by_owner() {
+        let text = "Only an owner of this board can own an identity.";
+        return refuse(draft, said, "own", text, "not_an_owner");
+    }
+    let identity = match asked_about(draft, said, slug) {
+        Ok(identity) => identity,
+        Err((text, code)) => return refuse(draft, said, "own", &text, code),
+    };
+    if identity.owner == said.author {
+        let text = format!("You own `{slug}` already.");
+        return refuse(draft, said, "own", &text, "nothing_to_do");
+    }
+    let effect = Wanted {
+        identity: Some(identity.slug),
+        environment: identity.environment,
+        owner: Some(said.author),
+        ..Wanted::default()
+    };
+    put_up(draft, said, Proposal::of(Action::Own, effect));
+}
+
+/// The gate is open: the identity has another owner. What it may do is the same.
+pub(super) fn act(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    opening: &Opening,
+    mut identity: Identity,
+) {
+    let mut request = opening.request().clone();
+    let Some(owner) = request.effect.owner else {
+        return;
+    };
+    identity.owner = owner;
+    let text = format!("user {owner}, for {}", request.number);
+    identity.recent.push(draft.now(), "owner_changed", &text);
+    draft.put(Key::identity(identity.number), &identity);
+    lifecycle::write_checks(draft, &identity);
+    lifecycle::end(draft, &mut request, RequestStatus::Approved);
+    draft.entry(
+        Entry::new("owner_changed", said.actor(), text)
+            .in_thread(identity.thread)
+            .about_request(request.number)
+            .about_identity(identity.number)
+            .with_facts(json!({
+                "digest": request.digest,
+                "approvers": opening.approvers(),
+                "owner": owner,
+            })),
+    );
+    draft.outcome("approve", "owned");
+    let by = issue::names(said.board, opening.approvers());
+    let text = reply::owned(request.number, &identity.slug, &request.asker_login, &by);
+    told(draft, said, &text);
+}

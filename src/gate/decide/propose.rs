@@ -1,0 +1,411 @@
+//! A request is put up, whatever it asks for: is it one that this board could ever grant, and then
+//! what its owners are shown.
+//!
+//! Everything that no approval could mend is refused here, with every reason at once.
+
+use serde_json::json;
+
+use super::super::audit::Entry;
+use super::super::effect::{Reaction, Role};
+use super::super::event::Road;
+use super::super::evidence::{FoundIssue, Need, ReadIssue, ReadRepository};
+use super::super::identity::Identity;
+use super::super::ids::{RequestNumber, Slug, UserId};
+use super::super::key::{Key, Subject};
+use super::super::policy::{Board, Gate};
+use super::super::reply::{self, reasons};
+use super::super::request::{Action, Request, RequestStatus, Source, Wanted, digest};
+use super::super::thread::{
+    BoardState, Challenge, Counters, MAX_IDENTITIES_IN_THREAD, MAX_REQUESTS_IN_THREAD,
+    MAX_REQUESTS_OF_RECIPIENT, OpenRequests, RecipientState, SlugOwner, Standstill, Thread,
+};
+use super::super::time::{after, seconds_between};
+use super::super::verdict::{IN_TIME, Opened, Reason, could_approve, refusals};
+use super::comment::{Said, explain};
+use super::{Draft, lifecycle};
+
+/// What somebody asks for.
+#[derive(Debug)]
+pub(super) struct Proposal {
+    /// Of which kind it is.
+    pub action: Action,
+    /// What would come alive.
+    pub effect: Wanted,
+    /// A longer name for a new identity.
+    pub display_name: Option<String>,
+    /// A name for the credential.
+    pub label: Option<String>,
+    /// Why, in the requester's words.
+    pub reason: Option<String>,
+}
+
+impl Proposal {
+    /// Without names and reasons.
+    pub(super) fn of(action: Action, effect: Wanted) -> Self {
+        Self {
+            action,
+            effect,
+            display_name: None,
+            label: None,
+            reason: None,
+        }
+    }
+}
+
+/// Puts a request up, or refuses it with every reason.
+pub(super) fn put_up(draft: &mut Draft<'_>, said: &Said<'_>, proposal: Proposal) {
+    let verb = verb(proposal.action);
+    let Some(gate) = said.board.gate(&proposal.effect.environment) else {
+        let text = reasons::sentence(&Reason::NoGate(proposal.effect.environment), said.board);
+        return refuse(
+            draft,
+            said,
+            verb,
+            &format!("{}.", capital(&text)),
+            "no_gate",
+        );
+    };
+    let request = compose(draft, said, proposal);
+    let newest = identity_of(draft, said.board, &request);
+    let denied = deny(draft, said, &gate, &request, newest.as_ref());
+    if let Some(first) = denied.first() {
+        let code = reasons::code(first);
+        let text = all(&denied, said);
+        return refuse(draft, said, verb, &text, code);
+    }
+    if let Err((text, code)) = room(draft, said, &request, newest.as_ref()) {
+        return refuse(draft, said, verb, &text, code);
+    }
+    take(draft, said, &gate, &request, newest.as_ref());
+}
+
+/// The verb that asks for it.
+fn verb(action: Action) -> &'static str {
+    match action {
+        Action::Issue => "request",
+        Action::Rotate | Action::Resume | Action::Thaw | Action::Own => action.word(),
+    }
+}
+
+/// Says why nothing was asked.
+pub(super) fn refuse(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    verb: &'static str,
+    text: &str,
+    code: &'static str,
+) {
+    draft.outcome(verb, code);
+    explain(draft, said, text, None, code);
+}
+
+/// Every reason as one sentence each.
+pub(super) fn all(denied: &[Reason], said: &Said<'_>) -> String {
+    let sentences: Vec<String> = denied
+        .iter()
+        .map(|reason| capital(&reasons::sentence(reason, said.board)))
+        .collect();
+    format!("{}.", sentences.join(". "))
+}
+
+/// The sentence with a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) => first.to_uppercase().chain(characters).collect(),
+        None => String::new(),
+    }
+}
+
+/// The text and its place: unedited, sent by its author, in an open thread of the right repository.
+pub(super) fn standing(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+) -> Result<(), (String, &'static str)> {
+    let no = |reason: Reason| {
+        let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
+        Err((text, reasons::code(&reason)))
+    };
+    if said.accepted.road == Road::Hook && said.accepted.unverified_sender != Some(said.author) {
+        return no(Reason::SentByAnother);
+    }
+    let edited = said.seen.many
+        || said.seen.first != *said.body
+        || said
+            .found
+            .is_some_and(|found| found.updated_at != found.created_at);
+    if edited {
+        return no(Reason::Edited);
+    }
+    match said.reads.issues.get(&said.thread.issue) {
+        None => draft.need(Need::Issue(said.thread.issue)),
+        Some(ReadIssue::Gone) => return no(Reason::ThreadClosed),
+        Some(ReadIssue::Found(found)) if !found.open => return no(Reason::ThreadClosed),
+        Some(ReadIssue::Found(found)) if found.body.is_none() => return no(Reason::BodyTooLarge),
+        Some(ReadIssue::Found(found)) if is_late(said, found) => {
+            return no(Reason::IssueNotInTime);
+        }
+        Some(ReadIssue::Found(_)) => {}
+    }
+    match &said.reads.repository {
+        None => draft.need(Need::Repository),
+        Some(ReadRepository::Named(name)) if *name == said.board.repository => {}
+        Some(ReadRepository::Named(name)) => return no(Reason::Renamed(name.clone())),
+        Some(ReadRepository::Gone) => return no(Reason::Renamed("nowhere".to_owned())),
+    }
+    Ok(())
+}
+
+/// An issue's body shows no sign of an edit: it asks in its author's name only if it was first seen
+/// when the issue was new.
+fn is_late(said: &Said<'_>, found: &FoundIssue) -> bool {
+    matches!(said.subject, Subject::Issue(_))
+        && seconds_between(found.created_at, said.seen.at).abs() > IN_TIME
+}
+
+fn compose(draft: &Draft<'_>, said: &Said<'_>, proposal: Proposal) -> Request {
+    let counters: Counters = draft.get_or_default(&Key::counters());
+    let number = RequestNumber(counters.request + 1);
+    let policy = &draft.given.policy;
+    let requester = said.actor();
+    let Proposal { action, effect, .. } = proposal;
+    let digest = digest(policy, number, said.thread, action, &requester, &effect);
+    Request {
+        number,
+        thread: said.thread,
+        action,
+        requester,
+        asker_login: said.login.to_owned(),
+        source: Source {
+            subject: said.subject,
+            author: said.author,
+            body: said.body.clone(),
+        },
+        effect,
+        display_name: proposal.display_name,
+        label: proposal.label,
+        reason: proposal.reason,
+        digest,
+        nonce: Some(draft.given.nonce.clone()),
+        asked_at: draft.now(),
+        ends_at: after(draft.now(), policy.request_ttl),
+        status: RequestStatus::Open,
+        summary: None,
+        approvals: Vec::new(),
+    }
+}
+
+/// The board's newest identity that a request is about.
+pub(super) fn identity_of(draft: &Draft<'_>, board: &Board, request: &Request) -> Option<Identity> {
+    newest_identity(draft, board, request.effect.identity.as_ref()?)
+}
+
+/// The board's newest identity of a name, living or not. Nothing is learnt here about one of another
+/// board: its name is taken, and that is all.
+pub(super) fn newest_identity(draft: &Draft<'_>, board: &Board, slug: &Slug) -> Option<Identity> {
+    let owner: SlugOwner = draft.get(&Key::slug(slug))?;
+    draft
+        .get::<Identity>(&Key::identity(owner.identity))
+        .filter(|identity| identity.board() == board.repository_id)
+}
+
+/// Every reason why no approval could open the gate for this.
+fn deny(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    gate: &Gate,
+    request: &Request,
+    identity: Option<&Identity>,
+) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if request.effect.ttl.is_some_and(|ttl| ttl < 60) {
+        reasons.push(Reason::TtlUnderLimit(60));
+    }
+    let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
+    let standing = standing_records(draft, request);
+    reasons.extend(refusals(&Opened {
+        now: draft.now(),
+        policy: &draft.given.policy,
+        policy_hash: &draft.given.policy_hash,
+        board: said.board,
+        state: &state,
+        standstill: standing.standstill.as_ref(),
+        gate,
+        request,
+        slug: standing.slug.as_ref(),
+        identity,
+        burnt: standing.burnt,
+        low_space: draft.given.low_space,
+        clock: draft.given.clock.as_deref(),
+    }));
+    if let Some(challenge) = &request.effect.challenge
+        && draft.get::<Challenge>(&Key::challenge(challenge)).is_some()
+    {
+        reasons.push(Reason::ChallengeUsed);
+    }
+    reasons
+}
+
+/// What else a gate looks at.
+pub(super) struct Standing {
+    /// Since when the board stands still.
+    pub standstill: Option<Standstill>,
+    /// Whose the name is.
+    pub slug: Option<SlugOwner>,
+    /// Whether the recipient's secret key was seen in a text.
+    pub burnt: bool,
+}
+
+/// Loads what else a gate looks at.
+pub(super) fn standing_records(draft: &Draft<'_>, request: &Request) -> Standing {
+    let wanted = &request.effect;
+    let recipient = wanted
+        .recipient
+        .as_ref()
+        .and_then(|recipient| draft.get::<RecipientState>(&Key::recipient(recipient)));
+    Standing {
+        standstill: draft.get(&Key::standstill(request.thread.repository)),
+        slug: wanted
+            .identity
+            .as_ref()
+            .and_then(|slug| draft.get(&Key::slug(slug))),
+        burnt: recipient.is_some_and(|recipient| recipient.burnt.is_some()),
+    }
+}
+
+/// Limits on what is open at once; what is past its end is taken off the lists first.
+fn room(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    request: &Request,
+    identity: Option<&Identity>,
+) -> Result<(), (String, &'static str)> {
+    lifecycle::free_ended(draft, said.thread.repository);
+    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
+    let own: OpenRequests =
+        draft.get_or_default(&Key::requester(said.thread.repository, said.author));
+    for number in thread.requests.iter().chain(own.requests.iter()) {
+        if let Some(old) = draft.get::<Request>(&Key::request(*number))
+            && !old.is_open(draft.now())
+        {
+            lifecycle::unlist(draft, &old);
+        }
+    }
+    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
+    if thread.requests.len() >= MAX_REQUESTS_IN_THREAD {
+        let open: Vec<String> = thread.requests.iter().map(ToString::to_string).collect();
+        return Err((
+            format!(
+                "Two requests are open in this thread already: {}. `/gate withdraw {}` takes one back.",
+                open.join(" and "),
+                open[0]
+            ),
+            "too_many_open",
+        ));
+    }
+    let own: OpenRequests =
+        draft.get_or_default(&Key::requester(said.thread.repository, said.author));
+    if u32::try_from(own.requests.len()).is_ok_and(|open| open >= said.board.max_open_requests) {
+        return Err((
+            format!(
+                "You have {} open requests on this board, and that is its limit.",
+                own.requests.len()
+            ),
+            "too_many_open",
+        ));
+    }
+    let recipient = request
+        .effect
+        .recipient
+        .as_ref()
+        .and_then(|recipient| draft.get::<RecipientState>(&Key::recipient(recipient)));
+    if recipient.is_some_and(|known| known.requests.len() >= MAX_REQUESTS_OF_RECIPIENT) {
+        return Err((
+            "Too many open requests name that recipient already; make a key for each request."
+                .to_owned(),
+            "too_many_open",
+        ));
+    }
+    let new =
+        request.action == Action::Issue && identity.is_none_or(|identity| !identity.is_living());
+    if new && thread.identities.len() >= MAX_IDENTITIES_IN_THREAD {
+        return Err((
+            format!(
+                "{MAX_IDENTITIES_IN_THREAD} identities live in this thread; ask in another issue."
+            ),
+            "too_many_identities",
+        ));
+    }
+    Ok(())
+}
+
+/// Takes the request: records, lists, the summary.
+fn take(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    gate: &Gate,
+    request: &Request,
+    identity: Option<&Identity>,
+) {
+    let number = request.number;
+    let repository = said.thread.repository;
+    draft.put(Key::request(number), request);
+
+    let mut counters: Counters = draft.get_or_default(&Key::counters());
+    counters.request = number.0;
+    draft.put(Key::counters(), &counters);
+
+    let mut thread: Thread = draft.get_or_default(&Key::thread(said.thread));
+    thread.requests.push(number);
+    draft.put(Key::thread(said.thread), &thread);
+
+    let mut board: BoardState = draft.get_or_default(&Key::board(repository));
+    board.requests.insert(number);
+    draft.put(Key::board(repository), &board);
+
+    let wanted = &request.effect;
+    let naming = wanted.identity.as_ref();
+    for key in naming
+        .map(|slug| Key::naming(repository, slug))
+        .into_iter()
+        .chain([Key::requester(repository, said.author)])
+    {
+        let mut list: OpenRequests = draft.get_or_default(&key);
+        list.requests.insert(number);
+        draft.put(key, &list);
+    }
+
+    if let Some(recipient) = &wanted.recipient {
+        let key = Key::recipient(recipient);
+        let mut recipient: RecipientState = draft.get_or_default(&key);
+        recipient.requests.insert(number);
+        draft.put(key, &recipient);
+    }
+    if let Some(challenge) = &wanted.challenge {
+        draft.put(Key::challenge(challenge), &Challenge { request: number });
+    }
+
+    let could: Vec<UserId> =
+        could_approve(said.board, request, identity, draft.given.policy.bot).collect();
+    let body = reply::summary(
+        request,
+        said.board,
+        gate,
+        identity,
+        said.login,
+        &could,
+        draft.given.seq,
+    );
+    draft.react(said.thread, said.comment(), Reaction::Eyes);
+    draft.post(said.thread, Role::Summary(number), body);
+    draft.entry(
+        Entry::new("request_opened", said.actor(), reply::asks(request))
+            .in_thread(said.thread)
+            .about_request(number)
+            .with_facts(json!({
+                "digest": request.digest,
+                "effect": request.effect,
+                "source": request.source,
+            })),
+    );
+}

@@ -1,0 +1,123 @@
+//! Resuming: a paused identity works again, with what it has. A request whose digest names every
+//! credential that would work again, what it could do and when it ends.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::super::audit::Entry;
+use super::super::command::Less;
+use super::super::credential::Credential;
+use super::super::identity::{Identity, IdentityStatus};
+use super::super::ids::Slug;
+use super::super::key::Key;
+use super::super::policy::Board;
+use super::super::reply;
+use super::super::request::{Action, Alive, RequestStatus, Wanted};
+use super::super::time::after;
+use super::super::verdict::Opening;
+use super::comment::Said;
+use super::named::{asked_about, numbers, told};
+use super::propose::{Proposal, put_up, refuse, standing};
+use super::{Draft, issue, lifecycle};
+
+/// Decides the wish that a paused identity works again.
+pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
+    if let Err((text, code)) = standing(draft, said) {
+        return refuse(draft, said, "resume", &text, code);
+    }
+    match asked_about(draft, said, slug) {
+        Ok(identity) => {
+            let effect = effect(draft, said.board, &identity, draft.now());
+            put_up(draft, said, Proposal::of(Action::Resume, effect));
+        }
+        Err((text, code)) => refuse(draft, said, "resume", &text, code),
+    }
+}
+
+/// What would work again: of what lived when it was asked, everything that was not revoked since.
+pub(super) fn effect(
+    draft: &Draft<'_>,
+    board: &Board,
+    identity: &Identity,
+    asked_at: Timestamp,
+) -> Wanted {
+    let gate = board.gates.get(&identity.environment);
+    let scopes: std::collections::BTreeSet<String> = identity
+        .scopes
+        .iter()
+        .filter(|scope| {
+            board.scopes.contains(*scope) && gate.is_some_and(|gate| gate.scopes.contains(*scope))
+        })
+        .cloned()
+        .collect();
+    let alive = identity
+        .credentials
+        .iter()
+        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
+        .filter(|credential| credential.is_living(asked_at))
+        .map(|credential| Alive {
+            credential: credential.number,
+            scopes: credential.scopes.intersection(&scopes).cloned().collect(),
+            ends: credential.expires_at,
+        })
+        .collect();
+    Wanted {
+        identity: Some(identity.slug.clone()),
+        scopes,
+        resources: identity.resources.clone(),
+        modes: identity.modes.clone(),
+        environment: identity.environment.clone(),
+        alive,
+        ..Wanted::default()
+    }
+}
+
+/// The gate is open: the identity works again, with no more than every approver restated.
+pub(super) fn act(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    opening: &Opening,
+    mut identity: Identity,
+) {
+    let mut request = opening.request().clone();
+    let less = Less {
+        scopes: Some(opening.scopes().clone()),
+        ..Less::default()
+    };
+    for alive in &request.effect.alive {
+        let key = Key::credential(alive.credential);
+        if let Some(mut credential) = draft.get::<Credential>(&key) {
+            credential.narrow(&less, None);
+            credential.vouch(opening.approvers());
+            draft.put(key, &credential);
+        }
+    }
+    identity
+        .scopes
+        .retain(|scope| opening.scopes().contains(scope));
+    identity.expires_at = after(draft.now(), draft.given.policy.identity_ttl);
+    let before = std::mem::replace(&mut identity.status, IdentityStatus::Active);
+    let text = format!("for {}", request.number);
+    identity.recent.push(draft.now(), "identity_resumed", &text);
+    lifecycle::recount(draft, &identity, &before);
+    draft.put(Key::identity(identity.number), &identity);
+    lifecycle::write_checks(draft, &identity);
+    lifecycle::end(draft, &mut request, RequestStatus::Approved);
+    draft.entry(
+        Entry::new("identity_resumed", said.actor(), text)
+            .in_thread(identity.thread)
+            .about_request(request.number)
+            .about_identity(identity.number)
+            .with_facts(json!({
+                "digest": request.digest,
+                "approvers": opening.approvers(),
+                "scopes": opening.scopes(),
+                "alive": request.effect.alive,
+            })),
+    );
+    draft.outcome("approve", "resumed");
+    let by = issue::names(said.board, opening.approvers());
+    let alive = numbers(request.effect.alive.iter().map(|alive| alive.credential));
+    let text = reply::resumed(request.number, &identity, &by, &alive);
+    told(draft, said, &text);
+}

@@ -1,0 +1,151 @@
+//! Rotation: a successor for a credential, with overlap. A request like any other, whose digest names
+//! the predecessor.
+//!
+//! The successor may do what its predecessor may do now and lives as long as that one was granted. The
+//! predecessor ends a grace after the successor's first use (`used.rs`), not before: an agent that
+//! never gets its new token keeps its old one.
+
+use super::super::command::Rotation;
+use super::super::credential::Credential;
+use super::super::identity::Identity;
+use super::super::ids::CredentialNumber;
+use super::super::key::Key;
+use super::super::policy::Board;
+use super::super::request::{Action, Wanted};
+use super::super::time::seconds_between;
+use super::comment::Said;
+use super::named::{asked_about, numbers};
+use super::propose::{Proposal, put_up, refuse, standing};
+use super::{Draft, ask};
+
+/// Decides the wish for a successor.
+pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, rotation: &Rotation) {
+    if let Err((text, code)) = standing(draft, said) {
+        return refuse(draft, said, "rotate", &text, code);
+    }
+    let identity = match asked_about(draft, said, &rotation.slug) {
+        Ok(identity) => identity,
+        Err((text, code)) => return refuse(draft, said, "rotate", &text, code),
+    };
+    let old = match predecessor(draft, &identity, rotation.credential) {
+        Ok(old) => old,
+        Err((text, code)) => return refuse(draft, said, "rotate", &text, code),
+    };
+    let Some(mut effect) = effect(draft, said.board, &identity, old.number) else {
+        return;
+    };
+    if let Some(delivery) = &rotation.delivery {
+        (effect.recipient, effect.challenge) = ask::sides(delivery);
+    } else if let Some(recipient) = old.recipient {
+        effect.recipient = Some(recipient);
+    } else {
+        let text = format!(
+            "{} was claimed, so that there is no recipient to seal its successor to: say where it goes, `/gate rotate {} {} recipient=age1…` or `challenge=…`.",
+            old.number, identity.slug, old.number
+        );
+        return refuse(draft, said, "rotate", &text, "bad_form");
+    }
+    put_up(draft, said, Proposal::of(Action::Rotate, effect));
+}
+
+/// The credential that is meant: the one that was named, else the only living one, else the newest
+/// that ended by itself.
+fn predecessor(
+    draft: &Draft<'_>,
+    identity: &Identity,
+    named: Option<CredentialNumber>,
+) -> Result<Credential, (String, &'static str)> {
+    let now = draft.now();
+    let slug = &identity.slug;
+    let all: Vec<Credential> = identity
+        .credentials
+        .iter()
+        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
+        .collect();
+    let living: Vec<&Credential> = all.iter().filter(|one| one.is_living(now)).collect();
+    let found = match named {
+        Some(number) => all.iter().find(|one| one.number == number),
+        None if living.len() > 1 => {
+            let text = format!(
+                "`{slug}` has several living credentials, {}: say which, `/gate rotate {slug} {}`.",
+                numbers(living.iter().map(|one| one.number)),
+                living[0].number
+            );
+            return Err((text, "bad_form"));
+        }
+        None => living
+            .first()
+            .copied()
+            .or_else(|| all.iter().rev().find(|one| one.word(now) == "expired")),
+    };
+    let Some(found) = found else {
+        let text = match named {
+            Some(number) => format!(
+                "`{slug}` has no {number}; it has {}.",
+                numbers(living.iter().map(|one| one.number))
+            ),
+            None => format!(
+                "`{slug}` has no credential that could get a successor; ask for one with `/gate request`."
+            ),
+        };
+        return Err((text, "unknown_credential"));
+    };
+    if found.word(now) == "revoked" {
+        let text = format!(
+            "{} of `{slug}` is revoked, and what was taken back gets no successor; ask for another with `/gate request`.",
+            found.number
+        );
+        return Err((text, "unknown_credential"));
+    }
+    let heir = found
+        .successor
+        .and_then(|number| draft.get::<Credential>(&Key::credential(number)))
+        .filter(|heir| heir.is_living(now));
+    match heir {
+        Some(heir) => {
+            let text = format!(
+                "{} of `{slug}` has a successor already, {}; `/gate revoke {slug} {}` ends that one.",
+                found.number, heir.number, heir.number
+            );
+            Err((text, "already_rotated"))
+        }
+        None => Ok(found.clone()),
+    }
+}
+
+/// What would come alive: as much as the predecessor may do now, for as long as it was granted. `None`
+/// if that is no credential of the identity any more, or revoked.
+pub(super) fn effect(
+    draft: &Draft<'_>,
+    board: &Board,
+    identity: &Identity,
+    number: CredentialNumber,
+) -> Option<Wanted> {
+    let old = draft.get::<Credential>(&Key::credential(number))?;
+    let gate = board.gates.get(&identity.environment)?;
+    if old.identity != identity.number || old.word(draft.now()) == "revoked" {
+        return None;
+    }
+    let scopes = old
+        .scopes
+        .iter()
+        .filter(|scope| {
+            identity.scopes.contains(*scope)
+                && gate.scopes.contains(*scope)
+                && board.scopes.contains(*scope)
+        })
+        .cloned()
+        .collect();
+    let life = seconds_between(old.issued_at, old.expires_at);
+    let life = u64::try_from(life).unwrap_or(0);
+    Some(Wanted {
+        identity: Some(identity.slug.clone()),
+        scopes,
+        resources: old.resources,
+        modes: old.modes,
+        environment: identity.environment.clone(),
+        ttl: Some(life.min(gate.max_ttl)),
+        predecessor: Some(number),
+        ..Wanted::default()
+    })
+}

@@ -1,0 +1,113 @@
+//! What the bot says when something goes on, stands still or does less.
+
+use jiff::Timestamp;
+
+use super::super::command::Less;
+use super::super::grant::GrantRecord;
+use super::super::identity::Identity;
+use super::super::ids::{RequestNumber, Slug};
+use super::super::policy::Board;
+use super::super::request::Request;
+use super::super::time::{after, instant};
+use super::escape::{foreign, login};
+use super::normal::spoken;
+use super::reasons::codes;
+
+fn by(approvers: &[&str]) -> String {
+    let names: Vec<String> = approvers.iter().map(|name| login(name)).collect();
+    names.join(" and ")
+}
+
+/// A credential waits to be claimed.
+pub fn claimable(
+    request: &Request,
+    slug: &Slug,
+    grant: &GrantRecord,
+    approvers: &[&str],
+    until: Timestamp,
+) -> String {
+    format!(
+        "**{} approved by {}: `{slug}`** · {} · ends {}\n{}: claim it with your verifier by {}. To take it back: `/gate revoke {slug}`",
+        request.number,
+        by(approvers),
+        codes(&grant.scopes),
+        instant(after(grant.at, grant.ttl)),
+        foreign(&request.asker_login, 40),
+        instant(until),
+    )
+}
+
+/// A paused identity works again.
+pub fn resumed(
+    request: RequestNumber,
+    identity: &Identity,
+    approvers: &[&str],
+    alive: &str,
+) -> String {
+    format!(
+        "**{request} approved by {}: `{}` works again** · {} · {alive}. To stop it: `/gate pause {}`",
+        by(approvers),
+        identity.slug,
+        codes(&identity.scopes),
+        identity.slug,
+    )
+}
+
+/// An identity has another owner.
+pub fn owned(request: RequestNumber, slug: &Slug, owner: &str, approvers: &[&str]) -> String {
+    format!(
+        "**{request} approved by {}: {} owns `{slug}` now**.",
+        by(approvers),
+        foreign(owner, 40)
+    )
+}
+
+/// A board goes on.
+pub fn thawed(request: RequestNumber, board: &Board, approvers: &[&str]) -> String {
+    format!(
+        "**{request} approved by {}: {} goes on**. What was paused by itself stays paused.",
+        by(approvers),
+        board.name
+    )
+}
+
+/// A board stands still.
+pub fn frozen(board: &Board, reason: &str) -> String {
+    format!(
+        "**{} stands still**{reason}. Every credential of this board is refused and nothing can be asked here. `/gate thaw` asks its owners that it goes on; `/gate revoke` and the like work as before.",
+        board.name
+    )
+}
+
+/// A board stands still already.
+pub fn frozen_already(board: &Board, since: Timestamp) -> String {
+    format!(
+        "{} stands still since {} already. `/gate thaw` asks its owners that it goes on.",
+        board.name,
+        instant(since)
+    )
+}
+
+/// An identity does less.
+pub fn narrowed(identity: &Identity, less: &Less, reason: &str) -> String {
+    let mut parts = vec![format!("may {}", codes(&identity.scopes))];
+    if identity.scopes.is_empty() {
+        parts = vec!["may nothing".to_owned()];
+    }
+    for (name, list) in [
+        ("resources", &identity.resources),
+        ("modes", &identity.modes),
+    ] {
+        if let Some(list) = list {
+            parts.push(format!("only {name} {}", codes(list)));
+        }
+    }
+    if let Some(ttl) = less.ttl {
+        parts.push(format!("for {} more at most", spoken(ttl)));
+    }
+    format!(
+        "**`{}` may do less now**{reason}: {}. That holds for each of its credentials, and only a new request widens it.",
+        identity.slug,
+        parts.join(", ")
+    )
+}
