@@ -37,6 +37,7 @@ pub struct Metrics {
     deliveries: Family<Outcome, Counter>,
     decisions: Family<Decision, Counter>,
     checks: Family<Outcome, Counter>,
+    reloads: Family<Outcome, Counter>,
     /// Texts and states that reconciliation found and no delivery had brought.
     pub repaired: Counter,
     /// Commands of people who may not ask.
@@ -70,6 +71,7 @@ impl Default for Metrics {
             deliveries: Family::default(),
             decisions: Family::default(),
             checks: Family::default(),
+            reloads: Family::default(),
             repaired: Counter::default(),
             strangers: Counter::default(),
             refused_posts: Counter::default(),
@@ -103,6 +105,11 @@ impl Metrics {
             self.decisions.clone(),
         );
         r.register("checks", "Checks of tokens by outcome", self.checks.clone());
+        r.register(
+            "reloads",
+            "Reloads of the configuration by outcome",
+            self.reloads.clone(),
+        );
         r.register(
             "repaired",
             "What reconciliation found and no delivery had brought",
@@ -180,6 +187,11 @@ impl Metrics {
     /// Counts a check of a token.
     pub fn check(&self, outcome: &'static str) {
         self.checks.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts a reload of the configuration.
+    pub fn reload(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// The text that Prometheus reads (OpenMetrics).

@@ -76,10 +76,19 @@ impl Core {
         let trouble = clock_trouble.clone();
         let mut current = (Arc::clone(&policy), policy.hash());
         let writer = opened.start(move |records: &dyn Read, event: Event, stamp: &Stamp| {
-            if let Event::Policy(policy) = &event {
-                current = (Arc::new((**policy).clone()), policy.hash());
+            let Event::Policy(policy) = &event else {
+                return decide(records, &event, stamp, &current, &trouble);
+            };
+            let next = (Arc::new((**policy).clone()), policy.hash());
+            let step = decide(records, &event, stamp, &next, &trouble);
+            let in_force = match &step {
+                store::Step::Commit { .. } => true,
+                store::Step::Nothing(outcome) => matches!(outcome, Outcome::Decided { .. }),
+            };
+            if in_force {
+                current = next;
             }
-            decide(records, &event, stamp, &current, &trouble)
+            step
         });
         Self {
             writer,
@@ -98,10 +107,13 @@ impl Core {
         self.writer.try_submit(event).await
     }
 
-    /// Journals a policy and puts it into force for checks.
+    /// Journals a policy and puts it into force for checks; the one before stays where that cannot
+    /// be decided.
     pub async fn adopt(&self, policy: Policy) -> Result<Outcome, SubmitError> {
         let outcome = self.feed(Event::Policy(Box::new(policy.clone()))).await?;
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        if matches!(outcome, Outcome::Decided { .. }) {
+            *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        }
         Ok(outcome)
     }
 

@@ -4,7 +4,9 @@
 //! The cursor only moves after a complete pass. Nothing that is caught up can approve.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -73,18 +75,43 @@ struct BoardMemory {
 }
 
 /// The state of all boards' reconciliation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reconciliation {
     boards: Mutex<BTreeMap<RepositoryId, BoardMemory>>,
     soon: Mutex<BTreeMap<RepositoryId, Arc<Notify>>>,
-    /// Boards that the journal did not know before this start: they begin at now.
-    new: Mutex<Vec<RepositoryId>>,
+    /// Boards that the journal did not know before, and where they begin.
+    new: Mutex<BTreeMap<RepositoryId, Timestamp>>,
+    /// Seconds between two passes.
+    every: AtomicU64,
 }
 
 impl Reconciliation {
-    /// Names the boards that are new to the journal.
-    pub fn begin_at_now(&self, boards: Vec<RepositoryId>) {
-        *self.new.lock().unwrap_or_else(PoisonError::into_inner) = boards;
+    /// Remembers nothing yet; boards are to be read this often.
+    pub fn new(every: Duration) -> Self {
+        Self {
+            boards: Mutex::default(),
+            soon: Mutex::default(),
+            new: Mutex::default(),
+            every: AtomicU64::new(every.as_secs()),
+        }
+    }
+
+    /// A board that is new to the journal is not read from before this time.
+    pub fn begin_at(&self, board: RepositoryId, time: Timestamp) {
+        self.new
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(board, time);
+    }
+
+    /// How often each board is read; a wait that has begun ends as it began.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(self.every.load(Ordering::Relaxed))
+    }
+
+    /// Boards are to be read this often from now on.
+    pub fn change_every(&self, every: Duration) {
+        self.every.store(every.as_secs(), Ordering::Relaxed);
     }
 
     /// When each board was last read completely.
@@ -119,7 +146,7 @@ pub async fn run(bot: Arc<Bot>, board: RepositoryId) {
         let began = bot.clock.now();
         pass(&bot, board).await;
         tokio::select! {
-            () = bot.clock.sleep(bot.reconcile_every) => {}
+            () = bot.clock.sleep(bot.reconciliation.every()) => {}
             () = bell.notified() => {
                 let earliest = began
                     .checked_add(SignedDuration::from_secs(AT_MOST_EVERY))
@@ -220,12 +247,11 @@ fn cursor(bot: &Arc<Bot>, board: RepositoryId) -> Result<Timestamp, PassFault> {
         .new
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .contains(&board);
-    let back = if new { OVERLAP.min(5) } else { LOST_CURSOR };
-    let from = if new {
-        bot.started
-    } else {
-        bot.last_line.min(bot.started)
+        .get(&board)
+        .copied();
+    let (from, back) = match new {
+        Some(begins) => (begins, OVERLAP.min(5)),
+        None => (bot.last_line.min(bot.started), LOST_CURSOR),
     };
     Ok(from
         .checked_sub(SignedDuration::from_secs(back))
@@ -312,7 +338,7 @@ async fn duplicates(
 /// Reads the state of threads in which something lives or is open: all of them on a small board, in
 /// rotation on a large one, at most two for each second between passes.
 async fn threads(bot: &Arc<Bot>, board: RepositoryId) -> Result<(), PassFault> {
-    let most = usize::try_from(bot.reconcile_every.as_secs() * READS_A_SECOND)
+    let most = usize::try_from(bot.reconciliation.every().as_secs() * READS_A_SECOND)
         .unwrap_or(usize::MAX)
         .max(4);
     let begin = bot

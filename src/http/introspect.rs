@@ -46,7 +46,7 @@ pub(super) async fn introspect(
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CACHE_CONTROL, "no-store"));
     Ok(match live {
-        Some(live) => answer.json(describe(&live, &gateway.public_url)),
+        Some(live) => answer.json(describe(&live, &gateway.doors().public_url)),
         None => answer.json(json!({ "active": false })),
     })
 }

@@ -15,7 +15,7 @@ mod revoke;
 
 use actix_web::web::{self, ServiceConfig};
 
-pub use gateway::{Gateway, Hook};
+pub use gateway::{Doors, Gateway, Hook};
 pub use problem::ApiError;
 
 /// Webhooks and holders.
