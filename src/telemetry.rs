@@ -60,6 +60,8 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// The number of the journal's last line.
     pub journal_lines: Gauge<u64, AtomicU64>,
+    /// Boards that were not read for so long that their tokens are refused.
+    pub silent_boards: Gauge,
     /// Seconds since the oldest undone effect was decided.
     pub outbox_age: Gauge,
 }
@@ -83,6 +85,7 @@ impl Default for Metrics {
             batch_jobs: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             journal_lines: Gauge::default(),
+            silent_boards: Gauge::default(),
             outbox_age: Gauge::default(),
         };
         metrics.register();
@@ -154,6 +157,11 @@ impl Metrics {
             "outbox_age_seconds",
             "Age of the oldest undone effect",
             self.outbox_age.clone(),
+        );
+        r.register(
+            "silent_boards",
+            "Boards not read for longer than max_silence, whose tokens are refused",
+            self.silent_boards.clone(),
         );
         r.register(
             "batch_jobs",

@@ -18,6 +18,7 @@ use crate::bot::evidence::Gatherer;
 use crate::bot::forge::Forge;
 use crate::bot::reconcile::Reconciliation;
 use crate::bot::schedule::Id;
+use crate::bot::silence::Moment;
 use crate::bot::{self, Bot, reconcile};
 use crate::forgejo::{Client, ClientOptions};
 use crate::gate::decide::Answer;
@@ -103,7 +104,8 @@ pub(super) async fn open(
             .as_ref()
             .is_some_and(|before| before.board(*board).is_some());
         if !known {
-            bot.reconciliation.begin_at(*board, bot.started);
+            let now = Moment::now(&bot.clock);
+            bot.reconciliation.begin_at(*board, bot.started, now);
         }
     }
     // The outbox is filled from the records when the tasks start.
@@ -230,7 +232,10 @@ fn assemble(
         inbox: Default::default(),
         outbox: Default::default(),
         doubts: Default::default(),
-        reconciliation: Reconciliation::new(settings.config.forge.reconcile),
+        reconciliation: Reconciliation::new(
+            settings.config.forge.reconcile,
+            Moment::now(&settings.clock),
+        ),
         metrics: Arc::clone(&gateway.metrics),
         usage: Default::default(),
         started: now,

@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use super::opening::put_into_force;
 use super::secrets::Secrets;
 use super::{Application, doors};
+use crate::bot::silence::Moment;
 use crate::config::{Config, Fault, Loaded, Warning};
 use crate::forgejo::Access;
 use crate::gate::ids::{RepositoryId, UserId};
@@ -60,7 +61,9 @@ impl Application {
             }
             Err(why) => {
                 self.gateway.metrics.reload("refused");
-                tracing::error!("the configuration was not reloaded; all of the old one stays in force: {why:#}");
+                tracing::error!(
+                    "the configuration was not reloaded; all of the old one stays in force: {why:#}"
+                );
             }
         }
         outcome
@@ -75,7 +78,13 @@ impl Application {
         let (Loaded { config, warnings }, secrets) =
             read.await.context("reading it ended early")??;
         let before = bot.core.policy();
-        let fixed = fixed(&current, &config, before.bot, &self.kept, &Kept::of(&secrets));
+        let fixed = fixed(
+            &current,
+            &config,
+            before.bot,
+            &self.kept,
+            &Kept::of(&secrets),
+        );
         if !fixed.is_empty() {
             bail!(
                 "these cannot change while the bot runs, restart it to put them into force: {}",
@@ -85,8 +94,12 @@ impl Application {
         let access = Access::new(secrets.forge_token.clone()).context("forge.token_file")?;
         let policy = config.policy(self.kept.installation.clone(), before.bot);
         let boards: Vec<RepositoryId> = policy.boards.keys().copied().collect();
-        for board in boards.iter().filter(|board| before.board(**board).is_none()) {
-            bot.reconciliation.begin_at(*board, bot.clock.now());
+        for board in boards
+            .iter()
+            .filter(|board| before.board(**board).is_none())
+        {
+            bot.reconciliation
+                .begin_at(*board, bot.clock.now(), Moment::now(&bot.clock));
         }
         let hash = policy.hash().to_string();
         let effects = put_into_force(&bot, policy).await?;

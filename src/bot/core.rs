@@ -74,21 +74,21 @@ impl Core {
         let policy = Arc::new(policy);
         let clock_trouble = ClockTrouble::default();
         let trouble = clock_trouble.clone();
-        let mut current = (Arc::clone(&policy), policy.hash());
+        let mut current = with_hash(Arc::clone(&policy));
+        let mut exchanged = false;
         let writer = opened.start(move |records: &dyn Read, event: Event, stamp: &Stamp| {
-            let Event::Policy(policy) = &event else {
+            // In force is what the journal took, which only now is known.
+            if std::mem::take(&mut exchanged)
+                && let Some(policy) = records.get(&Key::policy()).as_ref().and_then(world::decode)
+            {
+                current = with_hash(Arc::new(policy));
+            }
+            let Event::Policy(next) = &event else {
                 return decide(records, &event, stamp, &current, &trouble);
             };
-            let next = (Arc::new((**policy).clone()), policy.hash());
-            let step = decide(records, &event, stamp, &next, &trouble);
-            let in_force = match &step {
-                store::Step::Commit { .. } => true,
-                store::Step::Nothing(outcome) => matches!(outcome, Outcome::Decided { .. }),
-            };
-            if in_force {
-                current = next;
-            }
-            step
+            exchanged = true;
+            let next = with_hash(Arc::new((**next).clone()));
+            decide(records, &event, stamp, &next, &trouble)
         });
         Self {
             writer,
@@ -161,6 +161,11 @@ impl Core {
     pub fn clock_trouble(&self) -> &ClockTrouble {
         &self.clock_trouble
     }
+}
+
+fn with_hash(policy: Arc<Policy>) -> (Arc<Policy>, Hash) {
+    let hash = policy.hash();
+    (policy, hash)
 }
 
 /// One decision, on the writer's thread.

@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod pages;
 pub mod reconcile;
 pub mod schedule;
+pub mod silence;
 pub mod usage;
 pub mod worker;
 

@@ -16,6 +16,7 @@ use super::Bot;
 use super::core::Outcome;
 use super::evidence::read_issue;
 use super::pages::{Listed, Pages};
+use super::silence::{Moment, Silence};
 use crate::forgejo::{Body, ForgejoError};
 use crate::gate::event::{Event, Look};
 use crate::gate::evidence::ReadIssue;
@@ -51,11 +52,16 @@ enum PassFault {
     Forge(#[from] ForgejoError),
     #[error("the store: {0}")]
     Store(String),
+    #[error("the disk is below its reserve, and what was read there could not be journaled")]
+    LowSpace,
 }
 
 impl From<SubmitError> for PassFault {
     fn from(error: SubmitError) -> Self {
-        Self::Store(error.to_string())
+        match error {
+            SubmitError::LowSpace => Self::LowSpace,
+            other => Self::Store(other.to_string()),
+        }
     }
 }
 
@@ -83,21 +89,25 @@ pub struct Reconciliation {
     new: Mutex<BTreeMap<RepositoryId, Timestamp>>,
     /// Seconds between two passes.
     every: AtomicU64,
+    /// For how long each board was not read.
+    pub silence: Silence,
 }
 
 impl Reconciliation {
     /// Remembers nothing yet; boards are to be read this often.
-    pub fn new(every: Duration) -> Self {
+    pub fn new(every: Duration, now: Moment) -> Self {
         Self {
             boards: Mutex::default(),
             soon: Mutex::default(),
             new: Mutex::default(),
             every: AtomicU64::new(every.as_secs()),
+            silence: Silence::new(now),
         }
     }
 
     /// A board that is new to the journal is not read from before this time.
-    pub fn begin_at(&self, board: RepositoryId, time: Timestamp) {
+    pub fn begin_at(&self, board: RepositoryId, time: Timestamp, now: Moment) {
+        self.silence.broken(board, now);
         self.new
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -114,14 +124,9 @@ impl Reconciliation {
         self.every.store(every.as_secs(), Ordering::Relaxed);
     }
 
-    /// When each board was last read completely.
-    pub fn last_passes(&self) -> BTreeMap<RepositoryId, Option<Timestamp>> {
-        self.memory(|boards| {
-            boards
-                .iter()
-                .map(|(board, memory)| (*board, memory.last_pass))
-                .collect()
-        })
+    /// When a board was last read completely.
+    pub fn last_pass(&self, board: RepositoryId) -> Option<Timestamp> {
+        self.memory(|boards| boards.get(&board)?.last_pass)
     }
 
     fn memory<T>(&self, with: impl FnOnce(&mut BTreeMap<RepositoryId, BoardMemory>) -> T) -> T {
@@ -159,22 +164,28 @@ pub async fn run(bot: Arc<Bot>, board: RepositoryId) {
 
 /// One pass, with its outcome noted. True if it was complete.
 pub async fn pass(bot: &Arc<Bot>, board: RepositoryId) -> bool {
+    let began = Moment::now(&bot.clock);
     let complete = match whole_pass(bot, board).await {
         Ok(()) => true,
         Err(fault) => {
             bot.metrics.failed_passes.inc();
             look_for_a_jump(bot);
-            tracing::warn!(board = board.0, error = %fault, "cannot read the board; the cursor stays");
+            tracing::warn!(board = board.0, error = %fault, "the board was not read to its end; the cursor stays");
             false
         }
     };
-    let now = bot.clock.now();
-    bot.reconciliation.memory(|boards| {
-        let memory = boards.entry(board).or_default();
-        if complete {
-            memory.last_pass = Some(now);
-        }
-    });
+    let silence = &bot.reconciliation.silence;
+    if complete {
+        silence.broken(board, began);
+        let now = bot.clock.now();
+        bot.reconciliation
+            .memory(|boards| boards.entry(board).or_default().last_pass = Some(now));
+    } else if silence.refuses(&bot.core.policy(), board, &bot.clock) {
+        tracing::error!(
+            board = board.0,
+            "the board was not read for longer than max_silence: its tokens are refused"
+        );
+    }
     complete
 }
 

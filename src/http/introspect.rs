@@ -81,7 +81,11 @@ pub(super) async fn alive(
     };
     let now = gateway.clock.now();
     let policy = bot.core.policy();
-    let seen = client.is_none_or(|client| policy.shows(client, check.board, &check.environment));
+    let seen = client.is_none_or(|client| policy.shows(client, check.board, &check.environment))
+        && !bot
+            .reconciliation
+            .silence
+            .refuses(&policy, check.board, &gateway.clock);
     let Some(live) = seen.then(|| check.live(&policy, now)).flatten() else {
         return Ok(None);
     };

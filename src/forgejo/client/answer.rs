@@ -15,8 +15,8 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::sync::SemaphorePermit;
 
-use super::{Access, Client};
 use super::error::{ForgejoError, Sent, answered, unanswered};
+use super::{Access, Client};
 use crate::forgejo::text::{json_cause, one_line};
 
 /// The most bytes of an answer whose size nobody outside decides.

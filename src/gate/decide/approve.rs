@@ -22,7 +22,7 @@ use super::super::time::after;
 use super::super::verdict::{Case, Opened, Reason, Verdict, could_approve, count, judge};
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{Draft, ask, issue, lifecycle};
+use super::{Draft, ask, issue, lifecycle, loss};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -263,6 +263,7 @@ fn verdict(
         burnt: recipient.burnt.is_some(),
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),
+        history_lost: loss::is_open(draft),
     })
 }
 

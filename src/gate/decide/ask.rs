@@ -22,7 +22,7 @@ use super::super::thread::{
 use super::super::time::{after, seconds_between};
 use super::super::verdict::{IN_TIME, Opened, Reason, could_approve, refusals};
 use super::comment::{Said, explain};
-use super::{Draft, lifecycle};
+use super::{Draft, lifecycle, loss};
 
 /// Decides a request.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
@@ -250,6 +250,7 @@ fn deny(
         burnt: recipient.burnt.is_some(),
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),
+        history_lost: loss::is_open(draft),
     }));
     reasons
 }

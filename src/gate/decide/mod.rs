@@ -149,6 +149,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Policy(policy) => policy::decide(&mut draft, policy),
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),
         Event::LossGoesOn => loss::go_on(&mut draft),
+        Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),
         Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),
     }
     draft.finish()

@@ -13,7 +13,7 @@ use super::{Finding, Opened, Reason, cannot_check, could_approve};
 type Rule = fn(&Opened<'_>) -> Finding;
 
 /// Every rule for opening.
-pub(super) const RULES: [Rule; 16] = [
+pub(super) const RULES: [Rule; 17] = [
     request_is_open,
     digest_unchanged,
     scopes_within_gate,
@@ -30,10 +30,11 @@ pub(super) const RULES: [Rule; 16] = [
     not_held,
     space_left,
     clock_trusted,
+    history_whole,
 ];
 
 /// The rules that a request must satisfy when it is asked.
-pub(super) const WHEN_ASKED: [Rule; 11] = [
+pub(super) const WHEN_ASKED: [Rule; 12] = [
     scopes_within_gate,
     life_within_gate,
     slug_is_free,
@@ -43,6 +44,7 @@ pub(super) const WHEN_ASKED: [Rule; 11] = [
     recipient_safe,
     checkable,
     space_left,
+    history_whole,
     something_left,
     enough_owners,
 ];
@@ -236,6 +238,11 @@ fn clock_trusted(case: &Opened<'_>) -> Finding {
         Some(why) => Finding::Deny(Reason::Clock(why.to_owned())),
         None => Finding::Silent,
     }
+}
+
+/// What was denied or revoked may be among the lines that are missing.
+fn history_whole(case: &Opened<'_>) -> Finding {
+    deny_if(case.history_lost, Reason::HistoryLost)
 }
 
 /// requested ∩ every counted restatement ∩ gate ∩ board ∩ every counted approver's ceiling.

@@ -16,6 +16,7 @@ struct Facts {
     burnt: bool,
     low_space: bool,
     clock: Option<String>,
+    history_lost: bool,
 }
 
 impl Facts {
@@ -32,6 +33,7 @@ impl Facts {
             burnt: false,
             low_space: false,
             clock: None,
+            history_lost: false,
         };
         facts.approve(ALICE);
         facts
@@ -116,6 +118,7 @@ impl Facts {
             burnt: self.burnt,
             low_space: self.low_space,
             clock: self.clock.as_deref(),
+            history_lost: self.history_lost,
         }
     }
 
@@ -131,7 +134,11 @@ impl Facts {
 type Row = (&'static str, fn(&mut Facts) -> Reason);
 
 /// What no approval could mend: refused when asked, too.
-const MENDED_BY_NOBODY: [Row; 15] = [
+const MENDED_BY_NOBODY: [Row; 16] = [
+    ("lines of the journal are missing", |facts| {
+        facts.history_lost = true;
+        Reason::HistoryLost
+    }),
     ("a scope that the gate lacks", |facts| {
         facts.request.effect.scopes.insert("deploy:run".to_owned());
         asked_anew(&mut facts.request, &facts.policy);
