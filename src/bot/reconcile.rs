@@ -441,6 +441,14 @@ async fn look(bot: &Arc<Bot>, key: ThreadKey, thread: &Thread) -> Result<(), Pas
     if let Some(look) = look {
         bot.metrics.repaired.inc();
         bot.look_at(key.repository, key.issue, look).await?;
+    } else if !thread.identities.is_empty() {
+        let event = Event::Compare { thread: key };
+        // Nearly always there is nothing to say, which is no decision worth counting.
+        if let Outcome::Decided { answer, effects } = bot.core.feed(event).await?
+            && !effects.is_empty()
+        {
+            bot.decided(&answer, effects);
+        }
     }
     Ok(())
 }

@@ -66,6 +66,11 @@ pub enum Event {
     LossGoesOn,
     /// A comment of the bot itself rests on a line that the journal does not have.
     AheadOfJournal(Ahead),
+    /// What lives in a thread is to be compared with the policy in force.
+    Compare {
+        /// Which thread.
+        thread: ThreadKey,
+    },
     /// A thread with live identities could not be read for ten minutes while the forge answered.
     Unreadable {
         /// Which thread.

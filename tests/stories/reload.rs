@@ -84,6 +84,15 @@ async fn a_cut_scope_narrows_what_lives_at_the_next_check() {
     assert_eq!(story.may(&token).await, "board:read");
     assert!(story.journal().contains("gate `dev` lost `card:write`"));
     assert!(story.lines() > lines);
+    // Its thread is told when it is looked at, and once.
+    let thread = story.at(1);
+    let before = thread.replies().len();
+    assert!(story.reconcile().await);
+    assert!(story.reconcile().await);
+    assert_snapshot!(thread.news(before), @r"
+    **My configuration lets `codex-kan-1` do less than it was granted**:
+    - c1 may `board:read`, and not `card:write`
+    ");
     // The same once more is nothing new.
     let lines = story.lines();
     story.reload(&[]).await;

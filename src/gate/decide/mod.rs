@@ -9,6 +9,7 @@ mod approve;
 mod arrived;
 mod ask;
 mod comment;
+mod cut;
 mod draft;
 mod given_up;
 mod grounds;
@@ -149,6 +150,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Policy(policy) => policy::decide(&mut draft, policy),
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),
         Event::LossGoesOn => loss::go_on(&mut draft),
+        Event::Compare { thread } => cut::decide(&mut draft, *thread),
         Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),
         Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),
     }

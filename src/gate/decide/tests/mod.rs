@@ -8,6 +8,7 @@ mod again;
 mod asking;
 mod boards;
 mod counted;
+mod cut;
 mod ending;
 mod forge;
 mod history;
