@@ -217,6 +217,7 @@ fn assemble(
     let clock = settings.clock.clone();
     let now = clock.now();
     let last_line = opened.last_time().unwrap_or(now);
+    let journal_at_start = opened.store().head().seq;
     Bot {
         core: Core::start(opened, policy),
         gatherer: Gatherer {
@@ -241,6 +242,7 @@ fn assemble(
         started: now,
         clock_at_start: (now, settings.clock.monotonic()),
         last_line,
+        journal_at_start,
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::core::Outcome;
+use super::reconcile::CLOCKS_APART;
 use super::{Bot, marker, worker};
 use crate::forgejo::payload::{
     CommentAction, Issue as IssueDelivery, IssueAction, IssueComment, Parsed,
@@ -19,6 +20,7 @@ use crate::gate::command::{self, Reading};
 use crate::gate::decide::{Answer, Taken};
 use crate::gate::event::{Accepted, Ahead, Arrival, Event, Leak, Look, Road, Spoken, What};
 use crate::gate::ids::{Hash, IssueNumber, RepositoryId, ThreadKey, UserId};
+use crate::gate::time::seconds_between;
 use crate::store::SubmitError;
 
 /// What became of a delivery.
@@ -100,14 +102,23 @@ impl Bot {
         comment: &Comment,
         line: u64,
     ) -> Result<(), SubmitError> {
-        if line <= self.core.store().head().seq {
+        let written = comment.created_at.unwrap_or(Timestamp::MAX);
+        // What was written before this process began rests on no line that it has made; the two clocks
+        // may differ a little.
+        let journal = if seconds_between(written, self.started) > CLOCKS_APART {
+            self.journal_at_start
+        } else {
+            self.core.store().head().seq
+        };
+        if line <= journal {
             return Ok(());
         }
         let found = Ahead {
             thread,
             comment: comment.id,
             line,
-            written: comment.created_at.unwrap_or(Timestamp::MAX),
+            journal,
+            written,
         };
         let outcome = self.core.feed(Event::AheadOfJournal(found)).await?;
         if let Outcome::Decided { answer, effects } = outcome {

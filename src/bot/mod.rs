@@ -72,6 +72,8 @@ pub struct Bot {
     pub clock_at_start: (Timestamp, Duration),
     /// The time of the journal's last line when this process began.
     pub last_line: Timestamp,
+    /// The journal's last number when this process began.
+    pub journal_at_start: u64,
 }
 
 impl Bot {

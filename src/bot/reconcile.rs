@@ -41,7 +41,7 @@ const READS_A_SECOND: u64 = 2;
 /// The least time between two passes that were asked for, in seconds.
 const AT_MOST_EVERY: i64 = 5;
 /// How far the forge's clock and ours may be apart, in seconds.
-const CLOCKS_APART: i64 = 300;
+pub(super) const CLOCKS_APART: i64 = 300;
 /// How far the wall clock may get ahead of the time that passed, in seconds.
 const JUMP: i64 = 3_600;
 

@@ -100,6 +100,8 @@ pub struct Ahead {
     pub comment: CommentId,
     /// The line, by the comment's marker, which nobody else can make.
     pub line: u64,
+    /// The journal's last number at a time when the comment was there.
+    pub journal: u64,
     /// When the forge says it was written.
     pub written: Timestamp,
 }

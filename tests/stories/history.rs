@@ -3,8 +3,6 @@
 
 use std::path::Path;
 
-use insta::assert_snapshot;
-
 use crate::harness::{Key, Story};
 
 /// Copies a folder with everything in it, in place of what is there.
@@ -73,44 +71,72 @@ async fn set_back(story: &mut Story, records: bool) -> (String, i64, i64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whole_older_copy_put_back_is_noticed_by_the_bots_own_comments() {
-    for records in [true, false] {
-        let mut story = Story::begin().await;
-        let (token, lives, asked) = set_back(&mut story, records).await;
-        let (codex, alice) = (story.stage.codex.clone(), story.stage.alice.clone());
-        // Nobody can know that yet.
-        assert!(story.alive(&token).await);
-        assert!(story.ready().await["lost_history"].is_null());
-        let before = story.at(lives).replies().len();
+    noticed(true).await;
+}
 
-        assert!(story.reconcile().await);
-        let told = story.at(lives).news(before);
-        let told = told.replace(char::is_numeric, "#");
-        assert_snapshot!(told, @"**Nothing widens any more, on any board**: I have spoken here for line ## of my journal, and it ends at ##. Lines are missing; what was taken back in them may be alive again. Taking back goes on. Whoever runs me: stop me, look at what `ownergate verify` prints, and start me with `serve --accept-journal-loss` and the journal's last number; that pauses every identity.");
-        let missing = story.ready().await["lost_history"].clone();
-        assert!(
-            missing["line"].as_u64() > missing["journal"].as_u64(),
-            "{missing}"
-        );
-        // It is told once.
-        let lines = story.lines();
-        assert!(story.reconcile().await);
-        assert_eq!(story.lines(), lines);
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_journal_put_back_without_records_is_noticed_as_well() {
+    noticed(false).await;
+}
 
-        // Nothing is approved, nothing is asked, and what lives is taken back.
-        let thread = story.at(asked);
-        let line = thread.approve_line();
-        let said = thread.answer(&alice, &line).await;
-        assert_snapshot!(said, @"");
-        assert_eq!(thread.last_code(), "history_lost");
-        let another = story.thread(&codex, "another").await;
-        another.ask(&codex, &Key::new()).await;
-        assert_eq!(another.last_code(), "history_lost");
-        story
-            .at(lives)
-            .comment(&alice, "/gate revoke codex-kan-1")
-            .await;
-        assert!(!story.alive(&token).await);
+/// Though the journal has grown past what the bot had spoken for before anybody reads that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_journal_that_has_grown_again_hides_nothing() {
+    let mut story = Story::begin().await;
+    let (_, lives, _) = set_back(&mut story, true).await;
+    let spoken = story.at(lives).replies().len() as u64;
+    let codex = story.stage.codex.clone();
+    for _ in 0..20 {
+        story.at(lives).comment(&codex, "good morning").await;
     }
+    assert!(story.reconcile().await);
+    let missing = story.ready().await["lost_history"].clone();
+    assert!(
+        last(&story) > missing["line"].as_u64().unwrap(),
+        "{missing}"
+    );
+    assert_eq!(story.at(lives).replies().len() as u64, spoken + 1);
+}
+
+async fn noticed(records: bool) {
+    let mut story = Story::begin().await;
+    let (token, lives, asked) = set_back(&mut story, records).await;
+    let (codex, alice) = (story.stage.codex.clone(), story.stage.alice.clone());
+    // Nobody can know that yet.
+    assert!(story.alive(&token).await);
+    assert!(story.ready().await["lost_history"].is_null());
+    let before = story.at(lives).replies().len();
+
+    assert!(story.reconcile().await);
+    let told = story.at(lives).news(before);
+    let missing = story.ready().await["lost_history"].clone();
+    let (line, journal) = (&missing["line"], &missing["journal"]);
+    assert!(line.as_u64() > journal.as_u64(), "{missing}");
+    assert_eq!(
+        told,
+        format!(
+            "**Nothing widens any more, on any board**: I have spoken here for line {line} of my journal, and it ended at {journal}. Lines are missing; what was taken back in them may be alive again. Taking back goes on. Whoever runs me: stop me, look at what `ownergate verify` prints, and start me with `serve --accept-journal-loss` and the journal's last number; that pauses every identity."
+        )
+    );
+    // It is told once.
+    let lines = story.lines();
+    assert!(story.reconcile().await);
+    assert_eq!(story.lines(), lines);
+
+    // Nothing is approved, nothing is asked, and what lives is taken back.
+    let thread = story.at(asked);
+    let line = thread.approve_line();
+    assert_eq!(
+        thread.answer(&alice, &line).await,
+        "Not counted for R2: lines of my journal are missing: nothing widens until whoever runs me has accepted the loss."
+    );
+    assert_eq!(thread.last_code(), "history_lost");
+    let another = story.thread(&codex, "another").await;
+    another.ask(&codex, &Key::new()).await;
+    assert_eq!(another.last_code(), "history_lost");
+    let revoke = "/gate revoke codex-kan-1";
+    story.at(lives).comment(&alice, revoke).await;
+    assert!(!story.alive(&token).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -110,12 +110,12 @@ pub(super) fn ahead(draft: &mut Draft<'_>, found: &Ahead) {
         .as_ref()
         .and_then(|loss| loss.at)
         .is_some_and(|at| found.written <= at);
-    if found.line < draft.given.seq.0 || accepted || installation.missing.is_some() {
+    if found.line <= found.journal || accepted || installation.missing.is_some() {
         return;
     }
     draft.use_reserve();
     draft.outcome("ahead", "held");
-    let journal = draft.given.seq.0 - 1;
+    let journal = found.journal;
     draft.cause(
         "ahead_of_journal",
         json!({ "line": found.line, "journal": journal, "comment": found.comment }),
@@ -133,7 +133,7 @@ pub(super) fn ahead(draft: &mut Draft<'_>, found: &Ahead) {
             "history_lost",
             Actor::Bot,
             format!(
-                "the bot has spoken for line {}, and the journal ends at {journal}: widening is held",
+                "the bot has spoken for line {}, and the journal ended at {journal}: widening is held",
                 found.line
             ),
         )
@@ -141,7 +141,7 @@ pub(super) fn ahead(draft: &mut Draft<'_>, found: &Ahead) {
         .with_facts(json!({ "comment": found.comment })),
     );
     let text = format!(
-        "**Nothing widens any more, on any board**: I have spoken here for line {} of my journal, and it ends at {journal}. Lines are missing; what was taken back in them may be alive again. Taking back goes on. Whoever runs me: stop me, look at what `ownergate verify` prints, and start me with `serve --accept-journal-loss` and the journal's last number; that pauses every identity.",
+        "**Nothing widens any more, on any board**: I have spoken here for line {} of my journal, and it ended at {journal}. Lines are missing; what was taken back in them may be alive again. Taking back goes on. Whoever runs me: stop me, look at what `ownergate verify` prints, and start me with `serve --accept-journal-loss` and the journal's last number; that pauses every identity.",
         found.line
     );
     draft.tell(found.thread, &text, None);

@@ -16,6 +16,7 @@ fn ahead(story: &Story, line: u64) -> Event {
         thread: kan(12),
         comment: CommentId(900),
         line,
+        journal: story.seq(),
         written: story.now,
     })
 }
