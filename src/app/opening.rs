@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::Settings;
 use super::secrets::Secrets;
@@ -37,24 +38,21 @@ use crate::store::{self, Observer, Opened, Options};
 #[derive(Debug)]
 pub(super) struct Working {
     pub(super) tasks: JoinSet<()>,
-    /// Of those, the ones that read a board.
-    reading: BTreeMap<RepositoryId, AbortHandle>,
+    /// Of those, the ones that read a board: they go on as long as this is held.
+    reading: BTreeMap<RepositoryId, oneshot::Sender<()>>,
 }
 
 impl Working {
     /// Has these boards read from time to time, and no others.
     pub(super) fn read(&mut self, bot: &Arc<Bot>, boards: &[RepositoryId]) {
-        self.reading.retain(|board, task| {
-            let stays = boards.contains(board);
-            if !stays {
-                task.abort();
-            }
-            stays
-        });
+        self.reading.retain(|board, _| boards.contains(board));
         for board in boards {
-            self.reading
-                .entry(*board)
-                .or_insert_with(|| self.tasks.spawn(reconcile::run(Arc::clone(bot), *board)));
+            self.reading.entry(*board).or_insert_with(|| {
+                let (goes_on, over) = oneshot::channel();
+                self.tasks
+                    .spawn(reconcile::run(Arc::clone(bot), *board, over));
+                goes_on
+            });
         }
         // What has ended is not kept.
         while self.tasks.try_join_next().is_some() {}

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::Bot;
 use super::core::Outcome;
@@ -144,10 +144,11 @@ impl Reconciliation {
     }
 }
 
-/// Reads one board again and again until the task is dropped.
-pub async fn run(bot: Arc<Bot>, board: RepositoryId) {
+/// Reads one board again and again until the other end of `over` is dropped. A pass is never cut off:
+/// what it has taken in has to reach the worker.
+pub async fn run(bot: Arc<Bot>, board: RepositoryId, mut over: oneshot::Receiver<()>) {
     let bell = bot.reconciliation.bell(board);
-    loop {
+    while matches!(over.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
         let began = bot.clock.now();
         pass(&bot, board).await;
         tokio::select! {
@@ -158,6 +159,7 @@ pub async fn run(bot: Arc<Bot>, board: RepositoryId) {
                     .unwrap_or(began);
                 bot.clock.sleep_until(earliest).await;
             }
+            _ = &mut over => return,
         }
     }
 }

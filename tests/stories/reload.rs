@@ -1,14 +1,18 @@
 //! SIGHUP: the configuration and its secrets are read anew while the bot runs. What is cut is cut for
 //! the next check, what came works at once, and a configuration with a fault changes nothing.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use insta::assert_snapshot;
 use ownergate::clock::Clock;
 use ownergate::demo::stage::{CLIENT_SECRET, HOOK_SECRET, KAN, OPS, Setting, Stage};
 use ownergate::miniforge::{LoggedCall, hmac_sha256};
 use ownergate::secret::file::write_secret_file;
+use ownergate::store::{Fault, Point};
 use tempfile::TempDir;
 
 use crate::harness::{Key, Story, change};
@@ -66,6 +70,48 @@ impl Story {
     fn secret(&self, name: &str) -> PathBuf {
         self.stage.directory().join("secrets").join(name)
     }
+}
+
+/// As at a start; here nothing is filled from the records.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_got_wider_is_told_in_the_control_issue_at_once() {
+    let machines = "machine_accounts = [7]";
+    let control = format!("{machines}\ncontrol_issue = 1");
+    let mut story = Story::configured(&[(machines, &control)]).await;
+    let issue = story.thread(&story.stage.alice, "control").await.issue;
+    assert_eq!(issue.0, 1);
+    story
+        .reload(&[("max_ttl = \"24h\"", "max_ttl = \"48h\"")])
+        .await;
+    assert_snapshot!(story.at(1).news(0), @r"
+    **The configuration lets more through than before:**
+    - gate `dev` allows 2d instead of 1d
+    ");
+}
+
+/// Nothing is in force that the journal does not have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_that_cannot_be_journaled_is_not_in_force() {
+    let fails = Arc::new(AtomicBool::new(false));
+    let plan = Arc::clone(&fails);
+    let mut story = Story::with(|setting| {
+        setting.plan = Some(Arc::new(move |point| {
+            match point == Point::BeforeWrite && plan.load(Ordering::SeqCst) {
+                true => Fault::Error(ErrorKind::StorageFull),
+                false => Fault::None,
+            }
+        }));
+    })
+    .await;
+    let before = story.stage.bot().unwrap().core.policy();
+    fails.store(true, Ordering::SeqCst);
+    let (_, client) = ops_part(&mut story);
+    let said = story.refused(&[(&client, "")]).await;
+    assert!(said.contains("could not be journaled"), "{said}");
+    assert_eq!(story.stage.bot().unwrap().core.policy(), before);
+    fails.store(false, Ordering::SeqCst);
+    story.start_again().await;
+    assert_eq!(story.stage.bot().unwrap().core.policy(), before);
 }
 
 const DEV: &str = "[board.gate.dev]\nscopes = [\"board:read\", \"card:write\"]";
