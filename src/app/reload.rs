@@ -112,6 +112,10 @@ impl Application {
         if self.reconcile {
             self.read_boards(&bot, &boards);
         }
+        // Read at once: a wait of the old length would end late, and what was cut is to be told.
+        for board in &boards {
+            bot.reconciliation.ask(*board);
+        }
         *current = config;
         Ok(Reloaded {
             policy: hash,

@@ -114,12 +114,12 @@ impl Reconciliation {
             .insert(board, time);
     }
 
-    /// How often each board is read; a wait that has begun ends as it began.
+    /// How often each board is read.
     pub fn every(&self) -> Duration {
         Duration::from_secs(self.every.load(Ordering::Relaxed))
     }
 
-    /// Boards are to be read this often from now on.
+    /// Boards are to be read this often from their next pass on.
     pub fn change_every(&self, every: Duration) {
         self.every.store(every.as_secs(), Ordering::Relaxed);
     }

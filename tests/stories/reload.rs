@@ -266,6 +266,20 @@ async fn boards_are_read_as_they_come_and_go() {
     story.reload(&[]).await;
     soon(story.stage.forge.called(reads(18))).await;
     assert!(named(&story.ready().await));
+
+    // Another pace is taken up at once, and not after a wait at the old one.
+    story
+        .reload(&[("token_file", "reconcile = \"1h\"\ntoken_file")])
+        .await;
+    story.pass(60).await;
+    story.stage.forge.clear_calls();
+    story.reload(&[("\"1h\"", "\"20s\"")]).await;
+    for _ in 0..3 {
+        story.pass(5).await;
+    }
+    soon(story.stage.forge.called(reads(17))).await;
+    let every = story.stage.bot().unwrap().reconciliation.every();
+    assert_eq!(every.as_secs(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
