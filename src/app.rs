@@ -4,12 +4,13 @@
 //! It owns the servers and the tasks; whoever holds it can stop it, or end it as a kill would.
 
 mod opening;
+mod reload;
 pub mod secrets;
 mod socket;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
@@ -22,11 +23,12 @@ use tokio::task::JoinHandle;
 use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::{Config, Listen};
-use crate::http::{self, Gateway, Hook};
+use crate::http::{self, Doors, Gateway, Hook};
 use crate::secret::token::TokenPrefix;
 use crate::store::{self, Faults, Progress, Reserve};
 use crate::telemetry::Metrics;
 use opening::Working;
+pub use reload::Reloaded;
 use secrets::Secrets;
 
 /// Seconds that a stop may take before what is left is dropped.
@@ -104,6 +106,12 @@ pub struct Application {
     state: watch::Receiver<Opening>,
     working: Arc<OnceLock<Mutex<Option<Working>>>>,
     socket: PathBuf,
+    /// What is in force; locked while it is being exchanged, so that one reload follows another.
+    config: tokio::sync::Mutex<Config>,
+    /// Whether boards are read from time to time.
+    reconcile: bool,
+    /// The signing key's installation and the peppers' names, which a reload must find unchanged.
+    kept: reload::Kept,
 }
 
 impl Application {
@@ -124,6 +132,9 @@ impl Application {
         let (told, state) = watch::channel(Opening::Going);
         let working = Arc::new(OnceLock::new());
         let socket = settings.config.server.admin_socket.clone();
+        let config = tokio::sync::Mutex::new(settings.config.clone());
+        let reconcile = settings.reconcile;
+        let kept = reload::Kept::of(&secrets);
         let opening = tokio::spawn({
             let gateway = Arc::clone(&gateway);
             let working = Arc::clone(&working);
@@ -149,6 +160,9 @@ impl Application {
             state,
             working,
             socket,
+            config,
+            reconcile,
+            kept,
         })
     }
 
@@ -235,8 +249,8 @@ impl Application {
     }
 }
 
-fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
-    let config = &settings.config;
+/// The ways in that a configuration has.
+fn doors(config: &Config, secrets: &Secrets) -> Doors {
     let hooks = config
         .boards
         .iter()
@@ -249,12 +263,19 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
             Some((board.rules.name.clone(), hook))
         })
         .collect();
-    Ok(Gateway {
+    Doors {
         hooks,
         clients: secrets.clients.clone(),
+        public_url: config.server.public_url.clone(),
+    }
+}
+
+fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
+    let config = &settings.config;
+    Ok(Gateway {
+        doors: RwLock::new(Arc::new(doors(config, secrets))),
         prefix: TokenPrefix::parse(&config.tokens.prefix).context("tokens.prefix is no prefix")?,
         peppers: Arc::clone(&secrets.peppers),
-        public_url: config.server.public_url.clone(),
         clock: settings.clock.clone(),
         metrics: Arc::new(Metrics::default()),
         progress: Arc::new(Progress::new()),

@@ -37,6 +37,7 @@ pub struct Metrics {
     deliveries: Family<Outcome, Counter>,
     decisions: Family<Decision, Counter>,
     checks: Family<Outcome, Counter>,
+    reloads: Family<Outcome, Counter>,
     /// Texts and states that reconciliation found and no delivery had brought.
     pub repaired: Counter,
     /// Commands of people who may not ask.
@@ -59,6 +60,8 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// The number of the journal's last line.
     pub journal_lines: Gauge<u64, AtomicU64>,
+    /// Boards that were not read for so long that their tokens are refused.
+    pub silent_boards: Gauge,
     /// Seconds since the oldest undone effect was decided.
     pub outbox_age: Gauge,
 }
@@ -70,6 +73,7 @@ impl Default for Metrics {
             deliveries: Family::default(),
             decisions: Family::default(),
             checks: Family::default(),
+            reloads: Family::default(),
             repaired: Counter::default(),
             strangers: Counter::default(),
             refused_posts: Counter::default(),
@@ -81,6 +85,7 @@ impl Default for Metrics {
             batch_jobs: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             journal_lines: Gauge::default(),
+            silent_boards: Gauge::default(),
             outbox_age: Gauge::default(),
         };
         metrics.register();
@@ -103,6 +108,11 @@ impl Metrics {
             self.decisions.clone(),
         );
         r.register("checks", "Checks of tokens by outcome", self.checks.clone());
+        r.register(
+            "reloads",
+            "Reloads of the configuration by outcome",
+            self.reloads.clone(),
+        );
         r.register(
             "repaired",
             "What reconciliation found and no delivery had brought",
@@ -149,6 +159,11 @@ impl Metrics {
             self.outbox_age.clone(),
         );
         r.register(
+            "silent_boards",
+            "Boards not read for longer than max_silence, whose tokens are refused",
+            self.silent_boards.clone(),
+        );
+        r.register(
             "batch_jobs",
             "Jobs in one batch of the writer",
             self.batch_jobs.clone(),
@@ -180,6 +195,11 @@ impl Metrics {
     /// Counts a check of a token.
     pub fn check(&self, outcome: &'static str) {
         self.checks.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts a reload of the configuration.
+    pub fn reload(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&Outcome { outcome }).inc();
     }
 
     /// The text that Prometheus reads (OpenMetrics).

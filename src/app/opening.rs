@@ -4,10 +4,12 @@
 //! The port is open meanwhile and answers 503; the service manager is told that it goes on. Nothing
 //! is verified before all of it is done.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::Settings;
@@ -15,9 +17,13 @@ use super::secrets::Secrets;
 use crate::bot::core::{Core, Outcome};
 use crate::bot::evidence::Gatherer;
 use crate::bot::forge::Forge;
+use crate::bot::reconcile::Reconciliation;
+use crate::bot::schedule::Id;
+use crate::bot::silence::Moment;
 use crate::bot::{self, Bot, reconcile};
 use crate::forgejo::{Client, ClientOptions};
 use crate::gate::decide::Answer;
+use crate::gate::effect::Effect;
 use crate::gate::event::Event;
 use crate::gate::ids::{RepositoryId, UserId};
 use crate::gate::key::Key;
@@ -32,6 +38,25 @@ use crate::store::{self, Observer, Opened, Options};
 #[derive(Debug)]
 pub(super) struct Working {
     pub(super) tasks: JoinSet<()>,
+    /// Of those, the ones that read a board: they go on as long as this is held.
+    reading: BTreeMap<RepositoryId, oneshot::Sender<()>>,
+}
+
+impl Working {
+    /// Has these boards read from time to time, and no others.
+    pub(super) fn read(&mut self, bot: &Arc<Bot>, boards: &[RepositoryId]) {
+        self.reading.retain(|board, _| boards.contains(board));
+        for board in boards {
+            self.reading.entry(*board).or_insert_with(|| {
+                let (goes_on, over) = oneshot::channel();
+                self.tasks
+                    .spawn(reconcile::run(Arc::clone(bot), *board, over));
+                goes_on
+            });
+        }
+        // What has ended is not kept.
+        while self.tasks.try_join_next().is_some() {}
+    }
 }
 
 /// Opens everything.
@@ -72,28 +97,33 @@ pub(super) async fn open(
         opened,
         policy.clone(),
     ));
-    bot.reconciliation.begin_at_now(
-        boards
-            .iter()
-            .filter(|board| {
-                before
-                    .as_ref()
-                    .is_none_or(|before| before.board(**board).is_none())
-            })
-            .copied()
-            .collect(),
-    );
-    put_into_force(&bot, policy).await?;
+    for board in &boards {
+        let known = before
+            .as_ref()
+            .is_some_and(|before| before.board(*board).is_some());
+        if !known {
+            let now = Moment::now(&bot.clock);
+            bot.reconciliation.begin_at(*board, bot.started, now);
+        }
+    }
+    // The outbox is filled from the records when the tasks start.
+    drop(put_into_force(&bot, policy).await?);
     gateway.now_waiting_for("what an accepted loss demands");
     if settle_loss(&bot, loss).await? && settings.reconcile {
         read_boards_first(&bot, &boards).await;
     }
-    let tasks = bot::start(&bot, &boards, settings.reconcile)?;
+    let mut working = Working {
+        tasks: bot::start(&bot)?,
+        reading: BTreeMap::new(),
+    };
+    if settings.reconcile {
+        working.read(&bot, &boards);
+    }
     gateway
         .bot
         .set(Arc::clone(&bot))
         .map_err(|_| anyhow::anyhow!("the bot was started twice"))?;
-    Ok(Working { tasks })
+    Ok(working)
 }
 
 /// Opens the store on a thread of its own, and tells the service manager while it advances.
@@ -185,6 +215,7 @@ fn assemble(
     let clock = settings.clock.clone();
     let now = clock.now();
     let last_line = opened.last_time().unwrap_or(now);
+    let journal_at_start = opened.store().head().seq;
     Bot {
         core: Core::start(opened, policy),
         gatherer: Gatherer {
@@ -200,23 +231,28 @@ fn assemble(
         inbox: Default::default(),
         outbox: Default::default(),
         doubts: Default::default(),
-        reconciliation: Default::default(),
-        reconcile_every: settings.config.forge.reconcile,
+        reconciliation: Reconciliation::new(
+            settings.config.forge.reconcile,
+            Moment::now(&settings.clock),
+        ),
         metrics: Arc::clone(&gateway.metrics),
         usage: Default::default(),
         started: now,
         clock_at_start: (now, settings.clock.monotonic()),
         last_line,
+        journal_at_start,
     }
 }
 
-async fn put_into_force(bot: &Arc<Bot>, policy: Policy) -> anyhow::Result<()> {
+/// Journals a policy and puts it into force. What is to be done outside because of it is given back.
+pub(super) async fn put_into_force(
+    bot: &Arc<Bot>,
+    policy: Policy,
+) -> anyhow::Result<Vec<(Id, Effect)>> {
     match bot.core.adopt(policy).await {
         Ok(Outcome::Decided { answer, effects }) => {
-            // The outbox is filled from the records when the tasks start.
             bot.metrics_only(&answer);
-            drop(effects);
-            Ok(())
+            Ok(effects)
         }
         Ok(_) => {
             bail!("the policy could not be journaled: a record cannot be read by this program")

@@ -76,12 +76,21 @@ impl Core {
         let policy = Arc::new(policy);
         let clock_trouble = ClockTrouble::default();
         let trouble = clock_trouble.clone();
-        let mut current = (Arc::clone(&policy), policy.hash());
+        let mut current = with_hash(Arc::clone(&policy));
+        let mut exchanged = false;
         let writer = opened.start(move |records: &dyn Read, event: Event, stamp: &Stamp| {
-            if let Event::Policy(policy) = &event {
-                current = (Arc::new((**policy).clone()), policy.hash());
+            // In force is what the journal took, which only now is known.
+            if std::mem::take(&mut exchanged)
+                && let Some(policy) = records.get(&Key::policy()).as_ref().and_then(world::decode)
+            {
+                current = with_hash(Arc::new(policy));
             }
-            decide(records, &event, stamp, &current, &trouble)
+            let Event::Policy(next) = &event else {
+                return decide(records, &event, stamp, &current, &trouble);
+            };
+            exchanged = true;
+            let next = with_hash(Arc::new((**next).clone()));
+            decide(records, &event, stamp, &next, &trouble)
         });
         Self {
             writer,
@@ -100,10 +109,13 @@ impl Core {
         self.writer.try_submit(event).await
     }
 
-    /// Journals a policy and puts it into force for checks.
+    /// Journals a policy and puts it into force for checks; the one before stays where that cannot
+    /// be decided.
     pub async fn adopt(&self, policy: Policy) -> Result<Outcome, SubmitError> {
         let outcome = self.feed(Event::Policy(Box::new(policy.clone()))).await?;
-        *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        if matches!(outcome, Outcome::Decided { .. }) {
+            *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        }
         Ok(outcome)
     }
 
@@ -151,6 +163,11 @@ impl Core {
     pub fn clock_trouble(&self) -> &ClockTrouble {
         &self.clock_trouble
     }
+}
+
+fn with_hash(policy: Arc<Policy>) -> (Arc<Policy>, Hash) {
+    let hash = policy.hash();
+    (policy, hash)
 }
 
 /// One decision, on the writer's thread.

@@ -6,7 +6,10 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::core::Outcome;
+use super::reconcile::CLOCKS_APART;
 use super::{Bot, marker, worker};
 use crate::forgejo::payload::{
     CommentAction, Issue as IssueDelivery, IssueAction, IssueComment, Parsed,
@@ -15,8 +18,9 @@ use crate::forgejo::types::{Comment, Issue, User};
 use crate::forgejo::{Body, Foreign};
 use crate::gate::command::{self, Reading};
 use crate::gate::decide::{Answer, Taken};
-use crate::gate::event::{Accepted, Arrival, Event, Leak, Look, Road, Spoken, What};
-use crate::gate::ids::{Hash, IssueNumber, RepositoryId, UserId};
+use crate::gate::event::{Accepted, Ahead, Arrival, Event, Leak, Look, Road, Spoken, What};
+use crate::gate::ids::{Hash, IssueNumber, RepositoryId, ThreadKey, UserId};
+use crate::gate::time::seconds_between;
 use crate::store::SubmitError;
 
 /// What became of a delivery.
@@ -71,7 +75,14 @@ impl Bot {
             What::Screened
         } else if author == Some(self.core.policy().bot) {
             match marker::read(&self.peppers, body.expose()) {
-                Some(_) => return Ok(false),
+                Some((line, _)) => {
+                    let thread = ThreadKey {
+                        repository: board,
+                        issue,
+                    };
+                    self.own_voice(thread, comment, line).await?;
+                    return Ok(false);
+                }
                 None => What::Look(Look::Stray(comment.id)),
             }
         } else {
@@ -82,6 +93,44 @@ impl Bot {
         }
         let arrival = draft.arrival(Road::CatchUp, board, issue, None, what);
         self.take_in(arrival, false).await
+    }
+
+    /// One of its own comments was read back, made for this line of the journal.
+    async fn own_voice(
+        &self,
+        thread: ThreadKey,
+        comment: &Comment,
+        line: u64,
+    ) -> Result<(), SubmitError> {
+        let written = comment.created_at.unwrap_or(Timestamp::MAX);
+        // What was written before this process began rests on no line that it has made; the two clocks
+        // may differ a little.
+        let journal = if seconds_between(written, self.started) > CLOCKS_APART {
+            self.journal_at_start
+        } else {
+            self.core.store().head().seq
+        };
+        if line <= journal {
+            return Ok(());
+        }
+        let found = Ahead {
+            thread,
+            comment: comment.id,
+            line,
+            journal,
+            written,
+        };
+        let outcome = self.core.feed(Event::AheadOfJournal(found)).await?;
+        if let Outcome::Decided { answer, effects } = outcome {
+            if !effects.is_empty() {
+                tracing::error!(
+                    line,
+                    "the bot has spoken for a line that its journal does not have: lines are missing, nothing widens"
+                );
+            }
+            self.decided(&answer, effects);
+        }
+        Ok(())
     }
 
     /// Takes in the body of an issue that was read back. True if it has to be decided.

@@ -12,6 +12,7 @@ pub mod outbox;
 pub mod pages;
 pub mod reconcile;
 pub mod schedule;
+pub mod silence;
 pub mod usage;
 pub mod worker;
 
@@ -26,7 +27,6 @@ use self::core::Core;
 use crate::clock::Clock;
 use crate::gate::decide::Answer;
 use crate::gate::effect::Effect;
-use crate::gate::ids::RepositoryId;
 use crate::secret::pepper::Peppers;
 use crate::secret::screen::Screen;
 use crate::telemetry::Metrics;
@@ -62,8 +62,6 @@ pub struct Bot {
     pub doubts: Mutex<BTreeSet<Id>>,
     /// What reconciliation remembers.
     pub reconciliation: Reconciliation,
-    /// How often each board is read.
-    pub reconcile_every: Duration,
     /// Counters for whoever runs it.
     pub metrics: Arc<Metrics>,
     /// Last uses of credentials.
@@ -74,6 +72,8 @@ pub struct Bot {
     pub clock_at_start: (Timestamp, Duration),
     /// The time of the journal's last line when this process began.
     pub last_line: Timestamp,
+    /// The journal's last number when this process began.
+    pub journal_at_start: u64,
 }
 
 impl Bot {
@@ -141,12 +141,8 @@ impl Bot {
     }
 }
 
-/// Starts the tasks. Dropping the set ends them.
-pub fn start(
-    bot: &Arc<Bot>,
-    boards: &[RepositoryId],
-    reconcile: bool,
-) -> Result<JoinSet<()>, crate::store::StoreError> {
+/// Starts the tasks. Dropping the set ends them. Boards are read by tasks of their own.
+pub fn start(bot: &Arc<Bot>) -> Result<JoinSet<()>, crate::store::StoreError> {
     let waiting = worker::load(bot, &bot.inbox)?;
     let undone = outbox::load(bot)?;
     if waiting + undone > 0 {
@@ -156,11 +152,6 @@ pub fn start(
     tasks.spawn(worker::run(Arc::clone(bot)));
     tasks.spawn(outbox::run(Arc::clone(bot)));
     tasks.spawn(uses(Arc::clone(bot)));
-    if reconcile {
-        for board in boards {
-            tasks.spawn(reconcile::run(Arc::clone(bot), *board));
-        }
-    }
     Ok(tasks)
 }
 

@@ -4,16 +4,19 @@
 //! The cursor only moves after a complete pass. Nothing that is caught up can approve.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::Bot;
 use super::core::Outcome;
 use super::evidence::read_issue;
 use super::pages::{Listed, Pages};
+use super::silence::{Moment, Silence};
 use crate::forgejo::{Body, ForgejoError};
 use crate::gate::event::{Event, Look};
 use crate::gate::evidence::ReadIssue;
@@ -38,7 +41,7 @@ const READS_A_SECOND: u64 = 2;
 /// The least time between two passes that were asked for, in seconds.
 const AT_MOST_EVERY: i64 = 5;
 /// How far the forge's clock and ours may be apart, in seconds.
-const CLOCKS_APART: i64 = 300;
+pub(super) const CLOCKS_APART: i64 = 300;
 /// How far the wall clock may get ahead of the time that passed, in seconds.
 const JUMP: i64 = 3_600;
 
@@ -49,11 +52,16 @@ enum PassFault {
     Forge(#[from] ForgejoError),
     #[error("the store: {0}")]
     Store(String),
+    #[error("the disk is below its reserve, and what was read there could not be journaled")]
+    LowSpace,
 }
 
 impl From<SubmitError> for PassFault {
     fn from(error: SubmitError) -> Self {
-        Self::Store(error.to_string())
+        match error {
+            SubmitError::LowSpace => Self::LowSpace,
+            other => Self::Store(other.to_string()),
+        }
     }
 }
 
@@ -73,28 +81,52 @@ struct BoardMemory {
 }
 
 /// The state of all boards' reconciliation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reconciliation {
     boards: Mutex<BTreeMap<RepositoryId, BoardMemory>>,
     soon: Mutex<BTreeMap<RepositoryId, Arc<Notify>>>,
-    /// Boards that the journal did not know before this start: they begin at now.
-    new: Mutex<Vec<RepositoryId>>,
+    /// Boards that the journal did not know before, and where they begin.
+    new: Mutex<BTreeMap<RepositoryId, Timestamp>>,
+    /// Seconds between two passes.
+    every: AtomicU64,
+    /// For how long each board was not read.
+    pub silence: Silence,
 }
 
 impl Reconciliation {
-    /// Names the boards that are new to the journal.
-    pub fn begin_at_now(&self, boards: Vec<RepositoryId>) {
-        *self.new.lock().unwrap_or_else(PoisonError::into_inner) = boards;
+    /// Remembers nothing yet; boards are to be read this often.
+    pub fn new(every: Duration, now: Moment) -> Self {
+        Self {
+            boards: Mutex::default(),
+            soon: Mutex::default(),
+            new: Mutex::default(),
+            every: AtomicU64::new(every.as_secs()),
+            silence: Silence::new(now),
+        }
     }
 
-    /// When each board was last read completely.
-    pub fn last_passes(&self) -> BTreeMap<RepositoryId, Option<Timestamp>> {
-        self.memory(|boards| {
-            boards
-                .iter()
-                .map(|(board, memory)| (*board, memory.last_pass))
-                .collect()
-        })
+    /// A board that is new to the journal is not read from before this time.
+    pub fn begin_at(&self, board: RepositoryId, time: Timestamp, now: Moment) {
+        self.silence.broken(board, now);
+        self.new
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(board, time);
+    }
+
+    /// How often each board is read.
+    pub fn every(&self) -> Duration {
+        Duration::from_secs(self.every.load(Ordering::Relaxed))
+    }
+
+    /// Boards are to be read this often from their next pass on.
+    pub fn change_every(&self, every: Duration) {
+        self.every.store(every.as_secs(), Ordering::Relaxed);
+    }
+
+    /// When a board was last read completely.
+    pub fn last_pass(&self, board: RepositoryId) -> Option<Timestamp> {
+        self.memory(|boards| boards.get(&board)?.last_pass)
     }
 
     fn memory<T>(&self, with: impl FnOnce(&mut BTreeMap<RepositoryId, BoardMemory>) -> T) -> T {
@@ -112,42 +144,50 @@ impl Reconciliation {
     }
 }
 
-/// Reads one board again and again until the task is dropped.
-pub async fn run(bot: Arc<Bot>, board: RepositoryId) {
+/// Reads one board again and again until the other end of `over` is dropped. A pass is never cut off:
+/// what it has taken in has to reach the worker.
+pub async fn run(bot: Arc<Bot>, board: RepositoryId, mut over: oneshot::Receiver<()>) {
     let bell = bot.reconciliation.bell(board);
-    loop {
+    while matches!(over.try_recv(), Err(oneshot::error::TryRecvError::Empty)) {
         let began = bot.clock.now();
         pass(&bot, board).await;
         tokio::select! {
-            () = bot.clock.sleep(bot.reconcile_every) => {}
+            () = bot.clock.sleep(bot.reconciliation.every()) => {}
             () = bell.notified() => {
                 let earliest = began
                     .checked_add(SignedDuration::from_secs(AT_MOST_EVERY))
                     .unwrap_or(began);
                 bot.clock.sleep_until(earliest).await;
             }
+            _ = &mut over => return,
         }
     }
 }
 
 /// One pass, with its outcome noted. True if it was complete.
 pub async fn pass(bot: &Arc<Bot>, board: RepositoryId) -> bool {
+    let began = Moment::now(&bot.clock);
     let complete = match whole_pass(bot, board).await {
         Ok(()) => true,
         Err(fault) => {
             bot.metrics.failed_passes.inc();
             look_for_a_jump(bot);
-            tracing::warn!(board = board.0, error = %fault, "cannot read the board; the cursor stays");
+            tracing::warn!(board = board.0, error = %fault, "the board was not read to its end; the cursor stays");
             false
         }
     };
-    let now = bot.clock.now();
-    bot.reconciliation.memory(|boards| {
-        let memory = boards.entry(board).or_default();
-        if complete {
-            memory.last_pass = Some(now);
-        }
-    });
+    let silence = &bot.reconciliation.silence;
+    if complete {
+        silence.broken(board, began);
+        let now = bot.clock.now();
+        bot.reconciliation
+            .memory(|boards| boards.entry(board).or_default().last_pass = Some(now));
+    } else if silence.refuses(&bot.core.policy(), board, &bot.clock) {
+        tracing::error!(
+            board = board.0,
+            "the board was not read for longer than max_silence: its tokens are refused"
+        );
+    }
     complete
 }
 
@@ -220,12 +260,11 @@ fn cursor(bot: &Arc<Bot>, board: RepositoryId) -> Result<Timestamp, PassFault> {
         .new
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .contains(&board);
-    let back = if new { OVERLAP.min(5) } else { LOST_CURSOR };
-    let from = if new {
-        bot.started
-    } else {
-        bot.last_line.min(bot.started)
+        .get(&board)
+        .copied();
+    let (from, back) = match new {
+        Some(begins) => (begins, OVERLAP.min(5)),
+        None => (bot.last_line.min(bot.started), LOST_CURSOR),
     };
     Ok(from
         .checked_sub(SignedDuration::from_secs(back))
@@ -312,7 +351,7 @@ async fn duplicates(
 /// Reads the state of threads in which something lives or is open: all of them on a small board, in
 /// rotation on a large one, at most two for each second between passes.
 async fn threads(bot: &Arc<Bot>, board: RepositoryId) -> Result<(), PassFault> {
-    let most = usize::try_from(bot.reconcile_every.as_secs() * READS_A_SECOND)
+    let most = usize::try_from(bot.reconciliation.every().as_secs() * READS_A_SECOND)
         .unwrap_or(usize::MAX)
         .max(4);
     let begin = bot
@@ -404,6 +443,14 @@ async fn look(bot: &Arc<Bot>, key: ThreadKey, thread: &Thread) -> Result<(), Pas
     if let Some(look) = look {
         bot.metrics.repaired.inc();
         bot.look_at(key.repository, key.issue, look).await?;
+    } else if !thread.identities.is_empty() {
+        let event = Event::Compare { thread: key };
+        // Nearly always there is nothing to say, which is no decision worth counting.
+        if let Outcome::Decided { answer, effects } = bot.core.feed(event).await?
+            && !effects.is_empty()
+        {
+            bot.decided(&answer, effects);
+        }
     }
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! `ownergate serve`: runs the bot until it is told to stop.
 //!
-//! SIGTERM and SIGINT stop it in order, also as the first process of a container. A store that fails
-//! while it runs ends it with 75, so that a supervisor starts it again.
+//! SIGTERM and SIGINT stop it in order, also as the first process of a container. SIGHUP reads the
+//! configuration anew. A store that fails while it runs ends it with 75, so that a supervisor starts
+//! it again.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +22,8 @@ const SIGXFSZ: i32 = 25;
 
 /// Run the bot
 ///
-/// Waits for SIGTERM or SIGINT. The port opens at once; whoever starts the bot waits for `readyz`.
+/// Waits for SIGTERM or SIGINT; SIGHUP reads the configuration and its secrets anew, and keeps the
+/// old ones if anything is wrong with them. The port opens at once; whoever starts the bot waits for `readyz`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration
@@ -65,6 +67,7 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
     // Before anything is opened, so that a stop during the start is one, too.
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     // A file-size limit is met as an error of the write, not as a signal that ends the process; the
     // listener is what keeps the signal from its default.
     let _file_too_large =
@@ -78,11 +81,18 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
         }
         std::future::pending::<()>().await;
     };
+    let reloads = async {
+        while hang_up.recv().await.is_some() {
+            reload(&application).await;
+        }
+        std::future::pending::<()>().await;
+    };
     let ended = tokio::select! {
         _ = terminate.recv() => None,
         _ = interrupt.recv() => None,
         ended = application.ended() => Some(ended),
         () = ready => None,
+        () = reloads => None,
     };
     match ended {
         None => {
@@ -101,4 +111,20 @@ async fn serve(settings: Settings) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(RESTART_ME))
         }
     }
+}
+
+/// Reloads, and tells the service manager when it begins and how it ended.
+async fn reload(application: &Application) {
+    use sd_notify::NotifyState;
+    if application.ready().await.is_err() {
+        return;
+    }
+    let mut begins = vec![NotifyState::Reloading];
+    begins.extend(NotifyState::monotonic_usec_now());
+    let _ = sd_notify::notify(false, &begins);
+    let status = match application.reload().await {
+        Ok(_) => "in force: the configuration as it was last reloaded",
+        Err(_) => "in force: an older configuration, the last reload was refused (see the log)",
+    };
+    let _ = sd_notify::notify(false, &[NotifyState::Ready, NotifyState::Status(status)]);
 }

@@ -7,6 +7,7 @@
 use super::fault::Reading;
 use super::{Board, Config};
 use crate::gate::policy::{Factor, Gate};
+use crate::gate::time::span;
 
 /// Why a gate is always shut in this version: everything it asks for that cannot be checked yet.
 pub fn shut_reasons(gate: &Gate) -> Vec<&'static str> {
@@ -39,11 +40,20 @@ pub(super) fn warn(reading: &Reading, config: &Config) {
             warn_unreachable(reading, &key, board, gate);
         }
         warn_ungranted(reading, board);
-        if board.rules.max_silence.is_some() {
-            let why = "this version does not look at it: tokens are answered for however long \
-                       the board was not read";
-            reading.warn(format!("{}.max_silence", board.key()), why);
-        }
+        warn_hasty(reading, config, board);
+    }
+}
+
+/// A longest silence that one failed read would break.
+fn warn_hasty(reading: &Reading, config: &Config, board: &Board) {
+    let every = config.forge.reconcile.as_secs();
+    if board.rules.max_silence.is_some_and(|most| most < 3 * every) {
+        let why = format!(
+            "a board is read every {} (forge.reconcile), so one or two failed reads have all of its \
+             tokens refused",
+            span(every)
+        );
+        reading.warn(format!("{}.max_silence", board.key()), why);
     }
 }
 
@@ -142,8 +152,12 @@ mod tests {
     }
 
     #[test]
-    fn a_key_without_effect_is_named() {
-        let silent = with("[[board]]", "[[board]]\nmax_silence = \"1h\"");
-        assert!(warnings(&silent)[0].starts_with("board[kan].max_silence: this version"));
+    fn a_longest_silence_of_a_few_reads_is_named() {
+        let silent = with("[[board]]", "[[board]]\nmax_silence = \"1m\"");
+        assert_eq!(warnings(&silent), Vec::<String>::new());
+        let hasty = silent.with("[forge]", "[forge]\nreconcile = \"21s\"");
+        assert!(
+            warnings(&hasty)[0].starts_with("board[kan].max_silence: a board is read every 21s")
+        );
     }
 }

@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use crate::app::{Application, Settings};
+use crate::app::{Application, Reloaded, Settings};
 use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -200,13 +200,7 @@ impl Stage {
 
     /// The configuration as the bot reads it.
     pub fn config(&self) -> anyhow::Result<Config> {
-        let text = self
-            .setting
-            .config
-            .replace("{port}", &self.port.to_string())
-            .replace("{forge}", &self.forge.url());
-        let file = self.directory.join("ownergate.toml");
-        std::fs::write(&file, text).context("cannot write the stage's config")?;
+        let file = self.write_config()?;
         match Config::load(&file) {
             Ok(loaded) => Ok(loaded.config),
             Err(faults) => {
@@ -214,6 +208,24 @@ impl Stage {
                 bail!("{}", lines.join("\n"))
             }
         }
+    }
+
+    /// Writes the configuration, whatever is wrong with it, and has the running bot read it anew.
+    pub async fn reload(&self) -> anyhow::Result<Reloaded> {
+        self.write_config()?;
+        let running = self.running.as_ref().context("the bot is not running")?;
+        running.application.reload().await
+    }
+
+    fn write_config(&self) -> anyhow::Result<PathBuf> {
+        let text = self
+            .setting
+            .config
+            .replace("{port}", &self.port.to_string())
+            .replace("{forge}", &self.forge.url());
+        let file = self.directory.join("ownergate.toml");
+        std::fs::write(&file, text).context("cannot write the stage's config")?;
+        Ok(file)
     }
 
     /// Starts the bot and waits until it works.

@@ -10,5 +10,5 @@ pub mod signature;
 pub mod text;
 pub mod types;
 
-pub use client::{Answer, Client, ClientOptions, ForgejoError};
+pub use client::{Access, Answer, Client, ClientOptions, ForgejoError};
 pub use text::{Body, Foreign};

@@ -31,7 +31,8 @@ use super::command::Less;
 use super::grant::{Grant, Terms};
 use super::identity::{Ending, Identity, IdentityStatus};
 use super::ids::{
-    CredentialNumber, IdentityNumber, Mac, RepositoryId, RequestNumber, Slug, ThreadKey, UserId,
+    CredentialNumber, Hash, IdentityNumber, Mac, RepositoryId, RequestNumber, Slug, ThreadKey,
+    UserId,
 };
 use super::policy::Policy;
 use super::time::after;
@@ -78,6 +79,9 @@ pub struct Credential {
     pub expires_at: Timestamp,
     /// How it stands.
     pub status: CredentialStatus,
+    /// The hash of the scopes that the policy has left of its grant, once its thread was told so.
+    #[serde(default)]
+    pub told_cut: Option<Hash>,
     /// Nobody outside of this file can name it, so nobody else can write the record down.
     #[serde(skip)]
     made: Made,
@@ -147,6 +151,7 @@ impl Credential {
             issued_at: terms.granted_at,
             expires_at,
             status: CredentialStatus::Pending(pending_until),
+            told_cut: None,
             made: Made,
         })
     }

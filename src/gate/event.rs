@@ -77,6 +77,13 @@ pub enum Event {
     },
     /// The next part of what an accepted loss demands.
     LossGoesOn,
+    /// A comment of the bot itself rests on a line that the journal does not have.
+    AheadOfJournal(Ahead),
+    /// What lives in a thread is to be compared with the policy in force.
+    Compare {
+        /// Which thread.
+        thread: ThreadKey,
+    },
     /// A thread with live identities could not be read for ten minutes while the forge answered.
     Unreadable {
         /// Which thread.
@@ -95,6 +102,21 @@ pub struct EffectDone {
     pub comment: Option<CommentId>,
     /// SHA-256 of the text as it was sent.
     pub body: Option<Hash>,
+}
+
+/// A comment that the bot itself made for a line of its journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Ahead {
+    /// Where it stands.
+    pub thread: ThreadKey,
+    /// Which comment.
+    pub comment: CommentId,
+    /// The line, by the comment's marker, which nobody else can make.
+    pub line: u64,
+    /// The journal's last number at a time when the comment was there.
+    pub journal: u64,
+    /// When the forge says it was written.
+    pub written: Timestamp,
 }
 
 /// By which road a text came.

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{
-    CredentialNumber, Hash, IdentityNumber, IssueNumber, RepositoryId, RequestNumber, Slug, UserId,
+    CommentId, CredentialNumber, Hash, IdentityNumber, IssueNumber, RepositoryId, RequestNumber,
+    Slug, ThreadKey, UserId,
 };
 use super::policy::Board;
 
@@ -269,6 +270,25 @@ impl Seen {
 pub struct Installation {
     /// An accepted loss of journal lines whose consequences are not all written yet.
     pub loss: Option<Loss>,
+    /// What shows that lines of the journal are missing, while no operator has accepted it: nothing
+    /// widens meanwhile.
+    #[serde(default)]
+    pub missing: Option<Missing>,
+}
+
+/// The bot said something for a line that its journal does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The line.
+    pub line: u64,
+    /// The journal's last number when that was found.
+    pub journal: u64,
+    /// Where the comment stands.
+    pub thread: ThreadKey,
+    /// Which comment.
+    pub comment: CommentId,
+    /// When it was found.
+    pub since: Timestamp,
 }
 
 /// Acknowledged lines are missing and an operator accepted that.
@@ -278,6 +298,9 @@ pub struct Loss {
     pub journal: u64,
     /// What the records had reached.
     pub records: u64,
+    /// When that was journaled; comments of the bot from before may rest on what was lost.
+    #[serde(default)]
+    pub at: Option<Timestamp>,
     /// Identities up to here are paused already.
     pub paused_to: IdentityNumber,
     /// True once every identity is paused.

@@ -147,6 +147,8 @@ pub enum Reason {
     LowSpace,
     /// The clock cannot be trusted; why.
     Clock(String),
+    /// Lines of the journal are missing and no operator has accepted that.
+    HistoryLost,
     /// No rule allowed it.
     Silence,
 }
@@ -228,6 +230,8 @@ pub struct Opened<'a> {
     pub low_space: bool,
     /// Why the clock cannot be trusted, if so.
     pub clock: Option<&'a str>,
+    /// True if lines of the journal are missing and no operator has accepted that.
+    pub history_lost: bool,
 }
 
 /// What the gate says.

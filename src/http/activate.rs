@@ -26,5 +26,5 @@ pub(super) async fn activate(
     let live = live.ok_or(ApiError::InvalidToken)?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(describe(&live, &gateway.public_url)))
+        .json(describe(&live, &gateway.doors().public_url)))
 }

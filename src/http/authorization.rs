@@ -55,8 +55,9 @@ pub(super) fn client(request: &HttpRequest, gateway: &Gateway) -> Result<String,
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or(ApiError::BadClient)?;
     let (name, secret) = decoded.split_once(':').ok_or(ApiError::BadClient)?;
+    let doors = gateway.doors();
     for (name, secret) in [(form(name), form(secret)), (name.into(), secret.into())] {
-        let known = gateway.clients.get(name.as_ref());
+        let known = doors.clients.get(name.as_ref());
         let same =
             known.is_some_and(|known| known.expose().as_bytes().ct_eq(secret.as_bytes()).into());
         if same {

@@ -1,10 +1,12 @@
 //! What the HTTP edges share: the doors (hooks and clients with their secrets) and the bot behind
 //! them, once the store is open.
 //!
-//! Until then everything but `healthz` and `readyz` is 503 with Retry-After and never a verdict.
+//! The doors can be exchanged while the bot runs: a call sees the old ones or the new ones, never a
+//! part of both. Until the store is open everything but `healthz` and `readyz` is 503 with
+//! Retry-After and never a verdict.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::claim::ClaimLimit;
 use super::problem::ApiError;
@@ -27,19 +29,26 @@ pub struct Hook {
     pub secrets: Arc<HookSecrets>,
 }
 
-/// What the edges share.
+/// The ways in, as one configuration has them.
 #[derive(Debug)]
-pub struct Gateway {
+pub struct Doors {
     /// Hooks by the name of their board.
     pub hooks: BTreeMap<String, Hook>,
     /// Secrets of resource servers by name.
     pub clients: BTreeMap<String, SecretText>,
+    /// The issuer in answers.
+    pub public_url: String,
+}
+
+/// What the edges share.
+#[derive(Debug)]
+pub struct Gateway {
+    /// The ways in; `doors` gives those of now.
+    pub doors: RwLock<Arc<Doors>>,
     /// What tokens begin with.
     pub prefix: TokenPrefix,
     /// For looking tokens up.
     pub peppers: Arc<Peppers>,
-    /// The issuer in answers.
-    pub public_url: String,
     /// The time.
     pub clock: Clock,
     /// Counters.
@@ -55,6 +64,16 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// The ways in at this moment.
+    pub fn doors(&self) -> Arc<Doors> {
+        Arc::clone(&self.doors.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Exchanges the ways in.
+    pub fn change_doors(&self, doors: Doors) {
+        *self.doors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(doors);
+    }
+
     /// The bot, or why not yet.
     pub fn bot(&self) -> Result<&Arc<Bot>, ApiError> {
         match self.bot.get() {

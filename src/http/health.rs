@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use super::gateway::Gateway;
 use crate::bot::Bot;
+use crate::gate::ids::RepositoryId;
+use crate::gate::key::Key;
+use crate::gate::thread::Installation;
 use crate::gate::time::{rfc3339, seconds_between};
 
 /// The process lives.
@@ -66,26 +69,36 @@ fn describe(bot: &Bot, healthy: bool) -> Value {
     let (inbox, parked) = bot.inbox.counts();
     let (outbox, _) = bot.outbox.counts();
     let policy = bot.core.policy();
-    let boards: Vec<Value> = bot
-        .reconciliation
-        .last_passes()
-        .into_iter()
-        .map(|(board, last)| {
+    let boards: Vec<Value> = policy
+        .boards
+        .values()
+        .map(|board| {
+            let last = bot.reconciliation.last_pass(board.repository_id);
             json!({
-                "board": policy.board(board).map(|board| board.name.clone()),
+                "board": board.name,
                 "read": last.map(rfc3339),
+                "refused": is_refused(bot, board.repository_id),
             })
         })
         .collect();
     json!({
         "ready": healthy,
+        "disk": match store.low_space() {
+            Ok(false) => json!({ "low": false }),
+            Ok(true) => json!({
+                "low": true,
+                "why": "below the reserve: only what takes away is journaled until there is space",
+            }),
+            Err(error) => json!({ "unknown": error.to_string() }),
+        },
         "journal": { "writable": healthy, "seq": head.seq, "bytes": head.bytes, "segments": head.segments },
         "records": { "reached": store.reached() },
         "forge": {
-            "answers": heard.trouble.is_none(),
+            "answers": heard.well.is_some() && heard.trouble.is_none(),
             "last": heard.well.map(rfc3339),
             "trouble": heard.trouble,
         },
+        "lost_history": lost_history(bot),
         "clock": bot.core.clock_trouble().get(),
         "inbox": inbox,
         "parked": parked,
@@ -93,6 +106,21 @@ fn describe(bot: &Bot, healthy: bool) -> Value {
         "refused_posts": bot.metrics.refused_posts.get(),
         "boards": boards,
     })
+}
+
+/// What shows that lines of the journal are missing, while nobody has accepted that.
+fn lost_history(bot: &Bot) -> Value {
+    match bot.core.get::<Installation>(&Key::installation()) {
+        Ok(installation) => json!(installation.and_then(|installation| installation.missing)),
+        // The store has reported itself; nothing is known, and that is said.
+        Err(error) => json!({ "unknown": error.to_string() }),
+    }
+}
+
+/// True if the board was not read for so long that its tokens are refused.
+fn is_refused(bot: &Bot, board: RepositoryId) -> bool {
+    let silence = &bot.reconciliation.silence;
+    silence.refuses(&bot.core.policy(), board, &bot.clock)
 }
 
 /// Counters for Prometheus.
@@ -104,6 +132,12 @@ pub(super) async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
         metrics.inbox.set(gauge(inbox));
         metrics.parked.set(gauge(parked));
         metrics.outbox.set(gauge(outbox));
+        let boards = bot.core.policy();
+        let refused = boards
+            .boards
+            .keys()
+            .filter(|board| is_refused(bot, **board));
+        metrics.silent_boards.set(gauge(refused.count()));
         metrics.journal_lines.set(bot.core.store().head().seq);
         let age = bot
             .outbox

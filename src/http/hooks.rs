@@ -64,7 +64,8 @@ async fn take(
     payload: Payload,
     gateway: &Gateway,
 ) -> Result<Delivered, ApiError> {
-    let hook = gateway.hooks.get(board).ok_or(ApiError::NotFound)?;
+    let doors = gateway.doors();
+    let hook = doors.hooks.get(board).ok_or(ApiError::NotFound)?;
     if body::media_type(request)? != "application/json" {
         return Err(ApiError::UnsupportedMedia(
             "deliveries are JSON: set the hook's content type to application/json",

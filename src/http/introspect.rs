@@ -48,7 +48,7 @@ pub(super) async fn introspect(
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CACHE_CONTROL, "no-store"));
     Ok(match live {
-        Some(live) => answer.json(describe(&live, &gateway.public_url)),
+        Some(live) => answer.json(describe(&live, &gateway.doors().public_url)),
         None => answer.json(json!({ "active": false })),
     })
 }
@@ -90,7 +90,11 @@ pub(super) async fn alive(
     if frozen.is_some() {
         return Ok(None);
     }
-    let seen = client.is_none_or(|client| policy.shows(client, check.board, &check.environment));
+    let seen = client.is_none_or(|client| policy.shows(client, check.board, &check.environment))
+        && !bot
+            .reconciliation
+            .silence
+            .refuses(&policy, check.board, &gateway.clock);
     let Some(live) = seen.then(|| check.live(&policy, now)).flatten() else {
         return Ok(None);
     };

@@ -18,7 +18,7 @@ mod revoke;
 use actix_web::web::{self, ServiceConfig};
 
 pub use claim::limit as claim_limit;
-pub use gateway::{Gateway, Hook};
+pub use gateway::{Doors, Gateway, Hook};
 pub use problem::ApiError;
 
 /// Webhooks and holders.

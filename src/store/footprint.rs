@@ -121,10 +121,16 @@ pub(super) fn detach(folder: &Path) -> io::Result<()> {
     fs::remove_dir_all(away)
 }
 
-/// Lets only the owner read the files of a folder.
+/// Lets only the owner look into a folder and read what is in it, whoever put it there and how.
 pub(super) fn make_private(folder: &Path) -> io::Result<()> {
-    for path in files_in(folder)? {
-        fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            make_private(&entry.path())?;
+        } else {
+            fs::set_permissions(entry.path(), Permissions::from_mode(0o600))?;
+        }
     }
     Ok(())
 }

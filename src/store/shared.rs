@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::error::StoreError;
 use super::footprint;
-use super::options::Options;
+use super::options::{Options, Reserve};
 use super::records::{Meta, Records, RecordsError};
 use super::{Head, codec};
 use crate::gate::key::{Key, Part, Table};
@@ -37,6 +37,7 @@ pub(super) struct Shared {
     records: RwLock<Option<Records>>,
     records_path: PathBuf,
     aside: PathBuf,
+    reserve: Reserve,
     head: Mutex<Head>,
     reached: AtomicU64,
     pub(super) state: watch::Sender<State>,
@@ -50,6 +51,7 @@ impl Shared {
             records: RwLock::new(Some(records)),
             records_path: options.records(),
             aside: options.aside(),
+            reserve: options.reserve.clone(),
             reached: AtomicU64::new(head.seq),
             head: Mutex::new(head),
             state: watch::Sender::new(State::Running),
@@ -224,6 +226,12 @@ impl Store {
     /// The last line that the records hold.
     pub fn reached(&self) -> u64 {
         self.shared.reached.load(Ordering::SeqCst)
+    }
+
+    /// True if the disk is below its reserve, so that only what takes away is journaled; an error says
+    /// that the system does not tell.
+    pub fn low_space(&self) -> std::io::Result<bool> {
+        self.shared.reserve.is_low(&self.shared.directory)
     }
 
     /// True while jobs can be done.

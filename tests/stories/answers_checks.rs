@@ -153,6 +153,19 @@ async fn activation_tells_others_nothing_and_always_alike() {
     assert_eq!(bare.status(), 401);
     let challenge = bare.headers()["www-authenticate"].to_str().unwrap();
     assert_eq!(challenge, "Bearer realm=\"ownergate\"");
+    assert_eq!(bare.headers()["content-type"], "application/problem+json");
+    assert_eq!(bare.headers()["cache-control"], "no-store");
+    let problem: Value = bare.json().await.unwrap();
+    assert_eq!(
+        problem,
+        json!({
+            "type": "about:blank",
+            "title": "no token",
+            "status": 401,
+            "detail": "give the token as `Authorization: Bearer …`",
+        }),
+        "without an error code"
+    );
 
     let dead = format!("{}{}", &token[..token.len() - 64], "0".repeat(64));
     let with = |form: &&str| form.replace('T', &token).replace("DEAD", &dead);
@@ -205,6 +218,16 @@ async fn health_is_told_by_get_and_by_head_and_without_a_forge() {
     assert_eq!(story.get("/readyz").await.0, 200);
     assert_eq!(story.ready().await["forge"]["answers"], false);
     story.stage.forge.come_back().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forge_that_was_not_asked_yet_has_not_answered() {
+    let story = Story::configured(&[("token_file", "bot_id = 5\ntoken_file")]).await;
+    let forge = story.ready().await["forge"].clone();
+    let nothing = json!({ "answers": false, "last": null, "trouble": null });
+    assert_eq!(forge, nothing);
+    assert!(story.reconcile().await);
+    assert_eq!(story.ready().await["forge"]["answers"], true);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -167,7 +167,7 @@ async fn whoever_asks_does_not_approve() {
     - may `board:read` in `kan-ductor`, for 8 h
     - new identity; sealed to `age1…`
     - says: `sort the roadmap`
-    - needs one of @piotr, by 27 Nov 14:00 UTC
+    - needs @piotr, by 27 Nov 14:00 UTC
 
     ```
     /gate approve R1 CODE scopes=board:read ttl=8h

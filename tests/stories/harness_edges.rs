@@ -336,6 +336,11 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// SIGSTOP, until every thread has stopped, or SIGCONT.
     pub(crate) fn stand_still(&self, still: bool) {
         self.signal(if still { Signal::STOP } else { Signal::CONT });

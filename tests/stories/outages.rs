@@ -340,7 +340,9 @@ async fn on_a_nearly_full_disk_only_taking_away_works() {
     third.ask(&stage.codex, &Key::new()).await;
     let line = third.approve_line();
 
+    assert_eq!(story.ready().await["disk"]["low"], false);
     low.store(true, Ordering::SeqCst);
+    assert_eq!(story.ready().await["disk"]["low"], true);
     // A check of what is in use goes on; a first one cannot be journaled and is no verdict.
     assert!(story.alive(&token).await);
     let refused = stage.introspect(&unused).await.unwrap_err();
@@ -363,7 +365,11 @@ async fn on_a_nearly_full_disk_only_taking_away_works() {
     assert!(!story.alive(&token).await);
     assert!(thread.said("is revoked"));
 
+    // What was not taken in keeps the board from being read to its end, and the cursor where it is.
+    assert!(!story.reconcile().await);
     low.store(false, Ordering::SeqCst);
+    assert!(story.reconcile().await);
+    assert_eq!(story.ready().await["disk"]["low"], false);
     assert!(story.alive(&unused).await);
     third.comment(&stage.alice, &line).await;
     assert_eq!(third.count("credential"), 1);

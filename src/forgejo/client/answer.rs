@@ -4,6 +4,7 @@
 //! comes and given up at its limit, and only a few large ones are held at a time. An answer that is
 //! not the JSON that was asked for (a challenge page, say) is never a success and never final.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,8 +15,8 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use tokio::sync::SemaphorePermit;
 
-use super::Client;
 use super::error::{ForgejoError, Sent, answered, unanswered};
+use super::{Access, Client};
 use crate::forgejo::text::{json_cause, one_line};
 
 /// The most bytes of an answer whose size nobody outside decides.
@@ -91,6 +92,8 @@ impl Limits {
 /// An answer whose body was not read yet.
 pub(super) struct Reader<'a> {
     pub(super) client: &'a Client,
+    /// What the call was made with: another one may be in force by now.
+    pub(super) access: Arc<Access>,
     pub(super) response: reqwest::Response,
     /// The address that was asked.
     pub(super) asked: Url,
@@ -271,7 +274,7 @@ impl<'a> Reader<'a> {
             Err(_) => return "no reason could be read".to_owned(),
         };
         match serde_json::from_slice::<Refusal>(&body) {
-            Ok(refusal) if !refusal.message.is_empty() => self.client.printable(&refusal.message),
+            Ok(refusal) if !refusal.message.is_empty() => self.access.printable(&refusal.message),
             _ => "no reason given".to_owned(),
         }
     }
@@ -303,9 +306,9 @@ impl<'a> Reader<'a> {
         };
         ForgejoError::Redirected {
             status,
-            location: self.client.printable(target.as_str()),
-            base: base.map(|base| self.client.printable(&base)),
-            mend: self.client.printable(&mend),
+            location: self.access.printable(target.as_str()),
+            base: base.map(|base| self.access.printable(&base)),
+            mend: self.access.printable(&mend),
         }
     }
 
@@ -322,7 +325,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl Client {
+impl Access {
     /// Words from outside on one line, without the token should they repeat it.
     fn printable(&self, words: &str) -> String {
         one_line(&words.replace(self.token.expose_secret(), "[token]"), WORDS)

@@ -14,6 +14,7 @@ pub mod retry;
 mod tls;
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -88,10 +89,31 @@ pub enum OptionsFault {
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    authorization: HeaderValue,
-    token: SecretString,
+    access: RwLock<Arc<Access>>,
     roots: Roots,
     large: Semaphore,
+}
+
+/// A token that can be sent: with it the bot shows who it is.
+pub struct Access {
+    authorization: HeaderValue,
+    token: SecretString,
+}
+
+impl Access {
+    /// Reads a token; nothing is sent.
+    pub fn new(token: SecretString) -> Result<Self, OptionsFault> {
+        Ok(Self {
+            authorization: authorization(&token)?,
+            token,
+        })
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Access([REDACTED])")
+    }
 }
 
 impl fmt::Debug for Client {
@@ -139,11 +161,19 @@ impl Client {
         Ok(Self {
             http,
             base,
-            authorization: authorization(&options.token)?,
-            token: options.token,
+            access: RwLock::new(Arc::new(Access::new(options.token)?)),
             roots,
             large: Semaphore::new(LARGE_AT_ONCE),
         })
+    }
+
+    /// Goes on with another token; calls that are under way keep theirs.
+    pub fn change_access(&self, access: Access) {
+        *self.access.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(access);
+    }
+
+    fn access(&self) -> Arc<Access> {
+        Arc::clone(&self.access.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The forge's address, without a final slash; for links and messages.
@@ -209,11 +239,12 @@ impl<'a> Call<'a> {
     async fn send(self) -> Result<Reader<'a>, ForgejoError> {
         let client = self.client;
         let safe = self.method.is_safe();
+        let access = client.access();
         let mut request = client
             .http
             .request(self.method, self.url.clone())
             .header(reqwest::header::ACCEPT, "application/json")
-            .header(reqwest::header::AUTHORIZATION, client.authorization.clone());
+            .header(reqwest::header::AUTHORIZATION, access.authorization.clone());
         if let Some(body) = &self.body {
             request = request.json(body);
         }
@@ -227,6 +258,7 @@ impl<'a> Call<'a> {
         })?;
         let reader = Reader {
             client,
+            access,
             response,
             asked: self.url,
             safe,

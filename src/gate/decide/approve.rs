@@ -22,7 +22,7 @@ use super::super::time::after;
 use super::super::verdict::{Case, Opened, Opening, Reason, Verdict, could_approve, count, judge};
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{Draft, issue, lifecycle, own, propose, resume, thaw};
+use super::{Draft, issue, lifecycle, loss, own, propose, resume, thaw};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -278,6 +278,7 @@ pub(super) fn verdict(
         burnt: standing.burnt,
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),
+        history_lost: loss::is_open(draft),
     })
 }
 

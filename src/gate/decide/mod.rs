@@ -10,6 +10,7 @@ mod arrived;
 mod ask;
 mod claim;
 mod comment;
+mod cut;
 mod draft;
 mod freeze;
 mod given_up;
@@ -181,6 +182,8 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Policy(policy) => policy::decide(&mut draft, policy),
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),
         Event::LossGoesOn => loss::go_on(&mut draft),
+        Event::Compare { thread } => cut::decide(&mut draft, *thread),
+        Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),
         Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),
     }
     draft.finish()

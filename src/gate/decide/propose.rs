@@ -22,7 +22,7 @@ use super::super::thread::{
 use super::super::time::{after, seconds_between};
 use super::super::verdict::{IN_TIME, Opened, Reason, could_approve, refusals};
 use super::comment::{Said, explain};
-use super::{Draft, lifecycle};
+use super::{Draft, lifecycle, loss};
 
 /// What somebody asks for.
 #[derive(Debug)]
@@ -237,6 +237,7 @@ fn deny(
         burnt: standing.burnt,
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),
+        history_lost: loss::is_open(draft),
     }));
     if let Some(challenge) = &request.effect.challenge
         && draft.get::<Challenge>(&Key::challenge(challenge)).is_some()

@@ -83,12 +83,13 @@ pub fn summary(
         .filter_map(|user| board.owner(*user))
         .map(|owner| mention(&owner.login))
         .collect();
-    let needed = match gate.quorum {
-        1 => "one".to_owned(),
-        more => more.to_string(),
+    let needed = match (gate.quorum, owners.len()) {
+        (1, 1) => String::new(),
+        (1, _) => "one of ".to_owned(),
+        (more, _) => format!("{more} of "),
     };
     lines.push(format!(
-        "- needs {needed} of {}, by {}",
+        "- needs {needed}{}, by {}",
         owners.join(" "),
         instant(request.ends_at)
     ));

@@ -55,6 +55,7 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::MoreOwners { .. } => "more_owners_needed",
         Reason::LowSpace => "disk_nearly_full",
         Reason::Clock(_) => "clock_not_trusted",
+        Reason::HistoryLost => "history_lost",
         Reason::Silence => "nothing_allowed_it",
     }
 }
@@ -147,6 +148,7 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         }
         Reason::LowSpace => "the disk of the bot is nearly full: nothing widens until there is space".to_owned(),
         Reason::Clock(why) => format!("the clock cannot be trusted: {}", foreign(why, 120)),
+        Reason::HistoryLost => "lines of my journal are missing: nothing widens until whoever runs me has accepted the loss".to_owned(),
         Reason::Silence => "no rule allowed it".to_owned(),
     }
 }

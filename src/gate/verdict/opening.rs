@@ -14,7 +14,7 @@ use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve};
 type Rule = fn(&Opened<'_>) -> Finding;
 
 /// Every rule for opening.
-pub(super) const RULES: [Rule; 18] = [
+pub(super) const RULES: [Rule; 19] = [
     request_is_open,
     not_frozen,
     lives,
@@ -33,10 +33,11 @@ pub(super) const RULES: [Rule; 18] = [
     not_held,
     space_left,
     clock_trusted,
+    history_whole,
 ];
 
 /// The rules that a request must satisfy when it is asked.
-pub(super) const WHEN_ASKED: [Rule; 13] = [
+pub(super) const WHEN_ASKED: [Rule; 14] = [
     not_frozen,
     lives,
     scopes_within_gate,
@@ -48,6 +49,7 @@ pub(super) const WHEN_ASKED: [Rule; 13] = [
     recipient_safe,
     checkable,
     space_left,
+    history_whole,
     something_left,
     enough_owners,
 ];
@@ -270,6 +272,11 @@ fn clock_trusted(case: &Opened<'_>) -> Finding {
         Some(why) => Finding::Deny(Reason::Clock(why.to_owned())),
         None => Finding::Silent,
     }
+}
+
+/// What was denied or revoked may be among the lines that are missing.
+fn history_whole(case: &Opened<'_>) -> Finding {
+    deny_if(case.history_lost, Reason::HistoryLost)
 }
 
 /// requested ∩ every counted restatement ∩ gate ∩ board ∩ every counted approver's ceiling.

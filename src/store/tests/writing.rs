@@ -377,6 +377,14 @@ async fn the_journal_is_cut_into_chained_segments_that_only_its_owner_reads() {
             path.display()
         );
     }
+    // However a folder was put back, it is nobody else's.
+    for (path, mode) in [("sled", 0o755), ("sled/conf", 0o644)] {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(house.path(path), mode).unwrap();
+    }
+    drop(house.open().unwrap());
+    let conf = fs::metadata(house.path("sled/conf")).unwrap();
+    assert_eq!(conf.permissions().mode() & 0o777, 0o600);
     for folder in ["", "journal", "sled"] {
         let mode = fs::metadata(house.path(folder))
             .unwrap()

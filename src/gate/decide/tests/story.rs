@@ -77,7 +77,7 @@ impl Story {
         story
     }
 
-    fn seq(&self) -> u64 {
+    pub(super) fn seq(&self) -> u64 {
         self.lines.last().map_or(0, |line| line.seq)
     }
 

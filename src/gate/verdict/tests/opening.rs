@@ -17,6 +17,7 @@ struct Facts {
     burnt: bool,
     low_space: bool,
     clock: Option<String>,
+    history_lost: bool,
 }
 
 impl Facts {
@@ -34,6 +35,7 @@ impl Facts {
             burnt: false,
             low_space: false,
             clock: None,
+            history_lost: false,
         };
         facts.approve(ALICE);
         facts
@@ -119,6 +121,7 @@ impl Facts {
             burnt: self.burnt,
             low_space: self.low_space,
             clock: self.clock.as_deref(),
+            history_lost: self.history_lost,
         }
     }
 
@@ -148,7 +151,7 @@ fn standstill() -> Standstill {
 type Row = (&'static str, fn(&mut Facts) -> Reason);
 
 /// What no approval could mend: refused when asked, too.
-const MENDED_BY_NOBODY: [Row; 21] = [
+const MENDED_BY_NOBODY: [Row; 22] = [
     ("a board that stands still", |facts| {
         facts.standstill = Some(standstill());
         Reason::Frozen
@@ -179,6 +182,10 @@ const MENDED_BY_NOBODY: [Row; 21] = [
         facts.asks(Action::Own);
         facts.lives(|identity| identity.status = IdentityStatus::Released(ending()));
         Reason::NotLiving
+    }),
+    ("lines of the journal are missing", |facts| {
+        facts.history_lost = true;
+        Reason::HistoryLost
     }),
     ("a scope that the gate lacks", |facts| {
         facts.request.effect.scopes.insert("deploy:run".to_owned());

@@ -29,6 +29,8 @@ pub(super) enum Act {
     Use(u8),
     /// The configuration changes.
     Configure(u8),
+    /// What lives in a thread is compared with the configuration.
+    Compare(u8),
     /// Time passes.
     Pass(u8),
     /// Posts stand still, or go on.
@@ -92,6 +94,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => n().prop_map(Act::Leak),
         2 => n().prop_map(Act::Use),
         1 => n().prop_map(Act::Configure),
+        1 => n().prop_map(Act::Compare),
         2 => n().prop_map(Act::Pass),
         1 => any::<bool>().prop_map(Act::Outbox),
         4 => Just(Act::Settle),

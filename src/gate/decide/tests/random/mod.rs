@@ -16,7 +16,7 @@ use self::oracle::no_wider;
 use super::*;
 use crate::gate::command::Restated;
 use crate::gate::credential::Credential;
-use crate::gate::event::{Leak, Look};
+use crate::gate::event::{Event, Leak, Look};
 use crate::gate::ids::{CommentId, RequestNumber, ThreadKey, UserId};
 use crate::gate::key::Table;
 use crate::gate::request::Request;
@@ -248,6 +248,10 @@ impl Life {
                 }
             }
             Act::Configure(which) => self.configure(*which),
+            Act::Compare(which) => {
+                let thread = thread(*which);
+                self.story.answer(&Event::Compare { thread });
+            }
             Act::Pass(which) => {
                 let spans = [1, 5, 11, 61, 301, 3_600, 30_000, 90_000, 300_000];
                 self.story.pass(pick(&spans, *which).unwrap_or(1));
