@@ -19,10 +19,10 @@ use super::super::reply::{self, reasons};
 use super::super::request::Request;
 use super::super::thread::{BoardState, Hold, RecipientState, SlugOwner};
 use super::super::time::after;
-use super::super::verdict::{Case, Opened, Reason, Verdict, could_approve, count, judge};
+use super::super::verdict::{self, Case, Opened, Reason, Verdict, could_approve, count};
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{Draft, ask, issue, lifecycle};
+use super::{Draft, ask, issue, judge, lifecycle};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -219,6 +219,7 @@ fn counted(
     match verdict(draft, said, gate, &request, identity) {
         Verdict::Open(opening) => {
             noted(draft, said, &request);
+            judge::serve(draft, said, &request);
             issue::decide(draft, said, *opening, identity);
         }
         Verdict::Shut(denied) => shut(draft, said, &mut request, gate, identity, &denied),
@@ -250,7 +251,7 @@ fn verdict(
     let slug: Option<SlugOwner> = draft.get(&Key::slug(&request.effect.identity));
     let recipient: RecipientState =
         draft.get_or_default(&Key::recipient(&request.effect.recipient));
-    judge(&Opened {
+    verdict::judge(&Opened {
         now: draft.now(),
         policy: &draft.given.policy,
         policy_hash: &draft.given.policy_hash,
@@ -260,6 +261,7 @@ fn verdict(
         request,
         slug: slug.as_ref(),
         identity,
+        judgements: &judge::standings(draft, said, request),
         burnt: recipient.burnt.is_some(),
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),

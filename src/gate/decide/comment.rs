@@ -18,7 +18,7 @@ use super::super::reply::{self, reasons};
 use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::Reason;
-use super::{Draft, approve, ask, lifecycle, look, pause, refuse, release, revoke, show};
+use super::{Draft, approve, ask, judge, lifecycle, look, pause, refuse, release, revoke, show};
 
 /// How long a caught-up approval waits for its delivery, in seconds.
 const CAUGHT_UP: u64 = 10;
@@ -174,6 +174,9 @@ fn comment(
         ReadComment::Found(found) => found,
         ReadComment::Gone => return draft.outcome("comment", "gone"),
         ReadComment::NotPlain => return draft.outcome("comment", "not_plain"),
+        ReadComment::TooLarge if spoken.judgement.is_some() => {
+            return judge::unread(draft, accepted, id);
+        }
         ReadComment::TooLarge => return too_large(draft, board, accepted, spoken),
     };
     let Some(author) = found.author.filter(|author| author.is_somebody()) else {
@@ -194,6 +197,9 @@ fn comment(
         found: Some(found),
         seen,
     };
+    if let Some(heard) = &spoken.judgement {
+        return judge::decide(draft, said, &found.body, heard);
+    }
     said_again(draft, said, &found.body, spoken.reading());
 }
 

@@ -13,6 +13,7 @@ mod draft;
 mod given_up;
 mod grounds;
 mod issue;
+mod judge;
 mod leak;
 mod lifecycle;
 mod look;

@@ -7,9 +7,10 @@ use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CommentId, RepositoryId, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::request::Request;
-use super::{Draft, lifecycle};
+use super::{Draft, judge, lifecycle};
 
-/// True if an open request of the thread or a credential that was not used yet rests on the text.
+/// True if an open request of the thread or a credential that was not used yet rests on the text, or
+/// it is a judge's newest judgement there.
 pub(super) fn anything(
     draft: &Draft<'_>,
     repository: RepositoryId,
@@ -37,11 +38,12 @@ pub(super) fn anything(
             || (comment.is_some() && summary == comment)
             || approved_by(request)
     });
-    open || lifecycle::living_in(draft, thread)
-        .iter()
-        .flat_map(|identity| pending(draft, identity))
-        .filter_map(|credential| draft.get::<Request>(&Key::request(credential.request)))
-        .any(|request| approved_by(&request))
+    open || comment.is_some_and(|comment| judge::stands(draft, thread, comment))
+        || lifecycle::living_in(draft, thread)
+            .iter()
+            .flat_map(|identity| pending(draft, identity))
+            .filter_map(|credential| draft.get::<Request>(&Key::request(credential.request)))
+            .any(|request| approved_by(&request))
 }
 
 /// True if something in the thread would stop if the issue is closed.

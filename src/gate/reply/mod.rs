@@ -6,11 +6,13 @@
 
 pub mod escape;
 pub mod faults;
+mod judged;
 pub mod machine;
 mod normal;
 pub mod reasons;
 mod shown;
 
+pub use judged::advice;
 pub use normal::{approve_line, credential, summary};
 pub use shown::{help, inspection, list};
 

@@ -31,7 +31,7 @@ pub fn summary(
     board: &Board,
     gate: &Gate,
     identity: Option<&Identity>,
-    asker: &str,
+    advice: &[String],
     could_approve: &[UserId],
     seq: Seq,
 ) -> String {
@@ -41,7 +41,7 @@ pub fn summary(
         format!(
             "**{} · {} asks for `{}`** · {}",
             request.number,
-            foreign(asker, 40),
+            foreign(&request.asker_login, 40),
             wanted.identity,
             wanted.environment
         ),
@@ -68,6 +68,7 @@ pub fn summary(
     if let Some(reason) = &request.reason {
         lines.push(format!("- says: {}", foreign(reason, 500)));
     }
+    lines.extend(advice.iter().cloned());
     let owners: Vec<String> = could_approve
         .iter()
         .filter_map(|user| board.owner(*user))
@@ -84,6 +85,7 @@ pub fn summary(
     ));
     lines.extend(pause(gate));
     lines.extend(hours(gate));
+    lines.extend(judgement(board, gate));
     let text = format!(
         "{}\n\n{}\nor `/gate deny {}`",
         lines.join("\n"),
@@ -106,6 +108,18 @@ fn pause(gate: &Gate) -> Option<String> {
 fn hours(gate: &Gate) -> Option<String> {
     let hours = gate.open_hours.as_ref()?;
     Some(format!("- an approval counts {hours}"))
+}
+
+/// The judgement that a gate demands before an approval.
+fn judgement(board: &Board, gate: &Gate) -> Option<String> {
+    let judges = board.judges.values().map(|judge| mention(&judge.login));
+    let judges: Vec<String> = judges.collect();
+    gate.judge_required.then(|| {
+        format!(
+            "- an approval counts after a judgement of {} below this comment",
+            judges.join(" or ")
+        )
+    })
 }
 
 /// New, again, or one more credential, with what would be new.

@@ -10,6 +10,7 @@ mod boards;
 mod counted;
 mod ending;
 mod forge;
+mod judged;
 mod life;
 mod once;
 mod outcomes;
