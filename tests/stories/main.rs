@@ -22,6 +22,7 @@ mod give_up;
 mod hang_up;
 mod harness;
 mod harness_edges;
+mod judge;
 mod kills;
 mod leak;
 mod miniature;

@@ -66,8 +66,7 @@ impl Story {
         self.lines
             .iter()
             .flat_map(|line| &line.decision.entries)
-            .filter(|entry| entry.code == code)
-            .next_back()
+            .rfind(|entry| entry.code == code)
             .map(|entry| entry.text.clone())
             .unwrap_or_default()
     }
@@ -119,7 +118,7 @@ fn a_quorum_of_two_needs_the_judgement_before_both() {
 /// Codex asked in R1 and iskra judged: what happens then, and the code of the refusal.
 type Row = (&'static str, fn(&mut Story, i64), &'static str);
 
-const SHUTS: [Row; 9] = [
+const SHUTS: [Row; 10] = [
     (
         "the title is another one",
         |story, _| story.forge.issues.get_mut(&kan(12)).unwrap().title = "sort it".to_owned(),
@@ -163,6 +162,11 @@ const SHUTS: [Row; 9] = [
             story.edit(said, "no");
             story.forge.edit(said, &text, created);
         },
+        "judgement_changed",
+    ),
+    (
+        "the judgement is by somebody else now",
+        |story, said| story.forge.comments.get_mut(&said).unwrap().author = CAROL,
         "judgement_changed",
     ),
     (
@@ -306,6 +310,15 @@ fn whoever_waits_for_a_judgement_hears_of_its_fall() {
         change(&mut story, said);
         assert!(story.replies(kan(13)).is_empty());
         assert!(story.entries().contains(&"judgement_dropped"));
+
+        // A request does not wait for one that is older than its summary.
+        let mut story = begin();
+        story.open(kan(12), CODEX, "please");
+        let said = story.judged(kan(12), ISKRA, "go");
+        story.ask(kan(12));
+        let replies = story.replies(kan(12)).len();
+        change(&mut story, said);
+        assert_eq!(story.replies(kan(12)).len(), replies);
     }
 }
 
@@ -421,6 +434,24 @@ fn the_inbox_keeps_no_text_of_a_judge_and_no_judgement_of_others() {
 }
 
 #[test]
+fn a_command_with_a_judgement_in_it_is_a_command() {
+    let mut story = begin();
+    story.reconfigure(KAN, |board| {
+        board.judges.insert(ALICE, judge("alice"));
+    });
+    story.open(kan(12), CODEX, "please");
+    let text = format!("/gate list\n{}", judgement(&story, kan(12), "go"));
+    story.say(kan(12), ALICE, &text);
+    assert!(story.last_reply(kan(12)).contains("open requests"));
+    assert!(story.thread_of(kan(12)).judgements.is_empty());
+    // What only looks like a command is a judgement.
+    let text = format!("> /gate list\n{}", judgement(&story, kan(12), "go"));
+    story.say(kan(12), ALICE, &text);
+    assert_eq!(story.replies(kan(12)).len(), 1);
+    assert_eq!(story.thread_of(kan(12)).judgements.len(), 1);
+}
+
+#[test]
 fn the_newest_judgement_of_each_judge_is_kept() {
     let mut story = begin();
     story.open(kan(12), CODEX, "please");
@@ -466,6 +497,9 @@ fn advice_is_shown_in_summary_and_inspection() {
     assert!(shown.contains(&then), "{shown}");
     story.delete(said);
     assert!(!inspect(&mut story).contains("advises"));
+    let text = judgement(&story, kan(12), "go").replace("labels_hash", "labels_v2");
+    story.say(kan(12), NOVA, &text);
+    assert!(inspect(&mut story).contains("as it stands, labels not checked"));
 }
 
 #[test]
