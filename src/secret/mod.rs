@@ -5,6 +5,7 @@
 
 pub mod clipboard;
 pub mod file;
+pub mod legacy;
 pub mod pepper;
 pub mod recipient;
 pub mod screen;
