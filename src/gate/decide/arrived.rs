@@ -76,7 +76,7 @@ fn once(
     let flips = seen.sight(&spoken.body);
     draft.put(key.clone(), &seen);
     let caught_up = accepted.road == Road::CatchUp;
-    if flips && seen.used {
+    if flips && (seen.used || seen.told) {
         look_again(draft, accepted, spoken, subject);
     }
     if seen.used || (seen.told && caught_up) || seen.quarantined.contains(&spoken.body) {
