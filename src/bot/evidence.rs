@@ -13,7 +13,7 @@ use super::marker;
 use crate::clock::Clock;
 use crate::forgejo::client::{CommentRead, RepositoryPath};
 use crate::forgejo::types::{Comment, Issue, IssueState};
-use crate::forgejo::{Body, ForgejoError};
+use crate::forgejo::{Body, Foreign, ForgejoError};
 use crate::gate::evidence::{
     Candidate, FoundComment, FoundIssue, Need, Needs, ReadComment, ReadIssue, ReadRepository, Reads,
 };
@@ -162,15 +162,17 @@ fn sealed_to(recipient: &str, token: &RawToken) -> Result<String, GatherFault> {
 
 /// An issue in the gate's terms; a state that is not known is not open.
 pub fn read_issue(issue: &Issue) -> ReadIssue {
-    let body = match &issue.body {
-        Body::Text(text) => Some(Hash::of(text.expose().as_bytes())),
-        Body::TooLarge { .. } => None,
-    };
+    let text = issue.body.text().map(Foreign::expose);
     ReadIssue::Found(FoundIssue {
         open: issue.state == IssueState::Open,
         author: issue.user.as_ref().map(|user| user.id),
         login: login(issue.user.as_ref()),
-        body,
+        title: Hash::of(issue.title.expose().as_bytes()),
+        body: text.map(|text| Hash::of(text.as_bytes())),
+        body_lf: text
+            .filter(|text| text.contains("\r\n"))
+            .map(|text| Hash::of(text.replace("\r\n", "\n").as_bytes())),
+        unlabelled: issue.is_unlabelled(),
         created_at: issue.created_at.unwrap_or(Timestamp::MIN),
     })
 }

@@ -17,7 +17,6 @@ pub fn shut_reasons(gate: &Gate) -> Vec<&'static str> {
             gate.factors.contains(&Factor::Signature),
             "the factor `signature`",
         ),
-        (gate.judge_required, "judge = \"required\""),
         (gate.offline, "offline = true"),
     ];
     let reasons = asked.into_iter().filter(|(asks, _)| *asks);
@@ -38,6 +37,7 @@ pub(super) fn warn(reading: &Reading, config: &Config) {
                 reading.warn(&key, why);
             }
             warn_unreachable(reading, &key, board, gate);
+            warn_unheard(reading, &key, board, gate);
         }
         warn_ungranted(reading, board);
         warn_hasty(reading, config, board);
@@ -54,6 +54,15 @@ fn warn_hasty(reading: &Reading, config: &Config, board: &Board) {
             span(every)
         );
         reading.warn(format!("{}.max_silence", board.key()), why);
+    }
+}
+
+/// A gate that waits for a judgement, whatever it recommends.
+fn warn_unheard(reading: &Reading, key: &str, board: &Board, gate: &Gate) {
+    let mut judges = board.rules.judges.values();
+    if gate.judge_required && judges.all(|judge| judge.shut_on.is_empty()) {
+        let why = "no judge has `shut_on`: a judgement must be there, and none can object";
+        reading.warn(format!("{key}.judge"), why);
     }
 }
 
@@ -118,11 +127,20 @@ mod tests {
         let code = with(r#"factors = ["comment"]"#, r#"factors = ["code"]"#)
             .with("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
         assert!(warnings(&code)[0].contains("the factor `code`"));
-        let judged = with("quorum = 1", "quorum = 1\njudge = \"required\"").with(
-            "[board.gate.dev]",
-            "[[board.judge]]\nid = 9\nlogin = \"iskra\"\n[board.gate.dev]",
-        );
-        assert!(warnings(&judged)[0].contains("judge"));
+    }
+
+    #[test]
+    fn a_judge_who_cannot_object_is_named() {
+        let judged = |judge: &str| {
+            with("quorum = 1", "quorum = 1\njudge = \"required\"").with(
+                "[board.gate.dev]",
+                &format!("[[board.judge]]\nid = 9\nlogin = \"iskra\"\n{judge}\n[board.gate.dev]"),
+            )
+        };
+        let text = warnings(&judged("")).join("\n");
+        assert!(text.contains("no judge has `shut_on`"), "{text}");
+        let objects = judged("shut_on = [\"reject\"]");
+        assert_eq!(warnings(&objects), Vec::<String>::new());
     }
 
     #[test]

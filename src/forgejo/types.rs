@@ -94,6 +94,9 @@ pub struct Issue {
     /// Its text, or how long it is.
     #[serde(default)]
     pub body: Body,
+    /// How many labels it has; `None` where the forge does not say.
+    #[serde(default, deserialize_with = "length", rename = "labels")]
+    labels: Option<usize>,
     /// Open or closed.
     #[serde(default, deserialize_with = "or_default")]
     pub state: IssueState,
@@ -114,6 +117,11 @@ pub struct Issue {
 }
 
 impl Issue {
+    /// Whether it has no label; `None` where the forge says nothing about labels.
+    pub fn is_unlabelled(&self) -> Option<bool> {
+        self.labels.map(|labels| labels == 0)
+    }
+
     /// It is a pull request.
     pub fn is_pull(&self) -> bool {
         self.pull_request == Presence::There
@@ -159,6 +167,12 @@ impl<'de> Deserialize<'de> for Presence {
             Some(_) => Self::There,
         })
     }
+}
+
+/// The length of a list of anything; `None` for null.
+fn length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    let list = Option::<Vec<IgnoredAny>>::deserialize(deserializer)?;
+    Ok(list.map(|list| list.len()))
 }
 
 /// A time with any offset; null, missing and unreadable are `None`.
@@ -227,6 +241,19 @@ mod tests {
         ] {
             assert_eq!(state(odd), IssueState::Unknown, "{odd}");
         }
+    }
+
+    #[test]
+    fn labels_are_none_some_or_not_known() {
+        let unlabelled = |json: &str| {
+            let issue: Issue = serde_json::from_str(json).unwrap();
+            issue.is_unlabelled()
+        };
+        assert_eq!(unlabelled(r#"{"number":1,"labels":[]}"#), Some(true));
+        let one = r#"{"number":1,"labels":[{"id":3,"name":"judge/p1"}]}"#;
+        assert_eq!(unlabelled(one), Some(false));
+        assert_eq!(unlabelled(r#"{"number":1,"labels":null}"#), None);
+        assert_eq!(unlabelled(r#"{"number":1}"#), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::command::{self, Fault, MAX_REQUEST_BYTES, Reading};
 use super::evidence::Reads;
 use super::ids::{CommentId, Hash, IssueNumber, Mac, RepositoryId, ThreadKey, UserId};
+use super::judgement::{self, Heard};
 use super::policy::Policy;
 
 /// One fact.
@@ -193,6 +194,9 @@ pub struct Spoken {
     pub cut: bool,
     /// SHA-256 of the whole text as delivered.
     pub body: Hash,
+    /// A judgement that stands in it; kept only where its author by the delivery is a judge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judgement: Option<Heard>,
 }
 
 /// What to look at again.
@@ -244,6 +248,7 @@ impl Spoken {
             text: text[..end].to_owned(),
             cut: end < text.len(),
             body,
+            judgement: judgement::read(text),
         }
     }
 

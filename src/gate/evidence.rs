@@ -80,8 +80,14 @@ pub struct FoundIssue {
     pub author: Option<UserId>,
     /// The author's login now; display only.
     pub login: String,
+    /// SHA-256 of its title.
+    pub title: Hash,
     /// SHA-256 of its body, `None` if that is over 64 KiB.
     pub body: Option<Hash>,
+    /// SHA-256 of its body with the line ends of Unix, if it has others.
+    pub body_lf: Option<Hash>,
+    /// Whether it has no label; `None` where the forge does not say.
+    pub unlabelled: Option<bool>,
     /// When the forge says it was opened.
     pub created_at: Timestamp,
 }

@@ -187,6 +187,12 @@ impl Hash {
         Self(hex(&sum))
     }
 
+    /// Reads the hex text; `None` if it has another form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        (text.len() == 64 && text.bytes().all(digit)).then(|| Self(text.to_owned()))
+    }
+
     /// The hex text.
     pub fn as_str(&self) -> &str {
         &self.0

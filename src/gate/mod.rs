@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod grant;
 pub mod identity;
 pub mod ids;
+pub mod judgement;
 pub mod key;
 pub mod policy;
 pub mod reply;

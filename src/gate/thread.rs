@@ -10,6 +10,7 @@ use super::ids::{
     CommentId, CredentialNumber, Hash, IdentityNumber, IssueNumber, RepositoryId, RequestNumber,
     Slug, ThreadKey, UserId,
 };
+use super::judgement::Judged;
 use super::policy::Board;
 
 /// The most identities that may live in one thread.
@@ -46,6 +47,9 @@ pub struct Thread {
     pub answers: u32,
     /// Comments of the bot's id that were not its own and have been told.
     pub told_strays: u32,
+    /// The newest judgement of each judge.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub judgements: BTreeMap<UserId, Judged>,
 }
 
 /// Whose share of explanations an answer is taken from: nobody can use up the owners'.

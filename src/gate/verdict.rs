@@ -17,6 +17,7 @@ use super::event::Road;
 use super::evidence::{FoundComment, ReadComment, ReadIssue, ReadRepository};
 use super::identity::Identity;
 use super::ids::{CommentId, Hash, ThreadKey, UserId};
+use super::judgement::Standing;
 use super::policy::{Board, Factor, Gate, Policy};
 use super::request::{Action, Request};
 use super::thread::{BoardState, Seen, SlugOwner, Standstill};
@@ -143,6 +144,21 @@ pub enum Reason {
         /// The quorum.
         needed: u32,
     },
+    /// The gate demands a judgement, and there is none yet; whose it could be.
+    NoJudgement(Vec<String>),
+    /// This judge's judgement was found by reading back and lets nothing through.
+    JudgementNotDelivered(String),
+    /// This judge's judgement was edited or deleted.
+    JudgementChanged(String),
+    /// This judge's judgement is about another text than the issue has now.
+    JudgementOlder(String),
+    /// A judge recommends what shuts this gate.
+    JudgeObjects {
+        /// The judge's login.
+        judge: String,
+        /// What it recommends.
+        action: String,
+    },
     /// The disk is nearly full.
     LowSpace,
     /// The clock cannot be trusted; why.
@@ -224,6 +240,8 @@ pub struct Opened<'a> {
     pub slug: Option<&'a SlugOwner>,
     /// The newest identity of that name.
     pub identity: Option<&'a Identity>,
+    /// How the judges' newest judgements in the thread stand to the request.
+    pub judgements: &'a [(UserId, Standing)],
     /// True if the recipient's secret key was seen in a text.
     pub burnt: bool,
     /// True below the reserve of the disk.
@@ -348,10 +366,7 @@ pub fn cannot_check(gate: &Gate) -> Option<&'static str> {
     if gate.factors.is_empty() {
         return Some("no factor at all");
     }
-    gate.factors
-        .iter()
-        .find_map(|factor| beyond(*factor))
-        .or(gate.judge_required.then_some("`judge = \"required\"`"))
+    gate.factors.iter().find_map(|factor| beyond(*factor))
 }
 
 /// The owners who could still be counted for a request: who may approve, did not ask, is no machine.

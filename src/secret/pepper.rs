@@ -14,6 +14,7 @@ use super::file::SecretText;
 use crate::gate::ids::Mac;
 
 const TOKEN_LABEL: &[u8] = b"ownergate/token/v1\0";
+const LEGACY_LABEL: &[u8] = b"ownergate/legacy/v1\0";
 const MARKER_LABEL: &[u8] = b"ownergate/marker/v1\0";
 const ID_LABEL: &[u8] = b"ownergate/pepper-id/v1\0";
 
@@ -77,6 +78,16 @@ impl Peppers {
         self.all().map(|pepper| pepper.token_mac(token)).collect()
     }
 
+    /// The MAC under which the hash of a secret from before is stored.
+    pub(super) fn legacy_mac(&self, sha256: &[u8; 32]) -> Mac {
+        self.current.legacy_mac(sha256)
+    }
+
+    /// The MACs under which it may be stored: current pepper first, then the previous one.
+    pub(super) fn legacy_macs(&self, sha256: &[u8; 32]) -> Vec<Mac> {
+        self.all().map(|pepper| pepper.legacy_mac(sha256)).collect()
+    }
+
     /// The hidden marker of one of the bot's own comments: 64 hex characters over the effect's id
     /// and the comment's body without the marker.
     pub fn marker(&self, effect_id: &str, body: &str) -> String {
@@ -130,6 +141,11 @@ impl Pepper {
 
     fn token_mac(&self, token: &str) -> Mac {
         let mac = mac_of(&self.key, &[TOKEN_LABEL, token.as_bytes()]);
+        Mac::new(&mac.finalize().into_bytes().into())
+    }
+
+    fn legacy_mac(&self, sha256: &[u8; 32]) -> Mac {
+        let mac = mac_of(&self.key, &[LEGACY_LABEL, sha256]);
         Mac::new(&mac.finalize().into_bytes().into())
     }
 

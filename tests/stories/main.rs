@@ -24,6 +24,7 @@ mod hang_up;
 mod harness;
 mod harness_edges;
 mod history;
+mod judge;
 mod kills;
 mod leak;
 mod max_silence;

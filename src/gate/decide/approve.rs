@@ -10,7 +10,7 @@ use super::super::approval::{Approval, gate_hash};
 use super::super::audit::Entry;
 use super::super::command::{Restated, one_line};
 use super::super::effect::Reaction;
-use super::super::evidence::FoundComment;
+use super::super::evidence::{FoundComment, Reads};
 use super::super::identity::Identity;
 use super::super::ids::CommentId;
 use super::super::key::Key;
@@ -19,10 +19,10 @@ use super::super::reply::{self, reasons};
 use super::super::request::{Action, Request};
 use super::super::thread::{BoardState, Hold};
 use super::super::time::after;
-use super::super::verdict::{Case, Opened, Opening, Reason, Verdict, could_approve, count, judge};
+use super::super::verdict::{self, Case, Opened, Opening, Reason, Verdict, could_approve, count};
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{Draft, issue, lifecycle, loss, own, propose, resume, thaw};
+use super::{Draft, issue, judge, lifecycle, loss, own, propose, resume, thaw};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -219,9 +219,10 @@ fn counted(
         gate: gate_hash(said.board, &gate),
     };
     request.approvals.push(approval);
-    match verdict(draft, said.board, &gate, &request, identity) {
+    match verdict(draft, said.board, said.reads, &gate, &request, identity) {
         Verdict::Open(opening) => {
             noted(draft, said, &request);
+            judge::serve(draft, said, &request);
             open(draft, said, *opening, identity);
         }
         Verdict::Shut(denied) => shut(draft, said, &mut request, &gate, identity, &denied),
@@ -258,13 +259,14 @@ fn noted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request) {
 pub(super) fn verdict(
     draft: &Draft<'_>,
     board: &Board,
+    reads: &Reads,
     gate: &Gate,
     request: &Request,
     identity: Option<&Identity>,
 ) -> Verdict {
     let state: BoardState = draft.get_or_default(&Key::board(board.repository_id));
     let standing = propose::standing_records(draft, request);
-    judge(&Opened {
+    verdict::judge(&Opened {
         now: draft.now(),
         policy: &draft.given.policy,
         policy_hash: &draft.given.policy_hash,
@@ -275,6 +277,7 @@ pub(super) fn verdict(
         request,
         slug: standing.slug.as_ref(),
         identity,
+        judgements: &judge::standings(draft, board, reads, request),
         burnt: standing.burnt,
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),

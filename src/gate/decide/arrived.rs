@@ -14,7 +14,7 @@ use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::thread::{Seen, Thread};
 use super::{Answer, Draft, Taken};
-use super::{leak, lifecycle, rests};
+use super::{judge, leak, lifecycle, rests};
 
 /// Takes an arrival in.
 pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
@@ -76,13 +76,14 @@ fn once(
     let flips = seen.sight(&spoken.body);
     draft.put(key.clone(), &seen);
     let caught_up = accepted.road == Road::CatchUp;
-    if flips && seen.used {
+    if flips && (seen.used || seen.told) {
         look_again(draft, accepted, spoken, subject);
     }
     if seen.used || (seen.told && caught_up) || seen.quarantined.contains(&spoken.body) {
         return;
     }
-    if !may_speak(draft, board, accepted, spoken.unverified_author) {
+    let judges = judge::hears(board, spoken, subject);
+    if !judges && !may_speak(draft, board, accepted, spoken.unverified_author) {
         if spoken.text.to_ascii_lowercase().contains("/gate") {
             // Whoever becomes an owner later has not said it as one.
             seen.many = true;
@@ -96,7 +97,7 @@ fn once(
         Subject::Comment(_) => spoken.reading(),
         Subject::Issue(_) => spoken.reading_as_issue(),
     };
-    if matches!(reading, Reading::Nothing) {
+    if !judges && matches!(reading, Reading::Nothing) {
         return;
     }
     let narrows = matches!(&reading, Reading::Command(command) if command.narrows());
@@ -118,7 +119,7 @@ fn once(
     if urgent || approves {
         draft.use_reserve();
     }
-    wait(draft, accepted, urgent);
+    wait(draft, &judge::kept(accepted, judges), urgent);
 }
 
 /// Whether this very delivery waits already. Narrowing is never merged with another delivery, which

@@ -21,7 +21,7 @@ use super::super::thread::{Challenge, Counters};
 use super::super::time::{after, instant, seconds_between};
 use super::super::verdict::{Opening, Reason, Verdict};
 use super::grounds::{keep_standing, moved};
-use super::{Answer, Claim, Draft, approve, issue, lifecycle, look};
+use super::{Answer, Claim, Draft, approve, issue, judge, lifecycle, look};
 
 /// Decides a claim.
 pub(super) fn decide(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) {
@@ -125,7 +125,7 @@ fn again(
         .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
     let stale = Reads::default();
     let reads = if fresh { reads } else { &stale };
-    if !gathered(draft, request, reads) {
+    if !gathered(draft, board, request, reads) {
         return Claim::Open;
     }
     let opening = match judged(draft, board, request, grant, &identity, reads) {
@@ -181,7 +181,7 @@ fn judged(
     }
     let verdict = board
         .gate(&request.effect.environment)
-        .map(|gate| approve::verdict(draft, board, &gate, &standing, Some(identity)));
+        .map(|gate| approve::verdict(draft, board, reads, &gate, &standing, Some(identity)));
     match verdict {
         Some(Verdict::Open(opening)) if denied.is_empty() => return Ok(opening),
         Some(Verdict::Open(_)) => {}
@@ -198,7 +198,7 @@ fn next(draft: &Draft<'_>) -> CredentialNumber {
 }
 
 /// True if the thread, the repository and every approval were read again; asks for what is missing.
-fn gathered(draft: &mut Draft<'_>, request: &Request, reads: &Reads) -> bool {
+fn gathered(draft: &mut Draft<'_>, board: &Board, request: &Request, reads: &Reads) -> bool {
     let mut needs = Vec::new();
     if !reads.issues.contains_key(&request.thread.issue) {
         needs.push(Need::Issue(request.thread.issue));
@@ -211,6 +211,7 @@ fn gathered(draft: &mut Draft<'_>, request: &Request, reads: &Reads) -> bool {
             .approvals
             .iter()
             .map(|approval| approval.comment)
+            .chain(judge::relied_on(draft, board, request))
             .filter(|comment| !reads.comments.contains_key(comment))
             .map(Need::Comment),
     );

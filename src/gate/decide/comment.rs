@@ -19,8 +19,8 @@ use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::Reason;
 use super::{
-    Draft, approve, ask, freeze, lifecycle, look, narrow, own, pause, refuse, release, resume,
-    revoke, rotate, show, thaw,
+    Draft, approve, ask, freeze, judge, lifecycle, look, narrow, own, pause, refuse, release,
+    resume, revoke, rotate, show, thaw,
 };
 
 /// How long a caught-up approval waits for its delivery, in seconds.
@@ -177,6 +177,9 @@ fn comment(
         ReadComment::Found(found) => found,
         ReadComment::Gone => return draft.outcome("comment", "gone"),
         ReadComment::NotPlain => return draft.outcome("comment", "not_plain"),
+        ReadComment::TooLarge if spoken.judgement.is_some() => {
+            return judge::unread(draft, accepted, id);
+        }
         ReadComment::TooLarge => return too_large(draft, board, accepted, spoken),
     };
     let Some(author) = found.author.filter(|author| author.is_somebody()) else {
@@ -197,6 +200,9 @@ fn comment(
         found: Some(found),
         seen,
     };
+    if let Some(heard) = &spoken.judgement {
+        return judge::decide(draft, said, &found.body, heard);
+    }
     said_again(draft, said, &found.body, spoken.reading());
 }
 

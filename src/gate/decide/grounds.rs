@@ -19,7 +19,7 @@ use super::super::request::{Action, Request, Wanted};
 use super::super::thread::Seen;
 use super::super::verdict::{SourceRead, source_stands, summary_stands};
 use super::comment::Said;
-use super::{Draft, lifecycle, look, propose, resume, rotate, thaw};
+use super::{Draft, judge, lifecycle, look, propose, resume, rotate, thaw};
 
 /// What was read again for an approval.
 pub(super) struct Evidence<'a> {
@@ -69,6 +69,9 @@ pub(super) fn gather<'a>(
     };
     for approval in &request.approvals {
         comment(draft, approval.comment);
+    }
+    for id in judge::relied_on(draft, said.board, request) {
+        comment(draft, id);
     }
     let repository = request.thread.repository;
     let seen = |subject: Subject| draft.get::<Seen>(&Key::seen(repository, subject));

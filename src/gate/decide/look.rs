@@ -21,7 +21,7 @@ use super::super::reply::escape::foreign;
 use super::super::request::Request;
 use super::super::thread::{Seen, Share, Thread};
 use super::comment::edited_command;
-use super::{Draft, lifecycle, rests};
+use super::{Draft, judge, lifecycle, rests};
 
 /// Decides a trigger.
 pub(super) fn decide(
@@ -100,6 +100,9 @@ fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &
     for request in lifecycle::open_in(draft, thread) {
         open_request(draft, request, comment, &standing);
     }
+    judge::fell(draft, thread, comment, |body| {
+        standing(body) == Standing::Same
+    });
     for identity in lifecycle::living_in(draft, thread) {
         pending_credentials(draft, identity, comment, &standing);
     }

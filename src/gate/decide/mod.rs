@@ -16,6 +16,7 @@ mod freeze;
 mod given_up;
 mod grounds;
 mod issue;
+mod judge;
 mod leak;
 mod lifecycle;
 mod look;

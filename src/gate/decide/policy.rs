@@ -194,6 +194,7 @@ fn differences(old: &Board, new: &Board) -> Vec<Difference> {
     all.extend(limits("modes", old.modes.as_ref(), new.modes.as_ref()));
     all.extend(owners(old, new));
     all.extend(requesters(old, new));
+    all.extend(judges(old, new));
     for (name, gate) in &new.gates {
         match old.gates.get(name) {
             None => all.push(difference(true, format!("gate `{name}` is new"))),
@@ -235,6 +236,37 @@ fn owners(old: &Board, new: &Board) -> Vec<Difference> {
             false,
             format!("{} is no owner any more", login(&owner.login)),
         )
+    }));
+    all
+}
+
+/// Whose judgement a gate may wait for, and what shuts it. One judge less is one who could object.
+fn judges(old: &Board, new: &Board) -> Vec<Difference> {
+    let mut all = Vec::new();
+    for (user, judge) in &new.judges {
+        let name = login(&judge.login);
+        match old.judges.get(user) {
+            None => all.push(difference(true, format!("{name} is a judge"))),
+            Some(before) => {
+                let what = format!("what shuts a gate that waits for {name}");
+                all.extend(
+                    sets(&what, &before.shut_on, &judge.shut_on)
+                        .into_iter()
+                        .map(|Difference { wider, text }| Difference {
+                            wider: !wider,
+                            text,
+                        }),
+                );
+            }
+        }
+    }
+    let gone = old
+        .judges
+        .iter()
+        .filter(|(user, _)| !new.judges.contains_key(user));
+    all.extend(gone.map(|(_, judge)| {
+        let text = format!("{} is no judge any more", login(&judge.login));
+        difference(!new.judges.is_empty(), text)
     }));
     all
 }

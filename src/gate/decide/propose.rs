@@ -22,7 +22,7 @@ use super::super::thread::{
 use super::super::time::{after, seconds_between};
 use super::super::verdict::{IN_TIME, Opened, Reason, could_approve, refusals};
 use super::comment::{Said, explain};
-use super::{Draft, lifecycle, loss};
+use super::{Draft, judge, lifecycle, loss};
 
 /// What somebody asks for.
 #[derive(Debug)]
@@ -234,6 +234,7 @@ fn deny(
         request,
         slug: standing.slug.as_ref(),
         identity,
+        judgements: &[],
         burnt: standing.burnt,
         low_space: draft.given.low_space,
         clock: draft.given.clock.as_deref(),
@@ -388,12 +389,15 @@ fn take(
 
     let could: Vec<UserId> =
         could_approve(said.board, request, identity, draft.given.policy.bot).collect();
+    let Some(advice) = judge::advice(draft, said, said.thread) else {
+        return;
+    };
     let body = reply::summary(
         request,
         said.board,
         gate,
         identity,
-        said.login,
+        &advice,
         &could,
         draft.given.seq,
     );

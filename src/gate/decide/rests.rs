@@ -7,9 +7,10 @@ use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CommentId, RepositoryId, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::request::Request;
-use super::{Draft, lifecycle};
+use super::{Draft, judge, lifecycle};
 
-/// True if an open request of the thread or a credential that was not used yet rests on the text.
+/// True if an open request of the thread or a credential that was not used yet rests on the text, or
+/// it is a judge's newest judgement there.
 pub(super) fn anything(
     draft: &Draft<'_>,
     repository: RepositoryId,
@@ -38,7 +39,8 @@ pub(super) fn anything(
             || approved_by(request)
     });
     let claims = lifecycle::claims_in(draft, thread);
-    open || claims.iter().any(|(request, _)| approved_by(request))
+    open || comment.is_some_and(|comment| judge::stands(draft, thread, comment))
+        || claims.iter().any(|(request, _)| approved_by(request))
         || lifecycle::living_in(draft, thread)
             .iter()
             .flat_map(|identity| pending(draft, identity))

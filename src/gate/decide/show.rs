@@ -11,7 +11,7 @@ use super::super::reply;
 use super::super::request::Request;
 use super::super::thread::{BoardState, SlugOwner};
 use super::comment::{Said, explain};
-use super::{Draft, lifecycle};
+use super::{Draft, judge, lifecycle};
 
 /// Shows an identity in its own thread; owners in any thread of the board.
 pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
@@ -49,8 +49,18 @@ pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         .into_iter()
         .filter(|request| request.effect.identity.as_ref() == Some(&identity.slug))
         .collect();
-    let seq = draft.given.seq;
-    let body = reply::inspection(&identity, &credentials, &open, said.board, draft.now(), seq);
+    let Some(advice) = judge::advice(draft, said, identity.thread) else {
+        return;
+    };
+    let body = reply::inspection(
+        &identity,
+        &credentials,
+        &open,
+        &advice,
+        said.board,
+        draft.now(),
+        draft.given.seq,
+    );
     answer(draft, said, body);
 }
 

@@ -6,12 +6,14 @@
 
 pub mod escape;
 pub mod faults;
+mod judged;
 pub mod machine;
 mod moves;
 mod normal;
 pub mod reasons;
 mod shown;
 
+pub use judged::advice;
 pub use moves::{claimable, frozen, frozen_already, narrowed, owned, resumed, thawed};
 pub use normal::{Delivery, approve_line, asks, credential, summary};
 pub use shown::{help, inspection, list};

@@ -49,7 +49,7 @@ pub fn summary(
     board: &Board,
     gate: &Gate,
     identity: Option<&Identity>,
-    asker: &str,
+    advice: &[String],
     could_approve: &[UserId],
     seq: Seq,
 ) -> String {
@@ -62,7 +62,7 @@ pub fn summary(
     let mut lines = vec![format!(
         "**{} · {} {}** · {place}",
         request.number,
-        foreign(asker, 40),
+        foreign(&request.asker_login, 40),
         asks(request),
     )];
     lines.extend(what(request, board, identity));
@@ -78,6 +78,7 @@ pub fn summary(
     if let Some(reason) = &request.reason {
         lines.push(format!("- says: {}", foreign(reason, 500)));
     }
+    lines.extend(advice.iter().cloned());
     let owners: Vec<String> = could_approve
         .iter()
         .filter_map(|user| board.owner(*user))
@@ -95,6 +96,7 @@ pub fn summary(
     ));
     lines.extend(pause(gate));
     lines.extend(hours(gate));
+    lines.extend(judgement(board, gate));
     let text = format!(
         "{}\n\n{}\nor `/gate deny {}`",
         lines.join("\n"),
@@ -184,6 +186,18 @@ fn pause(gate: &Gate) -> Option<String> {
 fn hours(gate: &Gate) -> Option<String> {
     let hours = gate.open_hours.as_ref()?;
     Some(format!("- an approval counts {hours}"))
+}
+
+/// The judgement that a gate demands before an approval.
+fn judgement(board: &Board, gate: &Gate) -> Option<String> {
+    let judges = board.judges.values().map(|judge| mention(&judge.login));
+    let judges: Vec<String> = judges.collect();
+    gate.judge_required.then(|| {
+        format!(
+            "- an approval counts after a judgement of {} below this comment",
+            judges.join(" or ")
+        )
+    })
 }
 
 /// New, again, or one more credential, with what would be new.

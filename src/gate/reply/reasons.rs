@@ -4,7 +4,7 @@
 use super::super::policy::Board;
 use super::super::time::{instant, span};
 use super::super::verdict::Reason;
-use super::escape::{foreign, login};
+use super::escape::{foreign, login, mention};
 
 /// The documented code.
 pub fn code(reason: &Reason) -> &'static str {
@@ -53,6 +53,10 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::LivesElsewhere(_) => "lives_elsewhere",
         Reason::OtherEnvironment(_) => "other_environment",
         Reason::MoreOwners { .. } => "more_owners_needed",
+        Reason::NoJudgement(_) | Reason::JudgementNotDelivered(_) => "judgement_missing",
+        Reason::JudgementChanged(_) => "judgement_changed",
+        Reason::JudgementOlder(_) => "judgement_outdated",
+        Reason::JudgeObjects { .. } => "judge_objects",
         Reason::LowSpace => "disk_nearly_full",
         Reason::Clock(_) => "clock_not_trusted",
         Reason::HistoryLost => "history_lost",
@@ -145,6 +149,28 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         ),
         Reason::MoreOwners { counted, needed } => {
             format!("{} of {needed} owners have approved", counted.len())
+        }
+        Reason::NoJudgement(judges) => {
+            let judges: Vec<String> = judges.iter().map(|judge| mention(judge)).collect();
+            format!(
+                "a judgement of {} is still missing; post the line again after it",
+                judges.join(" or ")
+            )
+        }
+        Reason::JudgementNotDelivered(judge) => format!(
+            "the forge did not deliver the judgement of {} and I found it by reading back; it has to judge again, and the line be posted after that",
+            mention(judge)
+        ),
+        Reason::JudgementChanged(judge) => format!(
+            "the judgement of {} was edited or deleted; it has to judge again, and the line be posted after that",
+            mention(judge)
+        ),
+        Reason::JudgementOlder(judge) => format!(
+            "the judgement of {} is for another text than this issue has now; it has to judge again, and the line be posted after that",
+            mention(judge)
+        ),
+        Reason::JudgeObjects { judge, action } => {
+            format!("{} advises {}, which shuts this gate", login(judge), foreign(action, 64))
         }
         Reason::LowSpace => "the disk of the bot is nearly full: nothing widens until there is space".to_owned(),
         Reason::Clock(why) => format!("the clock cannot be trusted: {}", foreign(why, 120)),

@@ -21,6 +21,7 @@ pub fn inspection(
     identity: &Identity,
     credentials: &[Credential],
     open: &[Request],
+    advice: &[String],
     board: &Board,
     now: Timestamp,
     seq: Seq,
@@ -59,6 +60,7 @@ pub fn inspection(
             instant(request.ends_at)
         ));
     }
+    lines.extend(advice.iter().cloned());
     let recent: Vec<String> = identity
         .recent
         .entries()

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::super::approval::gate_hash;
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::UserId;
+use super::super::judgement::Standing;
 use super::super::policy::{Board, Gate};
 use super::super::request::Action;
 use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve};
@@ -14,7 +15,7 @@ use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve};
 type Rule = fn(&Opened<'_>) -> Finding;
 
 /// Every rule for opening.
-pub(super) const RULES: [Rule; 19] = [
+pub(super) const RULES: [Rule; 20] = [
     request_is_open,
     not_frozen,
     lives,
@@ -29,6 +30,7 @@ pub(super) const RULES: [Rule; 19] = [
     checkable,
     approvals_of_this_gate,
     something_left,
+    judged,
     quorum,
     not_held,
     space_left,
@@ -223,6 +225,48 @@ fn quorum(case: &Opened<'_>) -> Finding {
             counted: counted.into_iter().collect(),
             needed,
         })
+    }
+}
+
+/// Where a gate demands it, a judgement must be there that lets the request through, and no judge may
+/// object. It never speaks for opening.
+fn judged(case: &Opened<'_>) -> Finding {
+    if !case.gate.judge_required {
+        return Finding::Silent;
+    }
+    let standings: Vec<(String, &Standing)> = case
+        .judgements
+        .iter()
+        .filter_map(|(user, standing)| Some((case.board.judges.get(user)?.login.clone(), standing)))
+        .collect();
+    let first = |wanted: fn(&Standing) -> bool| {
+        let mut all = standings.iter().filter(|(_, standing)| wanted(standing));
+        all.next().map(|(login, _)| login.clone())
+    };
+    let objection = standings
+        .iter()
+        .find_map(|(login, standing)| match standing {
+            Standing::Objects(action) => Some((login.clone(), action.clone())),
+            Standing::Serves
+            | Standing::Changed
+            | Standing::Older
+            | Standing::Undelivered
+            | Standing::Missing => None,
+        });
+    if let Some((judge, action)) = objection {
+        Finding::Deny(Reason::JudgeObjects { judge, action })
+    } else if let Some(login) = first(|it| *it == Standing::Changed) {
+        Finding::Deny(Reason::JudgementChanged(login))
+    } else if first(|it| *it == Standing::Serves).is_some() {
+        Finding::Silent
+    } else if let Some(login) = first(|it| *it == Standing::Older) {
+        Finding::Deny(Reason::JudgementOlder(login))
+    } else if let Some(login) = first(|it| *it == Standing::Undelivered) {
+        Finding::Deny(Reason::JudgementNotDelivered(login))
+    } else {
+        let judges = case.board.judges.values();
+        let logins = judges.map(|judge| judge.login.clone()).collect();
+        Finding::Deny(Reason::NoJudgement(logins))
     }
 }
 

@@ -59,8 +59,25 @@ pub(super) struct Issue {
     pub open: bool,
     pub gone: bool,
     pub author: UserId,
+    pub title: String,
     pub body: String,
+    pub labelled: bool,
     pub created: Timestamp,
+}
+
+impl Issue {
+    /// An open one.
+    pub(super) fn new(author: UserId, body: &str, created: Timestamp) -> Self {
+        Self {
+            open: true,
+            gone: false,
+            author,
+            title: "sort the roadmap".to_owned(),
+            body: body.to_owned(),
+            labelled: false,
+            created,
+        }
+    }
 }
 
 /// Everything there is.
@@ -110,13 +127,9 @@ impl Forge {
         now: Timestamp,
         marked: bool,
     ) -> i64 {
-        self.issues.entry(thread).or_insert_with(|| Issue {
-            open: true,
-            gone: false,
-            author,
-            body: String::new(),
-            created: now,
-        });
+        self.issues
+            .entry(thread)
+            .or_insert_with(|| Issue::new(author, "", now));
         self.last_id += 1;
         self.comments.insert(
             self.last_id,
@@ -177,6 +190,9 @@ impl Forge {
                 open: issue.open,
                 author: Some(issue.author),
                 login: self.login(issue.author),
+                title: Hash::of(issue.title.as_bytes()),
+                body_lf: None,
+                unlabelled: Some(!issue.labelled),
                 body: (issue.body.len() <= 64 * 1024).then(|| Hash::of(issue.body.as_bytes())),
                 created_at: issue.created,
             }),

@@ -286,16 +286,9 @@ impl Story {
     /// Somebody opens an issue with this body.
     pub(super) fn open(&mut self, thread: ThreadKey, author: UserId, body: &str) {
         self.pass(1);
-        self.forge.issues.insert(
-            thread,
-            Issue {
-                open: true,
-                gone: false,
-                author,
-                body: body.to_owned(),
-                created: self.now,
-            },
-        );
+        self.forge
+            .issues
+            .insert(thread, Issue::new(author, body, self.now));
         let spoken = Spoken::new(
             thread.issue.0,
             Some(author),

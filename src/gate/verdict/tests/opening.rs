@@ -5,6 +5,9 @@ use super::super::super::thread::Hold;
 use super::super::opening::{RULES, WHEN_ASKED};
 use super::*;
 
+const ISKRA: UserId = UserId(21);
+const NOVA: UserId = UserId(22);
+
 /// Everything that a gate is judged against.
 struct Facts {
     now: Timestamp,
@@ -14,6 +17,7 @@ struct Facts {
     request: Request,
     slug: Option<SlugOwner>,
     identity: Option<Identity>,
+    judgements: Vec<(UserId, Standing)>,
     burnt: bool,
     low_space: bool,
     clock: Option<String>,
@@ -32,6 +36,7 @@ impl Facts {
             policy,
             slug: None,
             identity: None,
+            judgements: Vec::new(),
             burnt: false,
             low_space: false,
             clock: None,
@@ -93,6 +98,21 @@ impl Facts {
         self.gates();
     }
 
+    /// The gate demands a judgement, and these are there.
+    fn judged(&mut self, judgements: Vec<(UserId, Standing)>) {
+        self.change_gate(|gate| gate.judge_required = true);
+        self.change_board(|board| {
+            for (user, login) in [(ISKRA, "iskra"), (NOVA, "nova")] {
+                let judge = crate::gate::policy::Judge {
+                    login: login.to_owned(),
+                    shut_on: names(&["reject"]),
+                };
+                board.judges.insert(user, judge);
+            }
+        });
+        self.judgements = judgements;
+    }
+
     fn lives(&mut self, change: fn(&mut Identity)) {
         let mut identity = identity(IdentityStatus::Active);
         change(&mut identity);
@@ -118,6 +138,7 @@ impl Facts {
             request: &self.request,
             slug: self.slug.as_ref(),
             identity: self.identity.as_ref(),
+            judgements: &self.judgements,
             burnt: self.burnt,
             low_space: self.low_space,
             clock: self.clock.as_deref(),
@@ -264,7 +285,7 @@ const MENDED_BY_NOBODY: [Row; 22] = [
 ];
 
 /// What may pass, or comes with approvals.
-const AT_THE_END: [Row; 13] = [
+const AT_THE_END: [Row; 20] = [
     ("after the request's end", |facts| {
         facts.now = time(72 * 3_600);
         Reason::NotOpen("ended")
@@ -326,6 +347,41 @@ const AT_THE_END: [Row; 13] = [
             needed: 2,
         }
     }),
+    ("no judgement", |facts| {
+        facts.judged(vec![]);
+        Reason::NoJudgement(vec!["iskra".to_owned(), "nova".to_owned()])
+    }),
+    ("a judgement for another request", |facts| {
+        facts.judged(vec![(ISKRA, Standing::Missing)]);
+        Reason::NoJudgement(vec!["iskra".to_owned(), "nova".to_owned()])
+    }),
+    ("a judgement by nobody who is a judge", |facts| {
+        facts.judged(vec![(CODEX, Standing::Serves)]);
+        Reason::NoJudgement(vec!["iskra".to_owned(), "nova".to_owned()])
+    }),
+    ("a judgement that was found by reading back", |facts| {
+        facts.judged(vec![(ISKRA, Standing::Undelivered)]);
+        Reason::JudgementNotDelivered("iskra".to_owned())
+    }),
+    ("a judgement for an older text", |facts| {
+        facts.judged(vec![(ISKRA, Standing::Older)]);
+        Reason::JudgementOlder("iskra".to_owned())
+    }),
+    (
+        "one judgement that was changed beside a good one",
+        |facts| {
+            facts.judged(vec![(ISKRA, Standing::Serves), (NOVA, Standing::Changed)]);
+            Reason::JudgementChanged("nova".to_owned())
+        },
+    ),
+    ("one objection beside a good one", |facts| {
+        let objects = Standing::Objects("reject".to_owned());
+        facts.judged(vec![(ISKRA, Standing::Serves), (NOVA, objects)]);
+        Reason::JudgeObjects {
+            judge: "nova".to_owned(),
+            action: "reject".to_owned(),
+        }
+    }),
     ("a hold", |facts| {
         let hold = Hold {
             user: PIOTR,
@@ -352,6 +408,29 @@ fn a_gate_for_which_everything_holds_is_open() {
     assert_eq!(opening.ttl(), 8 * 3_600);
     assert_eq!(opening.request(), &facts.request);
     assert_eq!(opening.policy(), &Hash::of(b"policy"));
+}
+
+#[test]
+fn a_judgement_lets_through_and_never_opens() {
+    let rows = [
+        vec![(ISKRA, Standing::Serves)],
+        vec![(ISKRA, Standing::Serves), (NOVA, Standing::Serves)],
+        vec![(ISKRA, Standing::Missing), (NOVA, Standing::Serves)],
+        vec![(ISKRA, Standing::Older), (NOVA, Standing::Serves)],
+        vec![(ISKRA, Standing::Undelivered), (NOVA, Standing::Serves)],
+    ];
+    for row in rows {
+        let mut facts = Facts::whole();
+        facts.judged(row.clone());
+        assert_eq!(facts.reasons(), [], "{row:?}");
+        facts.request.approvals.clear();
+        assert_eq!(facts.reasons().len(), 1, "nobody approved: {row:?}");
+    }
+    // Where the gate asks for none, an objection is advice.
+    let mut facts = Facts::whole();
+    facts.judged(vec![(ISKRA, Standing::Objects("reject".to_owned()))]);
+    facts.change_gate(|gate| gate.judge_required = false);
+    assert_eq!(facts.reasons(), []);
 }
 
 /// Whoever must not approve is not counted, even where somebody noted an approval: an owner no more,

@@ -149,16 +149,10 @@ fn an_issue_that_was_not_new_when_it_was_seen_does_not_ask() {
     for (seconds, asks) in [(10, true), (299, true), (301, false), (86_400, false)] {
         let mut story = Story::new();
         let body = request_line("codex-*", "board:read", "dev");
-        story.forge.issues.insert(
-            kan(12),
-            Issue {
-                open: true,
-                gone: false,
-                author: CODEX,
-                body: body.clone(),
-                created: story.now,
-            },
-        );
+        story
+            .forge
+            .issues
+            .insert(kan(12), Issue::new(CODEX, &body, story.now));
         story.pass(seconds);
         let mut arrival = story.forged(kan(12), 12, CODEX, &body);
         arrival.accepted.what = What::Opened(Spoken::new(
