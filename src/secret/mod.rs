@@ -11,4 +11,6 @@ pub mod recipient;
 pub mod screen;
 pub mod seal;
 pub mod signing;
+pub mod sshkey;
+pub mod sshsig;
 pub mod token;
