@@ -14,3 +14,4 @@ pub mod signing;
 pub mod sshkey;
 pub mod sshsig;
 pub mod token;
+pub mod totp;
