@@ -186,7 +186,7 @@ fn p256_point(bytes: &[u8]) -> Option<p256::ecdsa::VerifyingKey> {
 /// A name out of foreign bytes, safe to show: the characters that names of OpenSSH have, or none.
 pub(super) fn named(name: &[u8]) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(byte);
-    match std::str::from_utf8(name) {
+    match str::from_utf8(name) {
         Ok(name) if (1..=64).contains(&name.len()) && name.as_bytes().iter().all(plain) => {
             name.to_owned()
         }

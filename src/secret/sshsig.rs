@@ -105,6 +105,18 @@ pub struct Touch {
     pub pin: bool,
 }
 
+impl Touch {
+    /// Whether it can come after one whose counter was `last`: keys that count only count up, and
+    /// those that do not always say 0.
+    pub fn follows(self, last: Option<u32>) -> bool {
+        match last {
+            None => true,
+            Some(0) if self.counter == 0 => true,
+            Some(last) => self.counter > last,
+        }
+    }
+}
+
 /// Checks an armored signature of `message` for `namespace` against public key lines.
 pub fn verify<'a>(
     armor: &str,

@@ -308,6 +308,27 @@ fn a_touched_security_key_counts_and_tells_its_counter() {
 }
 
 #[test]
+fn a_counter_that_is_not_always_zero_only_grows() {
+    let touch = |counter| Touch {
+        counter,
+        pin: false,
+    };
+    for (last, counter, follows) in [
+        (None, 0, true),
+        (None, 7, true),
+        (Some(0), 0, true),
+        (Some(0), 1, true),
+        (Some(7), 8, true),
+        (Some(7), 7, false),
+        (Some(7), 6, false),
+        (Some(7), 0, false),
+        (Some(u32::MAX), u32::MAX, false),
+    ] {
+        assert_eq!(touch(counter).follows(last), follows, "{last:?} {counter}");
+    }
+}
+
+#[test]
 fn a_security_key_that_nobody_touched_does_not_count() {
     for key in SoftKey::both() {
         for flags in [0, 4] {
