@@ -23,7 +23,7 @@ pub struct Secrets {
     /// For MACs.
     pub peppers: Arc<Peppers>,
     /// Names the installation.
-    pub signing_key: SigningKey,
+    pub signing_key: Arc<SigningKey>,
     /// The bot's access token.
     pub forge_token: SecretString,
     /// Secrets of hooks by the board's name.
@@ -116,7 +116,7 @@ impl Secrets {
         }
         Ok(Self {
             peppers: Arc::new(peppers),
-            signing_key,
+            signing_key: Arc::new(signing_key),
             forge_token,
             hooks,
             clients,

@@ -43,5 +43,6 @@ mod shared;
 mod silence;
 mod start;
 mod stop;
+mod told;
 mod two_boards;
 mod voice;
