@@ -40,6 +40,7 @@ mod request_approve;
 mod revoke;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod signed;
 mod silence;
 mod start;
 mod stop;
