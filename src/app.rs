@@ -267,6 +267,7 @@ fn doors(config: &Config, secrets: &Secrets) -> Doors {
         hooks,
         clients: secrets.clients.clone(),
         public_url: config.server.public_url.clone(),
+        trusted_proxies: config.server.trusted_proxies.clone(),
     }
 }
 
@@ -281,6 +282,8 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
         progress: Arc::new(Progress::new()),
         waits_for: Mutex::new("the start"),
         claims: http::claim_limit(),
+        signing_key: Arc::clone(&secrets.signing_key),
+        wrong_codes: http::WrongCodes::default(),
         bot: OnceLock::new(),
     })
 }

@@ -190,8 +190,16 @@ const PURE_STD: [&str; 11] = [
     "std::sync::LazyLock",
 ];
 
-/// What the core may use of its neighbours: the form of a recipient is computed from its text alone.
-const PURE_NEIGHBOUR: &str = "crate::secret::recipient::Recipient";
+/// What the core may use of its neighbours: the form of a recipient, and whether a signature fits, are
+/// computed from texts alone.
+const PURE_NEIGHBOURS: [&str; 3] = [
+    "crate::secret::recipient::Recipient",
+    "crate::secret::sshkey",
+    "crate::secret::sshsig",
+];
+
+/// The crates beside those of `PURE` with which a signature is checked.
+const PURE_CHECKS: [&str; 3] = ["ed25519_dalek", "p256", "thiserror"];
 
 /// What the core may use of time zones: data that is compiled in, and computing with it.
 const PURE_ZONES: [&str; 3] = [
@@ -211,7 +219,10 @@ fn impure(
         matches!(*root, "crate" | "super" | "ownergate") && neighbours.contains(*next)
     });
     let first = parts[0];
-    if outside && path != PURE_NEIGHBOUR {
+    let pure_neighbour = PURE_NEIGHBOURS
+        .iter()
+        .any(|pure| path == *pure || path.starts_with(&format!("{pure}::")));
+    if outside && !pure_neighbour {
         return Some("it leaves the core");
     }
     if first == "std" || first == "core" || first == "alloc" {
@@ -266,6 +277,22 @@ fn the_core_imports_nothing_impure() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Checking a signature is part of the core's decisions: it computes, too, and nothing else.
+#[test]
+fn what_checks_signatures_for_the_core_imports_nothing_impure() {
+    let mut crates = direct_dependencies();
+    crates.retain(|name| !PURE_CHECKS.contains(&name.as_str()));
+    let neighbours = neighbours();
+    for name in ["src/secret/sshkey.rs", "src/secret/sshsig.rs"] {
+        let code = code(&fs::read_to_string(root().join(name)).unwrap());
+        for path in paths(&code) {
+            let why = impure(&path, &crates, &neighbours);
+            assert_eq!(why, None, "{name}: {path}");
+        }
+        assert!(!code.contains("async ") && !code.contains("unsafe "));
+    }
 }
 
 /// The reader of imports sees what it has to see.

@@ -11,9 +11,11 @@ use secrecy::SecretString;
 
 use crate::config::{Config, Fault, SecretFile, SecretKind};
 use crate::forgejo::signature::HookSecrets;
+use crate::gate::ids::{RepositoryId, UserId};
 use crate::secret::file::{SecretText, read_secret_file};
 use crate::secret::pepper::Peppers;
 use crate::secret::signing::SigningKey;
+use crate::secret::totp::TotpSecret;
 
 /// The secrets of a running bot.
 #[derive(Debug)]
@@ -21,13 +23,15 @@ pub struct Secrets {
     /// For MACs.
     pub peppers: Arc<Peppers>,
     /// Names the installation.
-    pub signing_key: SigningKey,
+    pub signing_key: Arc<SigningKey>,
     /// The bot's access token.
     pub forge_token: SecretString,
     /// Secrets of hooks by the board's name.
     pub hooks: BTreeMap<String, Arc<HookSecrets>>,
     /// Secrets of clients by name.
     pub clients: BTreeMap<String, SecretText>,
+    /// Secrets for one-time codes by board and owner.
+    pub totp: BTreeMap<(RepositoryId, UserId), TotpSecret>,
 }
 
 /// Judges one secret file: readable, one secret, and of the form that its use needs.
@@ -43,10 +47,10 @@ pub fn check(file: &SecretFile) -> Result<(), String> {
         SecretKind::HookSecret => HookSecrets::new(secret(&text), None)
             .map(drop)
             .map_err(|weak| weak.to_string()),
-        SecretKind::ForgeToken
-        | SecretKind::ClientSecret
-        | SecretKind::Totp
-        | SecretKind::OperatorToken => Ok(()),
+        SecretKind::Totp => TotpSecret::parse(&text)
+            .map(drop)
+            .map_err(|fault| fault.to_string()),
+        SecretKind::ForgeToken | SecretKind::ClientSecret | SecretKind::OperatorToken => Ok(()),
     }
 }
 
@@ -104,6 +108,7 @@ impl Secrets {
                 .map_err(|weak| named(&name, &weak))?;
             hooks.insert(board.rules.name.clone(), Arc::new(secrets));
         }
+        let totp = totp(config)?;
         let mut clients = BTreeMap::new();
         for client in &config.clients {
             let name = format!("client[{}].secret_file", client.name);
@@ -111,12 +116,26 @@ impl Secrets {
         }
         Ok(Self {
             peppers: Arc::new(peppers),
-            signing_key,
+            signing_key: Arc::new(signing_key),
             forge_token,
             hooks,
             clients,
+            totp,
         })
     }
+}
+
+fn totp(config: &Config) -> Result<BTreeMap<(RepositoryId, UserId), TotpSecret>, (String, String)> {
+    let mut all = BTreeMap::new();
+    for board in &config.boards {
+        for (owner, path) in &board.totp_files {
+            let key = format!("board[{}].owner[{owner}].totp_file", board.rules.name);
+            let secret =
+                TotpSecret::parse(&text(&key, path)?).map_err(|fault| named(&key, &fault))?;
+            all.insert((board.rules.repository_id, *owner), secret);
+        }
+    }
+    Ok(all)
 }
 
 fn secret(text: &SecretText) -> SecretString {
@@ -133,4 +152,33 @@ fn text(key: &str, path: &Path) -> Result<SecretText, (String, String)> {
 
 fn optional(key: &str, path: Option<&Path>) -> Result<Option<SecretText>, (String, String)> {
     path.map(|path| text(key, path)).transpose()
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod tests {
+    use super::*;
+    use crate::secret::file::write_secret_file;
+
+    #[test]
+    fn a_secret_for_codes_that_no_app_could_have_is_a_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let check_text = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            write_secret_file(&path, text.as_bytes()).unwrap();
+            check(&SecretFile {
+                key: "board[kan].owner[alice].totp_file".to_owned(),
+                path,
+                kind: SecretKind::Totp,
+            })
+        };
+        assert_eq!(
+            check_text("good", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n"),
+            Ok(())
+        );
+        let short = check_text("short", "GEZDGNBV\n").unwrap_err();
+        assert!(short.contains("at least 16 bytes"), "{short}");
+        let hex = check_text("hex", &format!("{}\n", "0189".repeat(16))).unwrap_err();
+        assert!(hex.contains("is base 32") && !hex.contains("0189"), "{hex}");
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn bot_address(text: &str) -> Result<Url, String> {
     match url.scheme() {
         "https" => {}
         "http" if on_this_machine => {}
-        "http" => return Err("http would show the token to the network: use https".to_owned()),
+        "http" => return Err("http would show the network what is said: use https".to_owned()),
         _ => return Err("not an https address".to_owned()),
     }
     if !url.username().is_empty() || url.password().is_some() {
@@ -70,7 +70,7 @@ pub(super) async fn activate(bot: &Url, token: &RawToken) -> anyhow::Result<Vec<
 
 /// A client that follows no redirect; plain http stays on this machine whatever proxy is set, and
 /// needs no certificates.
-fn client(bot: &Url) -> anyhow::Result<reqwest::Client> {
+pub(super) fn client(bot: &Url) -> anyhow::Result<reqwest::Client> {
     // An error says that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -83,15 +83,21 @@ fn client(bot: &Url) -> anyhow::Result<reqwest::Client> {
     builder.build().context("cannot set up the network")
 }
 
-/// Reads the bot's answer.
-async fn what_it_may_do(mut response: Response) -> anyhow::Result<Vec<String>> {
+/// Reads the bot's answer, up to so many bytes.
+pub(super) async fn read(mut response: Response, most: usize) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.context("the answer was cut")? {
         body.extend_from_slice(&chunk);
-        if body.len() > LARGEST_ANSWER {
+        if body.len() > most {
             bail!("the answer is too large to be the bot's");
         }
     }
+    Ok(body)
+}
+
+/// Reads what a token may do.
+async fn what_it_may_do(response: Response) -> anyhow::Result<Vec<String>> {
+    let body = read(response, LARGEST_ANSWER).await?;
     match serde_json::from_slice(&body) {
         Ok(Value::Object(answer)) => Ok(answer
             .iter()
@@ -102,7 +108,7 @@ async fn what_it_may_do(mut response: Response) -> anyhow::Result<Vec<String>> {
 }
 
 /// A value without the quotes and brackets of JSON where it is simple.
-fn in_words(value: &Value) -> String {
+pub(super) fn in_words(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(in_words).collect::<Vec<_>>().join(" "),

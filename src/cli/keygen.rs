@@ -2,13 +2,16 @@
 //!
 //! Invariant: each has 256 bits from the operating system and only characters that need no quoting
 //! anywhere. A file is new and private (0600); nothing is ever overwritten. With `--out` the secret
-//! is in the file only, and what may be public is printed.
+//! is in the file only, and what may be public is printed. A secret for one-time codes has to get
+//! into the owner's app as well: it is shown as a QR code, to a terminal or where that is asked for.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use qrcode::render::unicode::Dense1x2;
+use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
 
 use crate::secret::file::{SecretText, write_secret_file};
@@ -16,6 +19,7 @@ use crate::secret::pepper::Peppers;
 use crate::secret::seal::generate_age_identity;
 use crate::secret::signing::SigningKey;
 use crate::secret::token::random_hex;
+use crate::secret::totp::TotpSecret;
 
 /// Make a secret: into a new file that only you can read, or onto the standard output.
 #[derive(Debug, clap::Args)]
@@ -23,8 +27,17 @@ pub struct KeygenArgs {
     /// What to make.
     pub kind: KeyKind,
     /// Write the secret into this new file (mode 0600); an existing one is never overwritten.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required_if_eq("kind", "totp"))]
     pub out: Option<PathBuf>,
+    /// For `totp`: the owner, as the app shows it.
+    #[arg(long, value_name = "LOGIN", default_value = "owner")]
+    pub owner: String,
+    /// For `totp`: whom the codes are for, as the app shows it.
+    #[arg(long, value_name = "NAME", default_value = "Ownergate")]
+    pub issuer: String,
+    /// For `totp`: show the QR code even if the standard output is no terminal.
+    #[arg(long)]
+    pub qr: bool,
 }
 
 /// The kinds of secrets.
@@ -36,6 +49,8 @@ pub enum KeyKind {
     SigningKey,
     /// A secret for a webhook, a client or an operator.
     Secret,
+    /// An owner's secret for one-time codes (`totp_file`), shown as a QR code for an app.
+    Totp,
     /// An agent's age key, in the form of `age-keygen`: its `age1…` goes into the request.
     Age,
 }
@@ -43,11 +58,15 @@ pub enum KeyKind {
 /// Makes the secret and says where it is.
 pub fn run(args: &KeygenArgs) -> anyhow::Result<ExitCode> {
     let stdout = std::io::stdout();
-    keygen(args, &mut stdout.lock())
+    let terminal = stdout.is_terminal();
+    keygen(args, &mut stdout.lock(), terminal)
 }
 
 /// `run` with the standard output as a value.
-fn keygen(args: &KeygenArgs, stdout: &mut dyn Write) -> anyhow::Result<ExitCode> {
+fn keygen(args: &KeygenArgs, stdout: &mut dyn Write, terminal: bool) -> anyhow::Result<ExitCode> {
+    if args.kind == KeyKind::Totp {
+        return totp(args, stdout, terminal);
+    }
     let made = make(args.kind)?;
     match &args.out {
         Some(path) => {
@@ -61,6 +80,64 @@ fn keygen(args: &KeygenArgs, stdout: &mut dyn Write) -> anyhow::Result<ExitCode>
     }
     stdout.flush()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a secret for one-time codes and shows it to an app, not to people: its text is in the file
+/// only.
+fn totp(args: &KeygenArgs, stdout: &mut dyn Write, terminal: bool) -> anyhow::Result<ExitCode> {
+    let path = args
+        .out
+        .as_ref()
+        .context("a secret for one-time codes needs a file: --out FILE")?;
+    let secret = TotpSecret::generate()?;
+    // Drawn first, so that no file is left behind where the names are too long for a QR code.
+    let drawn = (terminal || args.qr)
+        .then(|| qr(&secret.uri(&args.issuer, &args.owner), terminal))
+        .transpose()?;
+    write_secret_file(path, lines(&[&secret.base32(), "\n"]).as_bytes())
+        .with_context(|| format!("cannot make the new file {}", path.display()))?;
+    if let Some(drawn) = drawn {
+        stdout.write_all(drawn.as_bytes())?;
+        writeln!(
+            stdout,
+            "scan this with the owner's authenticator app, then clear the screen"
+        )?;
+    } else {
+        writeln!(
+            stdout,
+            "no QR code: the standard output is no terminal (--qr shows it all the same)"
+        )?;
+    }
+    stdout.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Draws a QR code, two modules a character. On a terminal black on white, whatever its colours
+/// are; elsewhere light modules are drawn and dark ones left out, as for white on black.
+fn qr(text: &str, terminal: bool) -> anyhow::Result<Zeroizing<String>> {
+    let code = QrCode::with_error_correction_level(text, EcLevel::L)
+        .context("the names are too long for a QR code")?;
+    let (dark, light) = if terminal {
+        (Dense1x2::Dark, Dense1x2::Light)
+    } else {
+        (Dense1x2::Light, Dense1x2::Dark)
+    };
+    let rendered = code
+        .render::<Dense1x2>()
+        .dark_color(dark)
+        .light_color(light)
+        .build();
+    let rendered = Zeroizing::new(rendered);
+    let (before, behind) = if terminal {
+        ("\u{1b}[30;107m", "\u{1b}[0m\n")
+    } else {
+        ("", "\n")
+    };
+    let parts: Vec<&str> = rendered
+        .lines()
+        .flat_map(|line| [before, line, behind])
+        .collect();
+    Ok(lines(&parts))
 }
 
 /// A new secret and what of it may be public.
@@ -94,7 +171,7 @@ fn make(kind: KeyKind) -> anyhow::Result<Made> {
                 format!("installation id: {}", key.installation_id()),
             ]
         }
-        KeyKind::Secret | KeyKind::Age => Vec::new(),
+        KeyKind::Secret | KeyKind::Totp | KeyKind::Age => Vec::new(),
     };
     Ok(Made {
         secret: lines(&[&random, "\n"]),
@@ -120,9 +197,41 @@ mod tests {
     use crate::secret::file::read_secret_file;
 
     fn printed(kind: KeyKind, out: Option<PathBuf>) -> anyhow::Result<String> {
+        drawn(kind, out, false, false)
+    }
+
+    fn drawn(
+        kind: KeyKind,
+        out: Option<PathBuf>,
+        qr: bool,
+        terminal: bool,
+    ) -> anyhow::Result<String> {
         let mut stdout = Vec::new();
-        keygen(&KeygenArgs { kind, out }, &mut stdout)?;
+        let args = KeygenArgs {
+            kind,
+            out,
+            owner: "alice".to_owned(),
+            issuer: "Ownergate kan".to_owned(),
+            qr,
+        };
+        keygen(&args, &mut stdout, terminal)?;
         Ok(String::from_utf8(stdout)?)
+    }
+
+    /// The modules of a drawing: true for what is filled.
+    fn modules(drawing: &str) -> Vec<Vec<bool>> {
+        let mut rows = Vec::new();
+        for line in drawing.lines().filter(|line| !line.contains("scan")) {
+            let line = line.trim_start_matches("\u{1b}[30;107m");
+            let line = line.trim_end_matches("\u{1b}[0m");
+            let half = |filled: &'static str| {
+                line.chars()
+                    .map(move |character| filled.contains(character))
+                    .collect::<Vec<_>>()
+            };
+            rows.extend([half("█▀"), half("█▄")]);
+        }
+        rows
     }
 
     #[test]
@@ -173,6 +282,41 @@ mod tests {
         assert_eq!(said, format!("public key: {recipient}\n"));
         assert!(file.starts_with(&format!("# public key: {recipient}\nAGE-SECRET-KEY-1")));
         assert_eq!(file.lines().count(), 2);
+    }
+
+    #[test]
+    fn a_secret_for_codes_is_drawn_for_an_app_and_its_text_is_in_the_file_only() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, qr, terminal) in [("asked", true, false), ("seen", false, true)] {
+            let path = folder.path().join(name);
+            let said = drawn(KeyKind::Totp, Some(path.clone()), qr, terminal).unwrap();
+            let text = read_secret_file(&path).unwrap();
+            assert!(!said.contains(text.expose()) && !said.contains("otpauth"));
+            let secret = TotpSecret::parse(&text).unwrap();
+            let uri = secret.uri("Ownergate kan", "alice");
+            let code = QrCode::with_error_correction_level(&*uri, EcLevel::L).unwrap();
+            let modules = modules(&said);
+            // Four modules around are quiet; on a terminal what is dark is filled.
+            for (place, color) in code.to_colors().into_iter().enumerate() {
+                let (y, x) = (place / code.width() + 4, place % code.width() + 4);
+                let filled = (color == qrcode::Color::Dark) == terminal;
+                assert_eq!(modules[y][x], filled, "{x} {y}");
+            }
+            assert!(modules[3].iter().all(|filled| *filled != terminal));
+        }
+    }
+
+    #[test]
+    fn a_secret_for_codes_is_not_drawn_into_a_pipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("totp");
+        let said = printed(KeyKind::Totp, Some(path.clone())).unwrap();
+        assert!(said.starts_with("no QR code"), "{said}");
+        assert_eq!(said.lines().count(), 1);
+        let refused = printed(KeyKind::Totp, Some(path)).unwrap_err();
+        assert!(refused.to_string().contains("cannot make the new file"));
+        let nowhere = printed(KeyKind::Totp, None).unwrap_err();
+        assert!(nowhere.to_string().contains("--out FILE"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! `printable` where it comes from outside.
 
 mod activate;
+pub mod approve;
 pub mod check_config;
 pub mod demo;
 pub mod keygen;
@@ -39,6 +40,8 @@ pub enum Command {
     Keygen(keygen::KeygenArgs),
     /// Open a sealed credential
     Open(open::OpenArgs),
+    /// Sign an approval with your SSH key: prints the comment to paste
+    Approve(approve::ApproveArgs),
     /// Verify a store: the journal's chain, its batches and policies, and the records
     Verify(verify::Args),
 }
@@ -51,6 +54,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::CheckConfig(args) => Ok(check_config::run(args, &crate::app::secrets::check)),
         Command::Keygen(args) => keygen::run(args),
         Command::Open(args) => open::run(args),
+        Command::Approve(args) => approve::run(args),
         Command::Verify(args) => verify::run(args),
     }
 }

@@ -63,7 +63,7 @@ impl SecretKind {
             }
             Self::ForgeToken => "an access token made in the settings of the bot's account",
             Self::ClientSecret | Self::OperatorToken => "`ownergate keygen secret` makes one",
-            Self::Totp => "the base-32 secret that the owner's authenticator was given",
+            Self::Totp => "`ownergate keygen totp` makes one and shows it to the owner's app",
         }
     }
 }

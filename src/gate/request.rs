@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::actor::Actor;
 use super::approval::Approval;
@@ -220,9 +220,9 @@ impl Request {
         Code::of(&self.digest)
     }
 
-    /// The digest under the policy in force; differs from the stored one if anything moved.
-    pub fn recompute(&self, policy: &Policy) -> Hash {
-        digest(
+    /// Everything that the digest covers, under the policy in force.
+    pub fn canonical(&self, policy: &Policy) -> Value {
+        canonical(
             policy,
             self.number,
             self.thread,
@@ -230,6 +230,11 @@ impl Request {
             &self.requester,
             &self.effect,
         )
+    }
+
+    /// The digest under the policy in force; differs from the stored one if anything moved.
+    pub fn recompute(&self, policy: &Policy) -> Hash {
+        digest_of(&self.canonical(policy))
     }
 }
 
@@ -242,7 +247,28 @@ pub fn digest(
     requester: &Actor,
     effect: &Wanted,
 ) -> Hash {
-    let canonical = json!({
+    digest_of(&canonical(
+        policy, number, thread, action, requester, effect,
+    ))
+}
+
+/// SHA-256 over the RFC 8785 form of a canonical object.
+pub fn digest_of(canonical: &Value) -> Hash {
+    let bytes = serde_json_canonicalizer::to_vec(canonical)
+        .expect("a value made of texts and whole numbers has a canonical form");
+    Hash::of(&bytes)
+}
+
+/// Everything that a digest covers.
+fn canonical(
+    policy: &Policy,
+    number: RequestNumber,
+    thread: ThreadKey,
+    action: Action,
+    requester: &Actor,
+    effect: &Wanted,
+) -> Value {
+    json!({
         "v": 1,
         "action": action,
         "installation": policy.installation,
@@ -252,8 +278,5 @@ pub fn digest(
         "request": number.to_string(),
         "requester": requester,
         "effect": effect,
-    });
-    let bytes = serde_json_canonicalizer::to_vec(&canonical)
-        .expect("a value made of texts and whole numbers has a canonical form");
-    Hash::of(&bytes)
+    })
 }

@@ -5,17 +5,20 @@
 //! part of both. Until the store is open everything but `healthz` and `readyz` is 503 with
 //! Retry-After and never a verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::claim::ClaimLimit;
 use super::problem::ApiError;
+use super::wrong_codes::WrongCodes;
 use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::forgejo::signature::HookSecrets;
 use crate::gate::ids::RepositoryId;
 use crate::secret::file::SecretText;
 use crate::secret::pepper::Peppers;
+use crate::secret::signing::SigningKey;
 use crate::secret::token::TokenPrefix;
 use crate::store::Progress;
 use crate::telemetry::Metrics;
@@ -38,6 +41,8 @@ pub struct Doors {
     pub clients: BTreeMap<String, SecretText>,
     /// The issuer in answers.
     pub public_url: String,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: BTreeSet<IpAddr>,
 }
 
 /// What the edges share.
@@ -59,6 +64,10 @@ pub struct Gateway {
     pub waits_for: Mutex<&'static str>,
     /// Counts claims by request.
     pub claims: ClaimLimit,
+    /// Signs what approvers are told.
+    pub signing_key: Arc<SigningKey>,
+    /// Wrong codes, by address and request.
+    pub wrong_codes: WrongCodes,
     /// The bot, once everything is open.
     pub bot: OnceLock<Arc<Bot>>,
 }

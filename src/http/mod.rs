@@ -7,19 +7,23 @@ mod activate;
 mod authorization;
 mod body;
 mod claim;
+pub mod document;
 pub mod gateway;
 mod health;
 mod hooks;
 mod introspect;
 mod pause;
 mod problem;
+mod requests;
 mod revoke;
+mod wrong_codes;
 
 use actix_web::web::{self, ServiceConfig};
 
 pub use claim::limit as claim_limit;
 pub use gateway::{Doors, Gateway, Hook};
 pub use problem::ApiError;
+pub use wrong_codes::WrongCodes;
 
 /// Webhooks and holders.
 pub fn public(config: &mut ServiceConfig) {
@@ -48,6 +52,24 @@ pub fn public(config: &mut ServiceConfig) {
             web::resource("/v1/requests")
                 .route(web::get().to(claim::status))
                 .route(web::head().to(claim::status))
+                .default_service(web::to(only_get)),
+        )
+        .service(
+            web::resource("/v1/requests/{number}")
+                .route(web::get().to(requests::show))
+                .route(web::head().to(requests::show))
+                .default_service(web::to(only_get)),
+        )
+        .service(
+            web::resource("/v1/requests/{number}/statement")
+                .route(web::get().to(requests::statement))
+                .route(web::head().to(requests::statement))
+                .default_service(web::to(only_get)),
+        )
+        .service(
+            web::resource("/v1/bot-key")
+                .route(web::get().to(requests::bot_key))
+                .route(web::head().to(requests::bot_key))
                 .default_service(web::to(only_get)),
         )
         .service(

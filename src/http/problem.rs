@@ -93,7 +93,7 @@ impl ApiError {
             Self::InvalidToken => "the token is not valid (any more)",
             Self::Pending => "no owner has approved it yet; ask again in a few seconds",
             Self::Gone(what) | Self::Shut(what) => what,
-            Self::TooMany => "too many claims of this request; try again in a minute",
+            Self::TooMany => "too many wrong tries for this request; try again in a minute",
             Self::ForgeAway => {
                 "what the claim rests on cannot be read on the forge now; try again in a minute"
             }

@@ -12,4 +12,7 @@ pub mod recipient;
 pub mod screen;
 pub mod seal;
 pub mod signing;
+pub mod sshkey;
+pub mod sshsig;
 pub mod token;
+pub mod totp;

@@ -32,10 +32,40 @@ impl SigningKey {
         hex::encode(self.0.verifying_key().as_bytes())
     }
 
+    /// Signs for one purpose: 128 lower-case hex characters. The purpose stands before the bytes, so
+    /// that what is signed for one is never taken for another.
+    pub fn sign(&self, purpose: &'static str, bytes: &[u8]) -> String {
+        use ed25519_dalek::Signer;
+        hex::encode(self.0.sign(&for_purpose(purpose, bytes)).to_bytes())
+    }
+
     /// SHA-256 of the 32 bytes of the public key: the name of the installation.
     pub fn installation_id(&self) -> Hash {
         Hash::of(self.0.verifying_key().as_bytes())
     }
+}
+
+/// Whether a key, 64 hex characters, signed the bytes for this purpose.
+pub fn is_signed_by(
+    public_hex: &str,
+    purpose: &'static str,
+    bytes: &[u8],
+    signature: &str,
+) -> bool {
+    let mut key = [0_u8; 32];
+    let mut sum = [0_u8; 64];
+    let whole = hex::decode_to_slice(public_hex, &mut key).is_ok()
+        && hex::decode_to_slice(signature, &mut sum).is_ok();
+    let signature = ed25519_dalek::Signature::from_bytes(&sum);
+    whole
+        && ed25519_dalek::VerifyingKey::from_bytes(&key).is_ok_and(|key| {
+            key.verify_strict(&for_purpose(purpose, bytes), &signature)
+                .is_ok()
+        })
+}
+
+fn for_purpose(purpose: &'static str, bytes: &[u8]) -> Vec<u8> {
+    [purpose.as_bytes(), b"\0", bytes].concat()
 }
 
 impl fmt::Debug for SigningKey {
@@ -60,6 +90,25 @@ mod tests {
         let bytes = hex::decode(PUBLIC).unwrap();
         assert_eq!(key.installation_id(), Hash::of(&bytes));
         assert_eq!(format!("{key:?}"), "SigningKey([REDACTED])");
+    }
+
+    #[test]
+    fn a_signature_is_for_its_key_its_purpose_and_its_bytes() {
+        let key = SigningKey::parse(&SecretText::new(SEED)).unwrap();
+        let signature = key.sign("ownergate/a/v1", b"text");
+        assert_eq!(signature.len(), 128);
+        assert!(is_signed_by(PUBLIC, "ownergate/a/v1", b"text", &signature));
+        let other = "00".repeat(32);
+        for (key, purpose, bytes, signature) in [
+            (PUBLIC, "ownergate/b/v1", &b"text"[..], signature.as_str()),
+            (PUBLIC, "ownergate/a/v1", b"texts", &signature),
+            (PUBLIC, "ownergate/a/v1", b"text", &signature[2..]),
+            (PUBLIC, "ownergate/a/v1", b"text", &"00".repeat(64)),
+            (&other, "ownergate/a/v1", b"text", &signature),
+            (&PUBLIC[2..], "ownergate/a/v1", b"text", &signature),
+        ] {
+            assert!(!is_signed_by(key, purpose, bytes, signature));
+        }
     }
 
     #[test]

@@ -85,15 +85,21 @@ pub fn mint(prefix: &TokenPrefix, slug: &Slug) -> Result<RawToken, NoRandomness>
 
 /// 32 bytes from the operating system as 64 lower-case hex characters.
 pub fn random_hex() -> Result<Zeroizing<String>, NoRandomness> {
-    let mut bytes = Zeroizing::new([0_u8; RANDOM_HEX / 2]);
-    SysRng
-        .try_fill_bytes(bytes.as_mut_slice())
-        .map_err(|fault| NoRandomness(fault.to_string()))?;
+    let bytes = random::<{ RANDOM_HEX / 2 }>()?;
     let mut digits = Zeroizing::new([0_u8; RANDOM_HEX]);
     hex::encode_to_slice(bytes.as_slice(), digits.as_mut_slice())
         .expect("each byte has two digits");
     let text = std::str::from_utf8(digits.as_slice()).expect("hex digits are ASCII");
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Bytes from the operating system.
+pub fn random<const COUNT: usize>() -> Result<Zeroizing<[u8; COUNT]>, NoRandomness> {
+    let mut bytes = Zeroizing::new([0_u8; COUNT]);
+    SysRng
+        .try_fill_bytes(bytes.as_mut_slice())
+        .map_err(|fault| NoRandomness(fault.to_string()))?;
+    Ok(bytes)
 }
 
 /// What can be read off a token.

@@ -41,8 +41,10 @@ mod request_approve;
 mod revoke;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod signed;
 mod silence;
 mod start;
 mod stop;
+mod told;
 mod two_boards;
 mod voice;
