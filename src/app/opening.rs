@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Settings;
 use super::secrets::Secrets;
+use crate::bot::codes::Codes;
 use crate::bot::core::{Core, Outcome};
 use crate::bot::evidence::Gatherer;
 use crate::bot::forge::Forge;
@@ -227,6 +228,7 @@ fn assemble(
         forge,
         peppers: Arc::clone(&secrets.peppers),
         screen: Screen::new(gateway.prefix.clone(), Arc::clone(&secrets.peppers)),
+        codes: Codes::new(secrets.totp.clone()),
         clock,
         inbox: Default::default(),
         outbox: Default::default(),

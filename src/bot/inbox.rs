@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use jiff::Timestamp;
 
 use super::core::Outcome;
@@ -16,11 +18,12 @@ use crate::forgejo::payload::{
 };
 use crate::forgejo::types::{Comment, Issue, User};
 use crate::forgejo::{Body, Foreign};
-use crate::gate::command::{self, Reading};
+use crate::gate::command::{self, HIDDEN_OTP, Reading};
 use crate::gate::decide::{Answer, Taken};
 use crate::gate::event::{Accepted, Ahead, Arrival, Event, Leak, Look, Road, Spoken, What};
 use crate::gate::ids::{Hash, IssueNumber, RepositoryId, ThreadKey, UserId};
 use crate::gate::time::seconds_between;
+use crate::secret::totp::taken_out;
 use crate::store::SubmitError;
 
 /// What became of a delivery.
@@ -86,7 +89,7 @@ impl Bot {
                 None => What::Look(Look::Stray(comment.id)),
             }
         } else {
-            What::Comment(draft.spoken(comment.id.0, author))
+            What::Comment(draft.spoken(board, comment.id.0, author))
         };
         if matches!(what, What::Screened) && draft.leaks.is_empty() {
             return Ok(false);
@@ -147,7 +150,7 @@ impl Bot {
         let what = if issue.is_pull() || author == Some(self.core.policy().bot) {
             What::Screened
         } else {
-            What::Opened(draft.spoken(issue.number.0, author))
+            What::Opened(draft.spoken(board, issue.number.0, author))
         };
         if matches!(what, What::Screened) && draft.leaks.is_empty() {
             return Ok(false);
@@ -232,7 +235,7 @@ impl Bot {
             CommentAction::Created if own => marker::read(&self.peppers, comment.body.expose())
                 .is_none()
                 .then_some(What::Look(Look::Stray(comment.id)))?,
-            CommentAction::Created => What::Comment(draft.spoken(comment.id.0, author)),
+            CommentAction::Created => What::Comment(draft.spoken(board, comment.id.0, author)),
             CommentAction::Edited => What::Look(Look::Edited {
                 comment: comment.id,
                 body: draft.body.clone(),
@@ -260,7 +263,7 @@ impl Bot {
             _ if delivery.is_pull => What::Screened,
             IssueAction::Opened if own => What::Screened,
             IssueAction::Opened => {
-                What::Opened(draft.spoken(issue.number.0, id(issue.user.as_ref())))
+                What::Opened(draft.spoken(board, issue.number.0, id(issue.user.as_ref())))
             }
             IssueAction::Edited => What::Look(Look::IssueEdited),
             IssueAction::Closed | IssueAction::Reopened => What::Look(Look::Issue),
@@ -292,6 +295,8 @@ struct Screening<'a> {
     text: String,
     body: Hash,
     leaks: Vec<Leak>,
+    /// The first one-time code in the text.
+    code: Option<Zeroizing<String>>,
 }
 
 impl<'a> Screening<'a> {
@@ -301,8 +306,10 @@ impl<'a> Screening<'a> {
             text: String::new(),
             body: Hash::of(body.expose().as_bytes()),
             leaks: Vec::new(),
+            code: None,
         };
-        draft.text = draft.screen(body);
+        let screened = draft.screen(body);
+        (draft.text, draft.code) = taken_out(&screened, HIDDEN_OTP);
         draft
     }
 
@@ -316,8 +323,12 @@ impl<'a> Screening<'a> {
         screened.text
     }
 
-    fn spoken(&self, id: i64, author: Option<UserId>) -> Spoken {
-        Spoken::new(id, author, &self.text, self.body.clone())
+    fn spoken(&self, board: RepositoryId, id: i64, author: Option<UserId>) -> Spoken {
+        let mut spoken = Spoken::new(id, author, &self.text, self.body.clone());
+        let code = self.code.as_ref().zip(author);
+        let now = self.bot.clock.now();
+        spoken.otp = code.and_then(|(code, author)| self.bot.codes.look(board, author, code, now));
+        spoken
     }
 
     fn arrival(

@@ -3,6 +3,7 @@
 //! All of it is tasks on one runtime that feed events to the core and do what its decisions ask for.
 //! What they hold in memory is filled again from the journal's records at start; nothing here decides.
 
+pub mod codes;
 pub mod core;
 pub mod evidence;
 pub mod forge;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use self::codes::Codes;
 use self::core::Core;
 use crate::clock::Clock;
 use crate::gate::decide::Answer;
@@ -52,6 +54,8 @@ pub struct Bot {
     pub peppers: Arc<Peppers>,
     /// Takes secrets out of texts.
     pub screen: Screen,
+    /// Compares owners' one-time codes.
+    pub codes: Codes,
     /// The time.
     pub clock: Clock,
     /// Accepted, undecided events.

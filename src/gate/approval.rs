@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::command::Vouched;
 use super::ids::{CommentId, Hash, UserId};
 use super::policy::{Board, Gate};
 
@@ -26,6 +27,18 @@ pub struct Approval {
     /// The life that the owner restated, seconds; `None` where nothing gets one.
     #[serde(default)]
     pub ttl: Option<u64>,
+    /// The fingerprint of the owner's key that signed it, if one did.
+    #[serde(default)]
+    pub signed_by: Option<String>,
+    /// The armored signature, for whoever checks it later.
+    #[serde(default)]
+    pub armor: Option<String>,
+    /// Whether a one-time code of the owner's came with it.
+    #[serde(default)]
+    pub code: bool,
+    /// Who vouches for the key that gets the token, by this owner's signed word.
+    #[serde(default)]
+    pub vouched: Option<Vouched>,
     /// When the forge says it was written.
     pub created_at: Timestamp,
     /// When it was counted.

@@ -194,9 +194,19 @@ pub struct Spoken {
     pub cut: bool,
     /// SHA-256 of the whole text as delivered.
     pub body: Hash,
+    /// What the first one-time code in it says; the code itself is not in the text any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub otp: Option<Otp>,
     /// A judgement that stands in it; kept only where its author by the delivery is a judge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judgement: Option<Heard>,
+}
+
+/// What a one-time code says, compared when it came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Otp {
+    /// The step of its author's secret that it is the code of (RFC 6238 §4.2); `None`: of none.
+    pub step: Option<u64>,
 }
 
 /// What to look at again.
@@ -248,6 +258,7 @@ impl Spoken {
             text: text[..end].to_owned(),
             cut: end < text.len(),
             body,
+            otp: None,
             judgement: judgement::read(text),
         }
     }

@@ -28,6 +28,8 @@ pub enum Table {
     Counters,
     /// Credentials by number.
     Credential,
+    /// What is kept of an owner's one-time codes.
+    Factor,
     /// Grants by the number of their request.
     Grant,
     /// Identities by number.
@@ -50,6 +52,8 @@ pub enum Table {
     Requester,
     /// What was first seen of a comment or an issue body.
     Seen,
+    /// Owners' security keys, by fingerprint.
+    Signer,
     /// Who a slug belongs to.
     Slug,
     /// Boards that stand still.
@@ -60,12 +64,13 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Board,
         Self::Challenge,
         Self::Check,
         Self::Counters,
         Self::Credential,
+        Self::Factor,
         Self::Grant,
         Self::Identity,
         Self::Inbox,
@@ -77,6 +82,7 @@ impl Table {
         Self::Request,
         Self::Requester,
         Self::Seen,
+        Self::Signer,
         Self::Slug,
         Self::Standstill,
         Self::Thread,
@@ -90,6 +96,7 @@ impl Table {
             Self::Check => b'k',
             Self::Counters => b'n',
             Self::Credential => b'c',
+            Self::Factor => b'x',
             Self::Grant => b'g',
             Self::Identity => b'i',
             Self::Inbox => b'q',
@@ -101,6 +108,7 @@ impl Table {
             Self::Request => b'r',
             Self::Requester => b'u',
             Self::Seen => b'f',
+            Self::Signer => b'j',
             Self::Slug => b's',
             Self::Standstill => b'z',
             Self::Thread => b't',
@@ -183,6 +191,11 @@ impl Key {
         Self::new(Table::Credential, [count(number.0)])
     }
 
+    /// What is kept of an owner's one-time codes.
+    pub fn factor(owner: UserId) -> Self {
+        Self::new(Table::Factor, [Part::Number(owner.0)])
+    }
+
     /// The grant of a request.
     pub fn grant(number: RequestNumber) -> Self {
         Self::new(Table::Grant, [count(number.0)])
@@ -261,6 +274,11 @@ impl Key {
                 Part::Number(id),
             ],
         )
+    }
+
+    /// An owner's security key.
+    pub fn signer(fingerprint: &str) -> Self {
+        Self::new(Table::Signer, [Part::Text(fingerprint.to_owned())])
     }
 
     /// Who a slug belongs to.

@@ -22,6 +22,7 @@ pub mod key;
 pub mod policy;
 pub mod reply;
 pub mod request;
+pub mod signed;
 pub mod statement;
 pub mod thread;
 pub mod time;

@@ -42,6 +42,9 @@ pub struct Request {
     pub reason: Option<String>,
     /// SHA-256 of the canonical form.
     pub digest: Hash,
+    /// The fingerprint of the requester's key that signed where the token goes, if one did.
+    #[serde(default)]
+    pub signed_by: Option<String>,
     /// 128 random bits of the bot, hex; part of what an owner signs.
     #[serde(default)]
     pub nonce: Option<String>,

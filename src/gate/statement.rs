@@ -21,6 +21,22 @@ pub const APPROVE: &str = "ownergate-approve";
 /// What a requester signs a request for.
 pub const REQUEST: &str = "ownergate-request";
 
+/// The text that a requester signs: where its token goes. It is free of the request's number and
+/// thread, which are not known before it asks; that it is this request's is the digest's business.
+pub fn requested(forge: &str, repository: RepositoryId, delivery: &Delivery) -> String {
+    let (key, value) = match delivery {
+        Delivery::Recipient(recipient) => ("recipient", recipient),
+        Delivery::Challenge(challenge) => ("challenge", challenge),
+    };
+    let mut lines = [
+        format!("forge={forge}"),
+        format!("{key}={value}"),
+        format!("repository_id={repository}"),
+    ];
+    lines.sort();
+    format!("ownergate-request-v1\n{}\n", lines.join("\n"))
+}
+
 /// The first line, which names the form of the rest.
 pub const FIRST_LINE: &str = "ownergate-approval-v1";
 

@@ -100,6 +100,26 @@ pub struct Challenge {
     pub request: RequestNumber,
 }
 
+/// What is kept of an owner's one-time codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FactorState {
+    /// The step of the newest code that was seen: it and older ones are used up (RFC 6238 §5.2).
+    pub last_step: Option<u64>,
+    /// Wrong codes since the last lock or right code.
+    pub wrong: u32,
+    /// Locks without a right code in between.
+    pub locks: u32,
+    /// Until when it is locked.
+    pub until: Option<Timestamp>,
+}
+
+/// What is kept of an owner's security key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signer {
+    /// The counter of its last signature that was counted; it only grows.
+    pub counter: u32,
+}
+
 /// A board stands still: every check of its tokens is refused and nothing is asked there. The record
 /// is there exactly as long as that lasts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

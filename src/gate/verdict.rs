@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::command::Restated;
+use super::command::{Restated, Vouched};
 use super::event::Road;
 use super::evidence::{FoundComment, ReadComment, ReadIssue, ReadRepository};
 use super::identity::Identity;
@@ -20,6 +20,7 @@ use super::ids::{CommentId, Hash, ThreadKey, UserId};
 use super::judgement::Standing;
 use super::policy::{Board, Factor, Gate, Policy};
 use super::request::{Action, Request};
+use super::signed::Signature;
 use super::thread::{BoardState, Seen, SlugOwner, Standstill};
 
 /// What one rule says.
@@ -75,6 +76,22 @@ pub enum Reason {
     NotRestated(&'static str),
     /// This owner already approved.
     Already,
+    /// The gate demands a signature and there is none.
+    NotSigned,
+    /// The signature does not count; why.
+    BadSignature(String),
+    /// The security key's counter did not grow: it may have been copied.
+    CounterStands,
+    /// It names somebody who does not vouch.
+    NotVouched(Vouched),
+    /// Nobody vouches for the key that would get the token.
+    NobodyVouches,
+    /// The gate demands a one-time code and there is none.
+    NoCode,
+    /// The one-time code is wrong, or was used before.
+    BadCode,
+    /// The owner's factor is locked after wrong codes; until when, if time ends it.
+    CodeLocked(Option<Timestamp>),
     /// The request is not open: the word for what it is.
     NotOpen(&'static str),
     /// The text that asked was edited or deleted.
@@ -186,6 +203,12 @@ pub struct Case<'a> {
     pub restated: &'a Restated,
     /// The comment's id.
     pub comment: CommentId,
+    /// What its signature says.
+    pub signature: &'a Signature,
+    /// The counter of that security key's last signature that was counted.
+    pub last_counter: Option<u32>,
+    /// What its one-time code says.
+    pub code: CodeRead,
     /// The comment as it was read again.
     pub found: &'a FoundComment,
     /// What was first seen of it.
@@ -215,6 +238,19 @@ pub enum SourceRead<'a> {
     Comment(&'a ReadComment),
     /// The issue's body.
     Issue(&'a ReadIssue),
+}
+
+/// What an approval's one-time code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeRead {
+    /// There is none.
+    Absent,
+    /// It is the owner's, now, and was never seen before.
+    Good,
+    /// It is wrong or was seen before.
+    Bad,
+    /// The factor is locked; until when, if time ends it.
+    Locked(Option<Timestamp>),
 }
 
 /// A request and everything that its gate must be judged against.
@@ -358,15 +394,7 @@ fn settle(findings: impl Iterator<Item = Finding>) -> Result<(), Vec<Reason>> {
 
 /// What a gate demands that this version cannot check; such a gate is loaded and always shut.
 pub fn cannot_check(gate: &Gate) -> Option<&'static str> {
-    let beyond = |factor| match factor {
-        Factor::Comment => None,
-        Factor::Code => Some("factor `code`"),
-        Factor::Signature => Some("factor `signature`"),
-    };
-    if gate.factors.is_empty() {
-        return Some("no factor at all");
-    }
-    gate.factors.iter().find_map(|factor| beyond(*factor))
+    gate.factors.is_empty().then_some("no factor at all")
 }
 
 /// The owners who could still be counted for a request: who may approve, did not ask, is no machine.
@@ -376,15 +404,16 @@ pub fn could_approve<'a>(
     identity: Option<&'a Identity>,
     bot: UserId,
 ) -> impl Iterator<Item = UserId> + 'a {
-    let self_approval = board
-        .gate(&request.effect.environment)
-        .is_some_and(|gate| gate.self_approval);
+    let gate = board.gate(&request.effect.environment);
+    let self_approval = gate.as_ref().is_some_and(|gate| gate.self_approval);
+    let factors = gate.map(|gate| gate.factors.clone()).unwrap_or_default();
     board
         .owners
         .iter()
         .filter(move |(user, owner)| {
             owner.may_approve
                 && hands_on(owner, request)
+                && factors.iter().all(|factor| brings(owner, *factor))
                 && **user != bot
                 && !board.machine_accounts.contains(user)
                 && (self_approval || !benefits(request, identity, **user))
@@ -413,6 +442,15 @@ pub(super) fn benefits(request: &Request, identity: Option<&Identity>, user: Use
 
 #[cfg(test)]
 mod tests;
+
+/// True if an owner has what a factor takes.
+fn brings(owner: &super::policy::Owner, factor: Factor) -> bool {
+    match factor {
+        Factor::Comment => true,
+        Factor::Code => owner.has_code,
+        Factor::Signature => !owner.signing_keys.is_empty(),
+    }
+}
 
 /// True if an owner's ceiling leaves anything of what is asked.
 fn hands_on(owner: &super::policy::Owner, request: &Request) -> bool {

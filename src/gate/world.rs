@@ -21,8 +21,8 @@ use super::key::{Change, Key};
 use super::policy::Policy;
 use super::request::Request;
 use super::thread::{
-    BoardState, Challenge, Counters, Installation, OpenRequests, RecipientState, Seen, SlugOwner,
-    Standstill, Thread,
+    BoardState, Challenge, Counters, FactorState, Installation, OpenRequests, RecipientState, Seen,
+    Signer, SlugOwner, Standstill, Thread,
 };
 
 /// A kind of record that the world holds.
@@ -41,6 +41,7 @@ records!(
     Check,
     Counters,
     Credential,
+    FactorState,
     GrantRecord,
     Identity,
     Accepted,
@@ -51,6 +52,7 @@ records!(
     RecipientState,
     Request,
     Seen,
+    Signer,
     SlugOwner,
     Standstill,
     Thread

@@ -16,6 +16,7 @@ use crate::gate::command::Vouched;
 use crate::gate::ids::{IssueNumber, RepositoryId, RequestNumber, Slug, UserId};
 use crate::gate::policy::{Board, Factor, Policy};
 use crate::gate::request::{Request, digest_of};
+use crate::gate::signed::vouched;
 use crate::gate::statement::{Delivery, Statement};
 use crate::gate::time::{rfc3339, span};
 use crate::secret::signing::{SigningKey, is_signed_by};
@@ -334,16 +335,6 @@ impl Document {
         }
         line
     }
-}
-
-/// Who vouches for the recipient without the approver: the config, where it is pinned.
-fn vouched(request: &Request, board: &Board) -> Option<Vouched> {
-    let known = board.known_requesters.get(&request.asker()?)?;
-    let recipient = request.effect.recipient.as_ref()?;
-    known
-        .recipients
-        .contains(recipient)
-        .then_some(Vouched::Config)
 }
 
 fn approvers(board: &Board) -> Vec<Approver> {

@@ -49,6 +49,7 @@ pub enum TotpFault {
 }
 
 /// The secret that an owner's app shares with the bot.
+#[derive(Clone)]
 pub struct TotpSecret(Zeroizing<Vec<u8>>);
 
 impl TotpSecret {
@@ -91,8 +92,8 @@ impl TotpSecret {
         found.checked_sub(1)
     }
 
-    /// The code of a step (RFC 4226 §5.3).
-    fn code(&self, step: u64) -> Zeroizing<String> {
+    /// The code of a step (RFC 4226 §5.3): what the owner's app shows.
+    pub fn code(&self, step: u64) -> Zeroizing<String> {
         let mut mac =
             Hmac::<Sha1>::new_from_slice(&self.0).expect("HMAC takes a key of any length");
         mac.update(&step.to_be_bytes());
@@ -135,6 +136,30 @@ fn encoded(text: &str) -> String {
         }
     }
     encoded
+}
+
+/// What names a code in a comment.
+const NAME: &str = "otp=";
+
+/// Takes codes out of a text: what stands for each is `instead`, as long as a code. The first one comes
+/// back; it is a secret as long as its step lasts.
+pub fn taken_out(text: &str, instead: &str) -> (String, Option<Zeroizing<String>>) {
+    let (mut left, mut first) = (String::with_capacity(text.len()), None);
+    let mut rest = text;
+    while let Some(place) = rest.find(NAME) {
+        let (before, after) = rest.split_at(place + NAME.len());
+        left.push_str(before);
+        let digits = after.bytes().take_while(u8::is_ascii_digit).count();
+        if digits == DIGITS {
+            first.get_or_insert_with(|| Zeroizing::new(after[..DIGITS].to_owned()));
+            left.push_str(instead);
+            rest = &after[DIGITS..];
+        } else {
+            rest = after;
+        }
+    }
+    left.push_str(rest);
+    (left, first)
 }
 
 #[cfg(test)]
@@ -267,5 +292,28 @@ mod tests {
     #[test]
     fn debug_tells_nothing() {
         assert_eq!(format!("{:?}", secret()), "TotpSecret([REDACTED])");
+    }
+
+    #[test]
+    fn codes_are_taken_out_and_the_first_is_looked_at() {
+        for (text, left, code) in [
+            (
+                "/gate approve R1 otp=123456",
+                "/gate approve R1 otp=------",
+                Some("123456"),
+            ),
+            (
+                "otp=111111 otp=222222",
+                "otp=------ otp=------",
+                Some("111111"),
+            ),
+            ("otp=12345 otp=1234567", "otp=12345 otp=1234567", None),
+            ("otp=", "otp=", None),
+            ("no code", "no code", None),
+        ] {
+            let (found, first) = taken_out(text, "------");
+            assert_eq!(found, left);
+            assert_eq!(first.as_ref().map(|code| code.as_str()), code, "{text}");
+        }
     }
 }

@@ -154,7 +154,7 @@ async fn another_owner_is_named_by_the_first_ones_word() {
     assert_snapshot!(thread.answer(piotr, "/gate own codex-kan-1").await, @r"
     **R2 · `piotr` asks to own `codex-kan-1`** · dev
     - owner now: alice; what it may do stays the same
-    - needs one of @alice, by 27 Nov 14:00 UTC
+    - needs @alice, by 27 Nov 14:00 UTC
 
     ```
     /gate approve R2 CODE

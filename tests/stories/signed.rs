@@ -9,21 +9,19 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use data_encoding::BASE64;
-use ed25519_dalek::{Signer, SigningKey};
 use ownergate::gate::statement::APPROVE;
 use ownergate::secret::sshsig::verify;
-use sha2::{Digest, Sha512};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::harness::{Key, Story, Thread};
+use crate::signer::SshKey;
 
 /// An owner's desk: a home with a key, and a folder of programs.
 struct Desk {
     folder: TempDir,
-    key: SigningKey,
+    key: SshKey,
 }
 
 /// How the program ended, and what it wrote.
@@ -37,7 +35,7 @@ impl Desk {
     /// Alice's desk, with a key that is made of one byte.
     fn of(seed: u8) -> Self {
         let folder = TempDir::new().unwrap();
-        let key = SigningKey::from_bytes(&[seed; 32]);
+        let key = SshKey::of(seed);
         let desk = Self { folder, key };
         fs::create_dir_all(desk.path("home/.ssh")).unwrap();
         fs::create_dir(desk.path("bin")).unwrap();
@@ -57,8 +55,7 @@ impl Desk {
 
     /// The line of the `.pub` file.
     fn public(&self) -> String {
-        let blob = texts(&[b"ssh-ed25519", self.key.verifying_key().as_bytes()]);
-        format!("ssh-ed25519 {} desk", BASE64.encode(&blob))
+        self.key.public()
     }
 
     /// What `ssh-keygen` is on this desk.
@@ -70,24 +67,7 @@ impl Desk {
 
     /// The armor of a signature as `ssh-keygen -Y sign` makes it.
     fn armor(&self, namespace: &str, text: &[u8]) -> String {
-        let hash = Sha512::digest(text);
-        let signed = texts(&[namespace.as_bytes(), b"", b"sha512", &hash]);
-        let signed = [&b"SSHSIG"[..], &signed].concat();
-        let signature = self.key.sign(&signed).to_bytes();
-        let key = texts(&[b"ssh-ed25519", self.key.verifying_key().as_bytes()]);
-        let signature = texts(&[b"ssh-ed25519", &signature]);
-        let rest = texts(&[&key, namespace.as_bytes(), b"", b"sha512", &signature]);
-        let blob = [&b"SSHSIG"[..], &1_u32.to_be_bytes(), &rest].concat();
-        let body = BASE64.encode(&blob);
-        let lines: Vec<&str> = body
-            .as_bytes()
-            .chunks(70)
-            .map(|line| std::str::from_utf8(line).unwrap())
-            .collect();
-        format!(
-            "-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n",
-            lines.join("\n")
-        )
+        self.key.armor(namespace, text)
     }
 
     fn command(&self, story: &Story, arguments: &[&str]) -> Command {
@@ -157,11 +137,6 @@ impl Done {
         assert_eq!(self.stdout, "");
         assert!(self.stderr.contains(why), "{}", self.stderr);
     }
-}
-
-fn texts(parts: &[&[u8]]) -> Vec<u8> {
-    let text = |part: &&[u8]| [&u32::try_from(part.len()).unwrap().to_be_bytes(), *part].concat();
-    parts.iter().flat_map(text).collect()
 }
 
 /// A story in which alice's key is pinned.

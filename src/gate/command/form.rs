@@ -19,13 +19,14 @@ const MAX_NAME: usize = 80;
 /// The most scopes, resources or modes that one request may name.
 const MAX_LIST: usize = 64;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "identity",
     "scopes",
     "ttl",
     "environment",
     "recipient",
     "challenge",
+    "signature",
     "display_name",
     "resources",
     "modes",
@@ -46,6 +47,8 @@ pub struct Form {
     pub environment: Option<String>,
     /// Where the token goes.
     pub delivery: Delivery,
+    /// The requester's armored signature over where the token goes.
+    pub signature: Option<String>,
     /// A longer name.
     pub display_name: Option<String>,
     /// What inside the workspace it is for.
@@ -303,6 +306,7 @@ impl Raw {
                 verb: "request",
                 what: "recipient=age1…",
             })?,
+            signature: self.text("signature")?,
             display_name: self.note("display_name", MAX_NAME)?,
             resources: self.list("resources")?,
             modes: self.list("modes")?,

@@ -41,7 +41,19 @@ fn split<'a>(body: &'a str, verb: &'static str) -> Result<(&'a str, &'a str), Fa
     let (line, more) = body.split_once('\n').unwrap_or((body, ""));
     let line = line.trim_end_matches([' ', '\t', '\r']);
     plain(line, verb)?;
-    Ok((line, more.trim_matches(['\n', '\r'])))
+    Ok((line, without_blank_lines(more)))
+}
+
+/// The text from its first line with anything in it on.
+fn without_blank_lines(text: &str) -> &str {
+    let mut rest = text;
+    while let Some((line, more)) = rest.split_once('\n') {
+        if !line.trim_end_matches([' ', '\t', '\r']).is_empty() {
+            break;
+        }
+        rest = more;
+    }
+    rest
 }
 
 /// One plain line that is all there is. The end of the comment is trimmed by now: whatever follows is

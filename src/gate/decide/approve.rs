@@ -12,14 +12,16 @@ use super::super::command::{Restated, one_line};
 use super::super::effect::Reaction;
 use super::super::evidence::{FoundComment, Reads};
 use super::super::identity::Identity;
-use super::super::ids::CommentId;
 use super::super::key::Key;
-use super::super::policy::{Board, Gate};
+use super::super::policy::{Board, Factor, Gate};
 use super::super::reply::{self, reasons};
 use super::super::request::{Action, Request};
-use super::super::thread::{BoardState, Hold};
+use super::super::signed::{self, Signature};
+use super::super::thread::{BoardState, Hold, Signer};
 use super::super::time::after;
-use super::super::verdict::{self, Case, Opened, Opening, Reason, Verdict, could_approve, count};
+use super::super::verdict::{
+    self, Case, CodeRead, Opened, Opening, Reason, Verdict, could_approve, count,
+};
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
 use super::{Draft, issue, judge, lifecycle, loss, own, propose, resume, thaw};
@@ -32,22 +34,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     let (Some(comment), Some(found)) = (said.comment(), said.found) else {
         return;
     };
-    let request = draft
-        .get::<Request>(&Key::request(restated.request))
-        .filter(|request| request.thread.repository == said.thread.repository);
-    let Some(mut request) = request else {
-        let text = format!("There is no request {} on this board.", restated.request);
-        return refuse(draft, said, &text, None, "unknown_request");
+    let Some(mut request) = meant(draft, said, restated) else {
+        return;
     };
-    if let Some(reason) = at_once(draft, said, &request) {
-        return not_counted(draft, said, &request, &[reason]);
-    }
-    if request.summary.is_none() && restated.code == request.code() {
-        let until = after(said.accepted.at, SUMMARY_WAIT);
-        if draft.now() < until {
-            return draft.wait_until(until);
-        }
-    }
     let Some(evidence) = gather(draft, said, &request) else {
         return;
     };
@@ -57,6 +46,12 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     }
     let identity = propose::identity_of(draft, said.board, &request);
     let living = identity.clone().filter(Identity::is_living);
+    let policy = &draft.given.policy;
+    let signature = signed::read(policy, said.board, &request, said.author, restated);
+    let last_counter = signature
+        .good()
+        .and_then(|signed| draft.get::<Signer>(&Key::signer(&signed.fingerprint)))
+        .map(|signer| signer.counter);
     let judged = count(&Case {
         now: draft.now(),
         policy: &draft.given.policy,
@@ -65,6 +60,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
         identity: living.as_ref(),
         restated,
         comment,
+        signature: &signature,
+        last_counter,
+        code: said.code,
         found,
         seen: &said.seen,
         unverified_sender: said.accepted.unverified_sender,
@@ -80,8 +78,51 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated
     note_login(draft, said, found);
     match judged {
         Err(reasons) => not_counted(draft, said, &request, &reasons),
-        Ok(()) => counted(draft, said, restated, request, identity.as_ref(), found),
+        Ok(()) => counted(
+            draft,
+            said,
+            restated,
+            &signature,
+            request,
+            identity.as_ref(),
+        ),
     }
+}
+
+/// The request that is meant, if it can be decided here and now; says why not.
+fn meant(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated) -> Option<Request> {
+    let request = draft
+        .get::<Request>(&Key::request(restated.request))
+        .filter(|request| request.thread.repository == said.thread.repository);
+    let Some(request) = request else {
+        let text = format!("There is no request {} on this board.", restated.request);
+        refuse(draft, said, &text, None, "unknown_request");
+        return None;
+    };
+    if let Some(reason) = at_once(draft, said, &request) {
+        not_counted(draft, said, &request, &[reason]);
+        return None;
+    }
+    if request.summary.is_none() && restated.code == request.code() {
+        let until = after(said.accepted.at, SUMMARY_WAIT);
+        if draft.now() < until {
+            draft.wait_until(until);
+            return None;
+        }
+    }
+    Some(request)
+}
+
+/// True for an approval that is signed for a gate that demands it: it counts also if the forge did not
+/// deliver it. Whether the signature fits is judged later.
+pub(super) fn is_signed(draft: &Draft<'_>, said: &Said<'_>, restated: &Restated) -> bool {
+    let request = draft.get::<Request>(&Key::request(restated.request));
+    restated.armor.is_some()
+        && request.is_some_and(|request| {
+            said.board
+                .gate(&request.effect.environment)
+                .is_some_and(|gate| gate.factors.contains(&Factor::Signature))
+        })
 }
 
 /// Reasons that need no further reading: nobody's approval should cost the forge six calls.
@@ -200,20 +241,27 @@ fn counted(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
     restated: &Restated,
+    signature: &Signature,
     mut request: Request,
     identity: Option<&Identity>,
-    found: &FoundComment,
 ) {
+    let (Some(comment), Some(found)) = (said.comment(), said.found) else {
+        return;
+    };
     let Some(gate) = said.board.gate(&request.effect.environment) else {
         let reason = Reason::NoGate(request.effect.environment.clone());
         return not_counted(draft, said, &request, &[reason]);
     };
     let approval = Approval {
         approver: said.author,
-        comment: CommentId(said.comment().map_or(0, |id| id.0)),
+        comment,
         body: found.body.clone(),
         scopes: restated.scopes.clone(),
         ttl: restated.ttl,
+        signed_by: signature.good().map(|signed| signed.fingerprint.clone()),
+        armor: signature.good().and(restated.armor.clone()),
+        code: said.code == CodeRead::Good,
+        vouched: signature.good().and(restated.vouched),
         created_at: found.created_at,
         counted_at: draft.now(),
         gate: gate_hash(said.board, &gate),
@@ -221,11 +269,21 @@ fn counted(
     request.approvals.push(approval);
     match verdict(draft, said.board, said.reads, &gate, &request, identity) {
         Verdict::Open(opening) => {
-            noted(draft, said, &request);
+            noted(draft, said, &request, signature);
             judge::serve(draft, said, &request);
             open(draft, said, *opening, identity);
         }
-        Verdict::Shut(denied) => shut(draft, said, &mut request, &gate, identity, &denied),
+        Verdict::Shut(denied) => {
+            shut(
+                draft,
+                said,
+                signature,
+                &mut request,
+                &gate,
+                identity,
+                &denied,
+            );
+        }
     }
 }
 
@@ -242,7 +300,15 @@ fn open(draft: &mut Draft<'_>, said: &Said<'_>, opening: Opening, identity: Opti
 }
 
 /// Keeps the newest approval with its request, and says so in the audit.
-fn noted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request) {
+fn noted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, signature: &Signature) {
+    if let Some(signed) = signature.good()
+        && let Some(touch) = signed.touch
+    {
+        let signer = Signer {
+            counter: touch.counter,
+        };
+        draft.put(Key::signer(&signed.fingerprint), &signer);
+    }
     draft.put(Key::request(request.number), request);
     draft.entry(
         Entry::new("approval_counted", said.actor(), "approves")
@@ -289,6 +355,7 @@ pub(super) fn verdict(
 fn shut(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
+    signature: &Signature,
     request: &mut Request,
     gate: &Gate,
     identity: Option<&Identity>,
@@ -297,7 +364,7 @@ fn shut(
     let number = request.number;
     if denied.contains(&Reason::NothingLeft) {
         let text = "nothing is left that these owners may hand on";
-        noted(draft, said, request);
+        noted(draft, said, request, signature);
         lifecycle::void(draft, number, text);
         let text = format!("**{number} is refused**: {text}.");
         draft.outcome("approve", "nothing_left");
@@ -313,7 +380,7 @@ fn shut(
         return;
     }
     if let [Reason::MoreOwners { counted, needed }] = denied {
-        noted(draft, said, request);
+        noted(draft, said, request, signature);
         let names = |users: &mut dyn Iterator<Item = super::super::ids::UserId>| -> String {
             users
                 .filter_map(|user| said.board.owner(user))

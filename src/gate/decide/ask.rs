@@ -2,8 +2,9 @@
 
 use super::super::command::{Delivery, Form, Name};
 use super::super::ids::Slug;
-use super::super::reply::reasons;
+use super::super::reply::{self, reasons};
 use super::super::request::{Action, Wanted};
+use super::super::{signed, statement};
 use super::Draft;
 use super::comment::Said;
 use super::propose::{Proposal, put_up, refuse, standing};
@@ -13,9 +14,17 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
     if let Err((text, code)) = standing(draft, said) {
         return refuse(draft, said, "request", &text, code);
     }
+    let signed_by = match signed_by(draft, said, form) {
+        Ok(signed_by) => signed_by,
+        Err(why) => {
+            let text = format!("The request's signature does not count: {why}.");
+            return refuse(draft, said, "request", &text, "bad_signature");
+        }
+    };
     match wanted(said, form) {
         Ok(effect) => {
             let proposal = Proposal {
+                signed_by,
                 action: Action::Issue,
                 effect,
                 display_name: form.display_name.clone(),
@@ -26,6 +35,21 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
         }
         Err((text, code)) => refuse(draft, said, "request", &text, code),
     }
+}
+
+/// The requester's key that signed where the token goes, if it signed.
+fn signed_by(draft: &Draft<'_>, said: &Said<'_>, form: &Form) -> Result<Option<String>, String> {
+    let Some(armor) = &form.signature else {
+        return Ok(None);
+    };
+    let delivery = match &form.delivery {
+        Delivery::Sealed(recipient) => statement::Delivery::Recipient(recipient.clone()),
+        Delivery::Claim(challenge) => statement::Delivery::Challenge(challenge.clone()),
+    };
+    let policy = &draft.given.policy;
+    signed::by_requester(policy, said.board, said.author, &delivery, armor)
+        .map(Some)
+        .map_err(|why| reply::escape::foreign(&why, 200))
 }
 
 /// The form in the board's terms: a name for the pattern, the default gate, the closed lists.

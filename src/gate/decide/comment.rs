@@ -17,9 +17,9 @@ use super::super::policy::Board;
 use super::super::reply::{self, reasons};
 use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
-use super::super::verdict::Reason;
+use super::super::verdict::{CodeRead, Reason};
 use super::{
-    Draft, approve, ask, freeze, judge, lifecycle, look, narrow, own, pause, refuse, release,
+    Draft, approve, ask, code, freeze, judge, lifecycle, look, narrow, own, pause, refuse, release,
     resume, revoke, rotate, show, thaw,
 };
 
@@ -49,6 +49,8 @@ pub(super) struct Said<'a> {
     pub found: Option<&'a FoundComment>,
     /// What was first seen of it.
     pub seen: Seen,
+    /// What its one-time code says.
+    pub code: CodeRead,
 }
 
 impl Said<'_> {
@@ -199,6 +201,7 @@ fn comment(
         body: &spoken.body,
         found: Some(found),
         seen,
+        code: CodeRead::Absent,
     };
     if let Some(heard) = &spoken.judgement {
         return judge::decide(draft, said, &found.body, heard);
@@ -240,6 +243,7 @@ fn opened(
         body: &spoken.body,
         found: None,
         seen,
+        code: CodeRead::Absent,
     };
     said_again(draft, said, body, spoken.reading_as_issue());
 }
@@ -317,12 +321,14 @@ fn said_again(draft: &mut Draft<'_>, mut said: Said<'_>, now: &Hash, reading: Re
         return;
     }
     if said.accepted.road == Road::CatchUp
-        && matches!(reading, Reading::Command(Command::Approve(_)))
+        && matches!(&reading, Reading::Command(Command::Approve(restated))
+            if !approve::is_signed(draft, &said, restated))
     {
         return caught_up(draft, &mut said);
     }
     said.seen.used = true;
     draft.put(key, &said.seen);
+    said.code = code::burn(draft, &said);
     match reading {
         Reading::Nothing => draft.outcome("comment", "nothing"),
         Reading::Fault(fault) => {

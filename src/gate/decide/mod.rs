@@ -9,6 +9,7 @@ mod approve;
 mod arrived;
 mod ask;
 mod claim;
+mod code;
 mod comment;
 mod cut;
 mod draft;

@@ -15,7 +15,7 @@ use super::super::key::Key;
 use super::super::policy::{Board, Gate, Policy, Requesters};
 use super::super::reply::escape::login;
 use super::super::reply::reasons::codes;
-use super::super::thread::BoardState;
+use super::super::thread::{BoardState, FactorState};
 use super::super::time::span;
 use super::Draft;
 
@@ -38,6 +38,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     let mut words = Vec::new();
     for (repository, board) in &policy.boards {
         end_holds(draft, board);
+        unlock(draft, board);
         let differences = on_board(before.as_ref(), policy, board);
         let wider: Vec<String> = differences
             .iter()
@@ -78,6 +79,17 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
             json!({ "before": before.map(|before| before.hash()), "now": policy.hash() }),
         ),
     );
+}
+
+/// An owner without a secret has no factor to lock: taking `totp_file` out of the configuration and
+/// putting it back is how the host unlocks it.
+fn unlock(draft: &mut Draft<'_>, board: &Board) {
+    for (user, owner) in &board.owners {
+        let key = Key::factor(*user);
+        if !owner.has_code && draft.get::<FactorState>(&key).is_some() {
+            draft.remove(key);
+        }
+    }
 }
 
 /// A hold that the configuration has overtaken is dropped; it held nothing any more.

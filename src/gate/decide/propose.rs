@@ -31,6 +31,8 @@ pub(super) struct Proposal {
     pub action: Action,
     /// What would come alive.
     pub effect: Wanted,
+    /// The requester's key that signed where the token goes.
+    pub signed_by: Option<String>,
     /// A longer name for a new identity.
     pub display_name: Option<String>,
     /// A name for the credential.
@@ -45,6 +47,7 @@ impl Proposal {
         Self {
             action,
             effect,
+            signed_by: None,
             display_name: None,
             label: None,
             reason: None,
@@ -186,6 +189,7 @@ fn compose(draft: &Draft<'_>, said: &Said<'_>, proposal: Proposal) -> Request {
         label: proposal.label,
         reason: proposal.reason,
         digest,
+        signed_by: proposal.signed_by,
         nonce: Some(draft.given.nonce.clone()),
         asked_at: draft.now(),
         ends_at: after(draft.now(), policy.request_ttl),
@@ -392,15 +396,15 @@ fn take(
     let Some(advice) = judge::advice(draft, said, said.thread) else {
         return;
     };
-    let body = reply::summary(
-        request,
-        said.board,
+    let shown = reply::Shown {
+        board: said.board,
         gate,
         identity,
-        &advice,
-        &could,
-        draft.given.seq,
-    );
+        advice: &advice,
+        could_approve: &could,
+        bot: &draft.given.policy.public_url,
+    };
+    let body = reply::summary(request, &shown, draft.given.seq);
     draft.react(said.thread, said.comment(), Reaction::Eyes);
     draft.post(said.thread, Role::Summary(number), body);
     draft.entry(

@@ -15,7 +15,7 @@ mod shown;
 
 pub use judged::advice;
 pub use moves::{claimable, frozen, frozen_already, narrowed, owned, resumed, thawed};
-pub use normal::{Delivery, approve_line, asks, credential, summary};
+pub use normal::{Delivery, Shown, approve_line, asks, credential, summary};
 pub use shown::{help, inspection, list};
 
 use super::ids::{RequestNumber, Seq};

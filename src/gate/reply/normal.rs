@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::super::command::Vouched;
 use super::super::credential::Credential;
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{Seq, Slug, UserId};
-use super::super::policy::{Board, Gate, STRICTEST};
+use super::super::policy::{Board, Factor, Gate, STRICTEST};
 use super::super::request::{Action, Request};
+use super::super::signed::vouched;
 use super::super::time::{instant, span};
 use super::escape::{foreign, login, mention};
 use super::machine::Block;
@@ -43,16 +45,26 @@ pub fn asks(request: &Request) -> String {
     }
 }
 
+/// What a summary is written with beside its request.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The board.
+    pub board: &'a Board,
+    /// The gate.
+    pub gate: &'a Gate,
+    /// The newest identity of that name.
+    pub identity: Option<&'a Identity>,
+    /// What the judges advise.
+    pub advice: &'a [String],
+    /// Who could still approve.
+    pub could_approve: &'a [UserId],
+    /// Where approvers reach the bot.
+    pub bot: &'a str,
+}
+
 /// Shows a request to its owners; only those who can still open the gate are mentioned, once.
-pub fn summary(
-    request: &Request,
-    board: &Board,
-    gate: &Gate,
-    identity: Option<&Identity>,
-    advice: &[String],
-    could_approve: &[UserId],
-    seq: Seq,
-) -> String {
+pub fn summary(request: &Request, shown: &Shown<'_>, seq: Seq) -> String {
+    let Shown { board, gate, .. } = *shown;
     let wanted = &request.effect;
     let approve = approve_line(request);
     let place = match wanted.environment.as_str() {
@@ -65,46 +77,63 @@ pub fn summary(
         foreign(&request.asker_login, 40),
         asks(request),
     )];
-    lines.extend(what(request, board, identity));
+    lines.extend(what(request, board, shown.identity));
     for (name, list) in [("resources", &wanted.resources), ("modes", &wanted.modes)] {
         if let Some(list) = list {
             lines.push(format!("- only {name} {}", codes(list)));
         }
     }
-    lines.extend(destination(request, identity));
+    lines.extend(destination(request, shown.identity));
     if let Some(name) = &request.display_name {
         lines.push(format!("- called {}", foreign(name, 80)));
     }
     if let Some(reason) = &request.reason {
         lines.push(format!("- says: {}", foreign(reason, 500)));
     }
-    lines.extend(advice.iter().cloned());
-    let owners: Vec<String> = could_approve
-        .iter()
-        .filter_map(|user| board.owner(*user))
-        .map(|owner| mention(&owner.login))
-        .collect();
-    let needed = match (gate.quorum, owners.len()) {
-        (1, 1) => String::new(),
-        (1, _) => "one of ".to_owned(),
-        (more, _) => format!("{more} of "),
-    };
-    lines.push(format!(
-        "- needs {needed}{}, by {}",
-        owners.join(" "),
-        instant(request.ends_at)
-    ));
+    lines.extend(shown.advice.iter().cloned());
+    lines.push(needed(request, shown));
     lines.extend(pause(gate));
     lines.extend(hours(gate));
     lines.extend(judgement(board, gate));
+    lines.extend(factors(request, board, gate));
+    let line = if gate.factors.contains(&Factor::Signature) {
+        format!(
+            "ownergate approve --bot {} {} {}",
+            shown.bot,
+            request.number,
+            request.code()
+        )
+    } else {
+        approve.clone()
+    };
     let text = format!(
         "{}\n\n{}\nor `/gate deny {}`",
         lines.join("\n"),
-        fence(&approve),
+        fence(&line),
         request.number
     );
     let block = Block::request(request, &wanted.environment, &approve);
     comment(&text, block, seq)
+}
+
+/// How many of whom have to approve, and until when.
+fn needed(request: &Request, shown: &Shown<'_>) -> String {
+    let owners: Vec<String> = shown
+        .could_approve
+        .iter()
+        .filter_map(|user| shown.board.owner(*user))
+        .map(|owner| mention(&owner.login))
+        .collect();
+    let needed = match (shown.gate.quorum, owners.len()) {
+        (1, 1) => String::new(),
+        (1, _) => "one of ".to_owned(),
+        (more, _) => format!("{more} of "),
+    };
+    format!(
+        "- needs {needed}{}, by {}",
+        owners.join(" "),
+        instant(request.ends_at)
+    )
 }
 
 /// What would come alive, line by line.
@@ -172,6 +201,32 @@ fn destination(request: &Request, identity: Option<&Identity>) -> Option<String>
         None => standing(request, identity),
     };
     Some(format!("- {standing}; {to}"))
+}
+
+/// What an approval has to bring beside the line.
+fn factors(request: &Request, board: &Board, gate: &Gate) -> Vec<String> {
+    let mut lines = Vec::new();
+    if gate.factors.contains(&Factor::Code) {
+        lines.push("- each approval brings a one-time code, `otp=123456` at its end".to_owned());
+    }
+    if gate.factors.contains(&Factor::Signature) {
+        lines.push(
+            "- each approval is signed with a key that my config names: the line below shows what is signed and prints the comment"
+                .to_owned(),
+        );
+        let by = match vouched(request, board) {
+            _ if !request.action.delivers() => return lines,
+            Some(Vouched::Config) => "my config vouches for that key",
+            Some(Vouched::Request | Vouched::Approver) => {
+                "a key of the requester's vouches for that key"
+            }
+            None => {
+                "nobody vouches for that key yet: whoever learnt it from the agent itself, and not here, adds `--recipient` and the key"
+            }
+        };
+        lines.push(format!("- {by}"));
+    }
+    lines
 }
 
 /// The pause that a gate demands before an approval.

@@ -1,12 +1,17 @@
 //! One sentence and one documented code for every reason why an approval is not counted or a gate
 //! stays shut.
 
+use super::super::command::Vouched;
 use super::super::policy::Board;
 use super::super::time::{instant, span};
 use super::super::verdict::Reason;
 use super::escape::{foreign, login, mention};
 
 /// The documented code.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: one line a variant, and no wildcard"
+)]
 pub fn code(reason: &Reason) -> &'static str {
     match reason {
         Reason::NotAnOwner => "not_an_owner",
@@ -44,6 +49,14 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::SlugTaken => "slug_taken",
         Reason::RecipientBurnt => "recipient_burnt",
         Reason::ChallengeUsed => "challenge_used",
+        Reason::NotSigned => "not_signed",
+        Reason::BadSignature(_) => "bad_signature",
+        Reason::CounterStands => "counter_stands",
+        Reason::NotVouched(_) => "not_vouched",
+        Reason::NobodyVouches => "nobody_vouches",
+        Reason::NoCode => "no_code",
+        Reason::BadCode => "bad_code",
+        Reason::CodeLocked(_) => "code_locked",
         Reason::Paused => "identity_paused",
         Reason::NotPaused => "not_paused",
         Reason::NotLiving => "unknown_identity",
@@ -134,6 +147,21 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::SlugTaken => "that name belongs to somebody else; choose another".to_owned(),
         Reason::RecipientBurnt => "the secret key of that recipient was seen in a text; make a new key".to_owned(),
         Reason::ChallengeUsed => "that challenge was in a request before; make a new verifier".to_owned(),
+        Reason::NotSigned => "this gate demands a signature by one of your keys that my config names; `ownergate approve` makes it".to_owned(),
+        Reason::BadSignature(why) => format!("its signature does not count: {}", foreign(why, 200)),
+        Reason::CounterStands => "the counter of that security key did not grow: it may have been copied, or the signature is an old one; sign again".to_owned(),
+        Reason::NotVouched(named) => match named {
+            Vouched::Approver => "it vouches for the key that gets the token, and only a signed word does that".to_owned(),
+            Vouched::Config => "it says that my config vouches for the key that gets the token, and it does not".to_owned(),
+            Vouched::Request => "it says that the request vouches for the key that gets the token, and it does not".to_owned(),
+        },
+        Reason::NobodyVouches => "nobody vouches for the key that gets the token: whoever learnt it outside of the forge approves with `ownergate approve --recipient …`, or it is pinned in my config".to_owned(),
+        Reason::NoCode => "this gate demands a one-time code: add `otp=123456`".to_owned(),
+        Reason::BadCode => "the one-time code is wrong, or was used before; wait for the next one".to_owned(),
+        Reason::CodeLocked(until) => match until {
+            Some(until) => format!("too many wrong one-time codes: that factor is locked until {}", instant(*until)),
+            None => "too many wrong one-time codes: that factor is locked until the operator takes `totp_file` out of the config and puts it back".to_owned(),
+        },
         Reason::Paused => "that identity is paused; nothing is issued to it".to_owned(),
         Reason::NotPaused => "that identity is not paused".to_owned(),
         Reason::NotLiving => "no identity of that name lives".to_owned(),

@@ -3,22 +3,24 @@
 
 use std::borrow::Cow;
 
+use super::super::command::Vouched;
 use super::super::event::Road;
 use super::super::evidence::{ReadComment, ReadIssue, ReadRepository};
 use super::super::ids::UserId;
 use super::super::key::Subject;
-use super::super::policy::Gate;
+use super::super::policy::{Factor, Gate};
 use super::super::request::{Request, Summary};
+use super::super::signed::{Signature, vouched};
 use super::super::thread::Seen;
 use super::super::time::{after, seconds_between};
 use super::super::window::Window;
-use super::{Case, Finding, Reason, SourceRead, benefits};
+use super::{Case, CodeRead, Finding, Reason, SourceRead, benefits};
 
 /// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
 pub(crate) const IN_TIME: i64 = 300;
 
 /// Every rule for counting one comment.
-pub(super) const RULES: [fn(&Case<'_>) -> Finding; 23] = [
+pub(super) const RULES: [fn(&Case<'_>) -> Finding; 26] = [
     is_owner,
     may_approve,
     did_not_ask,
@@ -31,6 +33,9 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 23] = [
     in_time,
     cooled_off,
     in_open_hours,
+    signed,
+    vouches_truly,
+    code_shown,
     right_code,
     restated,
     no_wider_scopes,
@@ -106,8 +111,12 @@ fn in_its_thread(case: &Case<'_>) -> Finding {
     )
 }
 
+/// A signature is as good when the forge did not deliver it.
 fn delivered(case: &Case<'_>) -> Finding {
-    deny_if(case.road == Road::CatchUp, Reason::CaughtUp)
+    deny_if(
+        case.road == Road::CatchUp && case.signature.good().is_none(),
+        Reason::CaughtUp,
+    )
 }
 
 fn sent_by_its_author(case: &Case<'_>) -> Finding {
@@ -142,7 +151,11 @@ fn newer_than_summary(case: &Case<'_>) -> Finding {
     }
 }
 
+/// A signature counts until the request ends, whatever the forge says about times.
 fn in_time(case: &Case<'_>) -> Finding {
+    if case.signature.good().is_some() {
+        return Finding::Silent;
+    }
     let apart = seconds_between(case.found.created_at, case.seen.at).abs();
     deny_if(apart > IN_TIME, Reason::NotInTime)
 }
@@ -176,6 +189,46 @@ fn in_open_hours(case: &Case<'_>) -> Finding {
     match shut {
         Some(hours) => Finding::Deny(Reason::OutsideHours(hours.to_owned())),
         None => Finding::Silent,
+    }
+}
+
+/// Where the gate demands a signature there is one by this owner over exactly this approval; one that
+/// does not fit counts against the comment at any gate. The counter of a security key only grows: one
+/// that does not may be a copy's.
+fn signed(case: &Case<'_>) -> Finding {
+    let demanded = gate(case).is_some_and(|gate| gate.factors.contains(&Factor::Signature));
+    match case.signature {
+        Signature::Absent => deny_if(demanded, Reason::NotSigned),
+        Signature::Bad(why) => Finding::Deny(Reason::BadSignature(why.clone())),
+        Signature::Good(signed) => {
+            let follows = signed
+                .touch
+                .is_none_or(|touch| touch.follows(case.last_counter));
+            deny_if(!follows, Reason::CounterStands)
+        }
+    }
+}
+
+/// Whoever an approval names as vouching has to do so; the owner's own word is worth its signature.
+fn vouches_truly(case: &Case<'_>) -> Finding {
+    let Some(named) = case.restated.vouched else {
+        return Finding::Silent;
+    };
+    let true_word = match named {
+        Vouched::Approver => case.signature.good().is_some(),
+        Vouched::Config | Vouched::Request => vouched(case.request, case.board) == Some(named),
+    };
+    deny_if(!true_word, Reason::NotVouched(named))
+}
+
+/// Where the gate demands a one-time code it is the owner's, now, and was never seen before.
+fn code_shown(case: &Case<'_>) -> Finding {
+    let demanded = gate(case).is_some_and(|gate| gate.factors.contains(&Factor::Code));
+    match case.code {
+        CodeRead::Good => Finding::Silent,
+        CodeRead::Absent => deny_if(demanded, Reason::NoCode),
+        CodeRead::Bad => Finding::Deny(Reason::BadCode),
+        CodeRead::Locked(until) => deny_if(demanded, Reason::CodeLocked(until)),
     }
 }
 

@@ -4,18 +4,20 @@
 use std::collections::BTreeSet;
 
 use super::super::approval::gate_hash;
+use super::super::command::Vouched;
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::UserId;
 use super::super::judgement::Standing;
-use super::super::policy::{Board, Gate};
+use super::super::policy::{Board, Factor, Gate};
 use super::super::request::Action;
+use super::super::signed::vouched;
 use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve};
 
 /// One rule.
 type Rule = fn(&Opened<'_>) -> Finding;
 
 /// Every rule for opening.
-pub(super) const RULES: [Rule; 20] = [
+pub(super) const RULES: [Rule; 22] = [
     request_is_open,
     not_frozen,
     lives,
@@ -29,6 +31,8 @@ pub(super) const RULES: [Rule; 20] = [
     recipient_safe,
     checkable,
     approvals_of_this_gate,
+    factors_brought,
+    vouched_for,
     something_left,
     judged,
     quorum,
@@ -193,6 +197,36 @@ fn checkable(case: &Opened<'_>) -> Finding {
         Some(what) => Finding::Deny(Reason::CannotCheck(what)),
         None => Finding::Silent,
     }
+}
+
+/// A gate that demands signatures also demands that somebody outside of the forge knows whose key gets
+/// the token: the forge's admin could have asked in the requester's name.
+fn vouched_for(case: &Opened<'_>) -> Finding {
+    let demanded = case.gate.factors.contains(&Factor::Signature) && case.request.action.delivers();
+    let by_approver = case.request.approvals.iter().any(|approval| {
+        approval.vouched == Some(Vouched::Approver) && approval.signed_by.is_some()
+    });
+    let somebody = by_approver || vouched(case.request, case.board).is_some();
+    deny_if(demanded && !somebody, Reason::NobodyVouches)
+}
+
+/// Every approval that counts brings what the gate demands. It was counted so; this holds if that was
+/// forgotten.
+fn factors_brought(case: &Opened<'_>) -> Finding {
+    let lacks = |factor: Factor| {
+        case.request.approvals.iter().any(|approval| match factor {
+            Factor::Comment => false,
+            Factor::Code => !approval.code,
+            Factor::Signature => approval.signed_by.is_none(),
+        })
+    };
+    if case.gate.factors.contains(&Factor::Signature) && lacks(Factor::Signature) {
+        return Finding::Deny(Reason::NotSigned);
+    }
+    deny_if(
+        case.gate.factors.contains(&Factor::Code) && lacks(Factor::Code),
+        Reason::NoCode,
+    )
 }
 
 /// Whoever decides removes approvals of other rules first; this holds if that was forgotten.

@@ -78,7 +78,7 @@ fn without_an_environment_the_only_gate_or_dev_is_meant() {
 }
 
 #[test]
-fn a_gate_that_cannot_be_checked_is_shut_from_the_start() {
+fn a_gate_for_which_no_owner_has_a_key_is_shut_from_the_start() {
     let mut story = Story::new();
     story.reconfigure(KAN, |board| {
         board
@@ -90,7 +90,7 @@ fn a_gate_that_cannot_be_checked_is_shut_from_the_start() {
     });
     assert_eq!(
         refused(&mut story, &request_line("codex-*", "board:read", "dev")),
-        "cannot_check"
+        "too_few_owners"
     );
 }
 

@@ -5,6 +5,7 @@ use super::super::super::code::Code;
 use super::super::super::evidence::FoundIssue;
 use super::super::counting::RULES;
 use super::*;
+use crate::secret::sshsig::{Signed, Touch};
 
 /// Everything that one comment is judged against.
 struct Facts {
@@ -25,6 +26,19 @@ struct Facts {
     summary_seen: Option<Seen>,
     issue: ReadIssue,
     repository: ReadRepository,
+    signature: Signature,
+    last_counter: Option<u32>,
+    one_time: CodeRead,
+}
+
+fn signed(counter: Option<u32>) -> Signature {
+    Signature::Good(Signed {
+        fingerprint: "SHA256:alice".to_owned(),
+        touch: counter.map(|counter| Touch {
+            counter,
+            pin: false,
+        }),
+    })
 }
 
 fn found(author: UserId, login: &str, body: &[u8], at: i64) -> FoundComment {
@@ -80,7 +94,15 @@ impl Facts {
                 created_at: time(0),
             }),
             repository: ReadRepository::Named("alice/board".to_owned()),
+            signature: Signature::Absent,
+            last_counter: None,
+            one_time: CodeRead::Absent,
         }
+    }
+
+    fn demands(&mut self, factor: Factor) {
+        let gate = self.board().gates.get_mut("dev").expect("it is there");
+        gate.factors.insert(factor);
     }
 
     fn board(&mut self) -> &mut Board {
@@ -115,6 +137,9 @@ impl Facts {
             request: &self.request,
             identity: self.identity.as_ref(),
             restated: &self.restated,
+            signature: &self.signature,
+            last_counter: self.last_counter,
+            code: self.one_time,
             comment: self.comment,
             found: &self.found,
             seen: &self.seen,
@@ -295,6 +320,10 @@ const WHEN: [Row; 18] = [
             body: Hash::of(b"x"),
             scopes: names(&["board:read"]),
             ttl: Some(60),
+            signed_by: None,
+            armor: None,
+            code: false,
+            vouched: None,
             created_at: time(60),
             counted_at: time(60),
             gate: gate_hash(&board, &gate(1)),
@@ -302,6 +331,84 @@ const WHEN: [Row; 18] = [
         Reason::Already
     }),
 ];
+
+const FACTORS: [Row; 11] = [
+    ("no signature where one is demanded", |facts| {
+        facts.demands(Factor::Signature);
+        Reason::NotSigned
+    }),
+    ("a signature that does not fit, at any gate", |facts| {
+        facts.signature = Signature::Bad("other bytes".to_owned());
+        Reason::BadSignature("other bytes".to_owned())
+    }),
+    ("a counter that stands still", |facts| {
+        facts.signature = signed(Some(7));
+        facts.last_counter = Some(7);
+        Reason::CounterStands
+    }),
+    ("a counter that goes back", |facts| {
+        facts.signature = signed(Some(6));
+        facts.last_counter = Some(7);
+        Reason::CounterStands
+    }),
+    ("an owner's unsigned word for a key", |facts| {
+        facts.restated.vouched = Some(Vouched::Approver);
+        Reason::NotVouched(Vouched::Approver)
+    }),
+    ("a config that does not vouch", |facts| {
+        facts.restated.vouched = Some(Vouched::Config);
+        Reason::NotVouched(Vouched::Config)
+    }),
+    ("a request that does not vouch", |facts| {
+        facts.restated.vouched = Some(Vouched::Request);
+        facts.signature = signed(None);
+        Reason::NotVouched(Vouched::Request)
+    }),
+    ("no one-time code where one is demanded", |facts| {
+        facts.demands(Factor::Code);
+        Reason::NoCode
+    }),
+    ("a wrong one-time code, at any gate", |facts| {
+        facts.one_time = CodeRead::Bad;
+        Reason::BadCode
+    }),
+    ("a locked factor", |facts| {
+        facts.demands(Factor::Code);
+        facts.one_time = CodeRead::Locked(Some(time(900)));
+        Reason::CodeLocked(Some(time(900)))
+    }),
+    ("a factor that the host has to unlock", |facts| {
+        facts.demands(Factor::Code);
+        facts.one_time = CodeRead::Locked(None);
+        Reason::CodeLocked(None)
+    }),
+];
+
+#[test]
+fn a_signature_counts_whenever_and_however_it_was_found_until_the_request_ends() {
+    let mut facts = Facts::whole();
+    facts.demands(Factor::Signature);
+    facts.signature = signed(Some(8));
+    facts.last_counter = Some(7);
+    facts.road = Road::CatchUp;
+    facts.sender = None;
+    facts.seen.at = time(7_200);
+    facts.now = time(7_201);
+    assert_eq!(count(&facts.case()), Ok(()));
+    facts.signature = Signature::Absent;
+    assert_eq!(
+        count(&facts.case()),
+        Err(vec![Reason::CaughtUp, Reason::NotInTime, Reason::NotSigned])
+    );
+}
+
+#[test]
+fn a_one_time_code_that_fits_is_what_its_gate_demands() {
+    let mut facts = Facts::whole();
+    facts.demands(Factor::Code);
+    facts.one_time = CodeRead::Good;
+    assert_eq!(count(&facts.case()), Ok(()));
+}
 
 const WHAT: [Row; 22] = [
     ("no scopes restated", |facts| {
@@ -404,7 +511,7 @@ fn a_comment_for_which_everything_holds_is_counted() {
 
 #[test]
 fn one_wrong_fact_is_one_reason() {
-    for (name, change) in WHO.iter().chain(&WHEN).chain(&WHAT) {
+    for (name, change) in WHO.iter().chain(&WHEN).chain(&WHAT).chain(&FACTORS) {
         let mut facts = Facts::whole();
         let reason = change(&mut facts);
         assert_eq!(count(&facts.case()), Err(vec![reason]), "{name}");
@@ -415,7 +522,7 @@ fn one_wrong_fact_is_one_reason() {
 #[test]
 fn every_rule_is_the_only_one_against_some_comment() {
     let mut denied = vec![0; RULES.len()];
-    for (_, change) in WHO.iter().chain(&WHEN).chain(&WHAT) {
+    for (_, change) in WHO.iter().chain(&WHEN).chain(&WHAT).chain(&FACTORS) {
         let mut facts = Facts::whole();
         change(&mut facts);
         for (rule, denied) in RULES.iter().zip(&mut denied) {

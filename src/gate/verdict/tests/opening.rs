@@ -53,6 +53,10 @@ impl Facts {
             body: Hash::of(b"/gate approve"),
             scopes: self.request.effect.scopes.clone(),
             ttl: self.request.effect.ttl,
+            signed_by: None,
+            armor: None,
+            code: false,
+            vouched: None,
             created_at: time(60),
             counted_at: time(60),
             gate: Hash::of(b"filled in by `gates`"),
@@ -146,6 +150,17 @@ impl Facts {
         }
     }
 
+    /// The recipient is pinned for whoever asked.
+    fn vouches(&mut self) {
+        self.change_board(|board| {
+            let known = KnownRequester {
+                recipients: names(&["age1x"]),
+                signing_keys: BTreeSet::new(),
+            };
+            board.known_requesters.insert(CODEX, known);
+        });
+    }
+
     /// The request is of another kind, and was asked so.
     fn asks(&mut self, action: Action) {
         self.request.action = action;
@@ -172,7 +187,7 @@ fn standstill() -> Standstill {
 type Row = (&'static str, fn(&mut Facts) -> Reason);
 
 /// What no approval could mend: refused when asked, too.
-const MENDED_BY_NOBODY: [Row; 22] = [
+const MENDED_BY_NOBODY: [Row; 21] = [
     ("a board that stands still", |facts| {
         facts.standstill = Some(standstill());
         Reason::Frozen
@@ -263,12 +278,6 @@ const MENDED_BY_NOBODY: [Row; 22] = [
         facts.burnt = true;
         Reason::RecipientBurnt
     }),
-    ("a factor that cannot be checked", |facts| {
-        facts.change_gate(|gate| {
-            gate.factors.insert(Factor::Signature);
-        });
-        Reason::CannotCheck("factor `signature`")
-    }),
     ("no factor at all", |facts| {
         facts.change_gate(|gate| gate.factors.clear());
         Reason::CannotCheck("no factor at all")
@@ -285,7 +294,7 @@ const MENDED_BY_NOBODY: [Row; 22] = [
 ];
 
 /// What may pass, or comes with approvals.
-const AT_THE_END: [Row; 20] = [
+const AT_THE_END: [Row; 24] = [
     ("after the request's end", |facts| {
         facts.now = time(72 * 3_600);
         Reason::NotOpen("ended")
@@ -317,6 +326,37 @@ const AT_THE_END: [Row; 20] = [
         facts.request.approvals[0].scopes = names(&["deploy:run"]);
         Reason::NothingLeft
     }),
+    ("an approval that brings no signature", |facts| {
+        facts.change_gate(|gate| {
+            gate.factors.insert(Factor::Signature);
+        });
+        facts.vouches();
+        Reason::NotSigned
+    }),
+    ("an approval that brings no one-time code", |facts| {
+        facts.change_gate(|gate| {
+            gate.factors.insert(Factor::Code);
+        });
+        Reason::NoCode
+    }),
+    ("a key that nobody vouches for", |facts| {
+        facts.change_gate(|gate| {
+            gate.factors.insert(Factor::Signature);
+        });
+        facts.request.approvals[0].signed_by = Some("SHA256:alice".to_owned());
+        Reason::NobodyVouches
+    }),
+    (
+        "a key that a key vouches for which is pinned no more",
+        |facts| {
+            facts.change_gate(|gate| {
+                gate.factors.insert(Factor::Signature);
+            });
+            facts.request.approvals[0].signed_by = Some("SHA256:alice".to_owned());
+            facts.request.signed_by = Some("SHA256:codex".to_owned());
+            Reason::NobodyVouches
+        },
+    ),
     ("nobody approved", |facts| {
         facts.request.approvals.clear();
         Reason::MoreOwners {
@@ -632,4 +672,25 @@ fn the_shortest_life_is_granted() {
     assert_eq!(life(&facts), 8 * 3_600);
     facts.change_gate(|gate| gate.max_ttl = 120);
     assert_eq!(life(&facts), 120);
+}
+
+/// The forge's admin may ask in anybody's name: somebody outside of the forge knows the key.
+#[test]
+fn a_signed_gate_opens_for_a_key_that_somebody_vouches_for() {
+    type Row = (&'static str, fn(&mut Facts));
+    let rows: [Row; 2] = [
+        ("the config", Facts::vouches),
+        ("the approver", |facts| {
+            facts.request.approvals[0].vouched = Some(Vouched::Approver);
+        }),
+    ];
+    for (name, change) in rows {
+        let mut facts = Facts::whole();
+        facts.change_gate(|gate| {
+            gate.factors.insert(Factor::Signature);
+        });
+        facts.request.approvals[0].signed_by = Some("SHA256:alice".to_owned());
+        change(&mut facts);
+        assert_eq!(facts.reasons(), [], "{name}");
+    }
 }
