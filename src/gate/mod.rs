@@ -25,6 +25,7 @@ pub mod request;
 pub mod statement;
 pub mod thread;
 pub mod time;
+pub mod uses;
 pub mod verdict;
 pub mod window;
 pub mod world;

@@ -24,6 +24,7 @@ use super::thread::{
     BoardState, Challenge, Counters, Installation, OpenRequests, RecipientState, Seen, SlugOwner,
     Standstill, Thread,
 };
+use super::uses::{ReportRecord, Reporter, Uses};
 
 /// A kind of record that the world holds.
 pub trait Record: Serialize + DeserializeOwned {
@@ -49,11 +50,14 @@ records!(
     Effect,
     Policy,
     RecipientState,
+    ReportRecord,
+    Reporter,
     Request,
     Seen,
     SlugOwner,
     Standstill,
-    Thread
+    Thread,
+    Uses
 );
 
 /// Turns a record into what the journal and the store hold.
