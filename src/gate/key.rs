@@ -116,7 +116,7 @@ impl Table {
             Self::Policy => b'p',
             Self::Recipient => b'a',
             Self::Report => b'v',
-            Self::Reporter => b'z',
+            Self::Reporter => b'm',
             Self::Request => b'r',
             Self::Requester => b'u',
             Self::Seen => b'f',

@@ -51,7 +51,7 @@ impl Story {
         outcomes
     }
 
-    fn last_entry(&self) -> &Entry {
+    fn newest_entry(&self) -> &Entry {
         let entries = &self.lines.last().unwrap().decision.entries;
         entries.last().unwrap()
     }
@@ -164,7 +164,7 @@ fn a_report_is_kept_as_the_word_of_who_says_it() {
     let lines = story.lines.len();
     assert_eq!(story.reported(API, &[report]), [Reported::Accepted]);
     assert_eq!(story.lines.len(), lines + 1);
-    let entry = story.last_entry();
+    let entry = story.newest_entry();
     assert_eq!(entry.code, REPORTED);
     assert_eq!(entry.text, "kanban-api says: card:write roadmap: ok");
     assert_eq!(entry.actor, Actor::Client(API.to_owned()));
