@@ -3,6 +3,7 @@
 //! Its parts start in this order: secrets, ports, store, policy, work; and stop in the reverse one.
 //! It owns the servers and the tasks; whoever holds it can stop it, or end it as a kill would.
 
+mod audit;
 mod opening;
 mod reload;
 pub mod secrets;
@@ -33,6 +34,8 @@ use secrets::Secrets;
 
 /// Seconds that a stop may take before what is left is dropped.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
+/// Of these, what writing uses down may take.
+const COUNT_WITHIN: Duration = Duration::from_secs(3);
 /// How long an unused connection is kept: longer than usual proxies keep theirs, so that it is the
 /// proxy that closes it and no delivery is sent into a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -215,6 +218,11 @@ impl Application {
             self.end_tasks();
             if let Some(bot) = self.gateway.bot.get() {
                 bot.write_uses().await;
+                // Counts are not worth a stop without its closing line.
+                let counted = tokio::time::timeout(COUNT_WITHIN, bot.journal_uses()).await;
+                if counted.is_err() {
+                    tracing::warn!("not every use of a credential was written down");
+                }
                 bot.core.writer().close().await;
             }
         };

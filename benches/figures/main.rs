@@ -8,6 +8,7 @@
 
 #![expect(clippy::print_stdout, reason = "these programs exist to print figures")]
 
+mod audit;
 mod client;
 mod credential;
 mod introspection;
@@ -28,7 +29,8 @@ use anyhow::{Context, bail};
 use ownergate::clock::Clock;
 
 /// The programs.
-const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 6] = [
+    "audit",
     "introspection",
     "opening",
     "webhooks",
@@ -77,6 +79,7 @@ fn one(program: &str) -> anyhow::Result<()> {
     let clock = Clock::system();
     let measured = runtime()?.block_on(async {
         match program {
+            "audit" => audit::run(&directory, &clock).await,
             "introspection" => introspection::run(&directory, &clock).await,
             "opening" => opening::run(&directory, &clock).await,
             "webhooks" => webhooks::run(&directory, &clock).await,

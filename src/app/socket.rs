@@ -11,6 +11,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{self, Data, ServiceConfig};
 use anyhow::{Context, bail};
 
+use super::audit;
 use crate::http::{ApiError, Gateway};
 
 /// Binds the socket, mode 0600.
@@ -46,7 +47,9 @@ pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
 
 /// What can be asked there.
 pub(super) fn routes(config: &mut ServiceConfig) {
-    config.service(web::resource("/verify").route(web::get().to(verify)));
+    config
+        .service(web::resource("/verify").route(web::get().to(verify)))
+        .service(web::resource("/audit").route(web::get().to(audit::audit)));
 }
 
 /// The running store's own report.

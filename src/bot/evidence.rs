@@ -22,6 +22,7 @@ use crate::secret::pepper::Peppers;
 use crate::secret::recipient::Recipient;
 use crate::secret::seal::seal;
 use crate::secret::token::{RawToken, TokenPrefix, mint};
+use crate::store::StoreError;
 
 /// What gathering uses.
 #[derive(Clone, Debug)]
@@ -42,6 +43,9 @@ pub enum GatherFault {
     /// The forge.
     #[error(transparent)]
     Forge(#[from] ForgejoError),
+    /// The bot's own records.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The candidate.
     #[error("cannot prepare a credential: {0}")]
     Candidate(String),
@@ -66,7 +70,8 @@ impl Gatherer {
         };
         for need in needs {
             match need {
-                Need::Repository => {}
+                // The first is read anyway; the others stand in the bot's own records.
+                Need::Repository | Need::History(_) | Need::LastUse(_) => {}
                 Need::Comment(id) => {
                     let read = self.comment(&path, *id).await?;
                     reads.comments.insert(*id, read);

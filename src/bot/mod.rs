@@ -3,6 +3,7 @@
 //! All of it is tasks on one runtime that feed events to the core and do what its decisions ask for.
 //! What they hold in memory is filled again from the journal's records at start; nothing here decides.
 
+pub mod audit;
 pub mod codes;
 pub mod core;
 pub mod evidence;
@@ -25,10 +26,12 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 
 use self::codes::Codes;
-use self::core::Core;
+use self::core::{Core, Outcome};
 use crate::clock::Clock;
 use crate::gate::decide::Answer;
 use crate::gate::effect::Effect;
+use crate::gate::event::Event;
+use crate::gate::time::after;
 use crate::secret::pepper::Peppers;
 use crate::secret::screen::Screen;
 use crate::telemetry::Metrics;
@@ -40,6 +43,10 @@ use usage::Usage;
 
 /// How often last uses are written down.
 const WRITE_USES: Duration = Duration::from_secs(60);
+/// How often uses are journaled, in seconds.
+const JOURNAL_USES: u64 = 3_600;
+/// Parties that are handed to the writer together; it takes as many as fit into a line.
+const PARTIES: usize = 32;
 
 /// Everything that the tasks share.
 #[derive(Debug)]
@@ -123,6 +130,31 @@ impl Bot {
         }
     }
 
+    /// Journals who used which credential since the last time, and how often. What cannot be journaled
+    /// now waits for the next time.
+    pub async fn journal_uses(&self) {
+        let _one_at_a_time = self.usage.writing.lock().await;
+        self.usage.gather();
+        loop {
+            let tallies = self.usage.begin(PARTIES);
+            if tallies.is_empty() {
+                return;
+            }
+            match self.core.feed(Event::Uses(tallies)).await {
+                Ok(Outcome::Decided {
+                    answer: Answer::Counted(written @ 1..),
+                    ..
+                }) => self.usage.settle(written),
+                other => {
+                    self.usage.settle(0);
+                    let why = other.err().map(|error| error.to_string());
+                    tracing::warn!(why, "cannot journal how often credentials were used");
+                    return;
+                }
+            }
+        }
+    }
+
     /// True if nothing is being done and nothing could be done now.
     pub fn is_idle(&self) -> bool {
         let now = self.clock.now();
@@ -160,8 +192,13 @@ pub fn start(bot: &Arc<Bot>) -> Result<JoinSet<()>, crate::store::StoreError> {
 }
 
 async fn uses(bot: Arc<Bot>) {
+    let mut due = after(bot.clock.now(), JOURNAL_USES);
     loop {
         bot.clock.sleep(WRITE_USES).await;
         bot.write_uses().await;
+        if bot.clock.now() >= due {
+            due = after(bot.clock.now(), JOURNAL_USES);
+            bot.journal_uses().await;
+        }
     }
 }

@@ -135,7 +135,13 @@ async fn gather(
             ..Reads::default()
         };
     }
-    bot.gatherer.gather(accepted.repository, needs, reads).await
+    let outside = bot.look_up(needs, reads)?;
+    if outside.is_empty() {
+        return Ok(());
+    }
+    bot.gatherer
+        .gather(accepted.repository, &outside, reads)
+        .await
 }
 
 /// A read failed: the event waits with growing pauses.
@@ -155,7 +161,7 @@ async fn failed(bot: &Arc<Bot>, id: Id, fault: &GatherFault) {
     }
     let retry_after = match fault {
         GatherFault::Forge(error) => error.retry_after(),
-        GatherFault::Candidate(_) => None,
+        GatherFault::Candidate(_) | GatherFault::Store(_) => None,
     };
     let pause = backoff(trouble.attempts, retry_after, jitter(id, trouble.attempts));
     // Only an event that fails while the forge answers is the event's own trouble.

@@ -4,7 +4,9 @@
 //! `printable` where it comes from outside.
 
 mod activate;
+mod admin;
 pub mod approve;
+pub mod audit;
 pub mod check_config;
 pub mod demo;
 pub mod keygen;
@@ -42,6 +44,8 @@ pub enum Command {
     Open(open::OpenArgs),
     /// Sign an approval with your SSH key: prints the comment to paste
     Approve(approve::ApproveArgs),
+    /// Show what happened: what an identity or a credential did and what was done to it
+    Audit(audit::Args),
     /// Verify a store: the journal's chain, its batches and policies, and the records
     Verify(verify::Args),
 }
@@ -55,6 +59,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Keygen(args) => keygen::run(args),
         Command::Open(args) => open::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::Audit(args) => audit::run(args),
         Command::Verify(args) => verify::run(args),
     }
 }

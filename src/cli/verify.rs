@@ -5,11 +5,11 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use super::admin::{self, Admin};
 use super::printable::printable;
 use crate::app::secrets::Secrets;
 use crate::config::Config;
@@ -32,11 +32,7 @@ pub struct Args {
 
 /// Runs the command. Exit code 1 if anything is wrong.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let loaded = Config::load(&args.config).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("{}", lines.join("\n"))
-    })?;
-    let config = loaded.config;
+    let config = admin::load(&args.config)?;
     let asked = ask(&config)?;
     let (report, running) = match asked {
         Some(report) => (report, true),
@@ -67,40 +63,18 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// The report of a running bot; `None` if nobody answers on the socket.
 fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
-    let socket = &config.server.admin_socket;
-    if std::os::unix::net::UnixStream::connect(socket).is_err() {
+    let Some(bot) = Admin::find(config)? else {
         return Ok(None);
+    };
+    let (status, body) = admin::runtime()?.block_on(bot.get("/verify", &[]))?;
+    if !status.is_success() {
+        let fault = body["fault"].as_str().or(body["detail"].as_str());
+        bail!(
+            "the running bot's store is not sound: {}",
+            printable(fault.unwrap_or("no reason given"))
+        );
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    // Nothing is encrypted here, yet the client wants a provider. An error says that there is one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    runtime.block_on(async {
-        let client = reqwest::Client::builder()
-            .unix_socket(socket.clone())
-            .timeout(Duration::from_secs(300))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .tls_certs_only([])
-            .build()
-            .context("cannot speak to the admin socket")?;
-        let answer = client
-            .get("http://ownergate/verify")
-            .send()
-            .await
-            .context("the running bot does not answer on its admin socket")?;
-        let status = answer.status();
-        let body: Value = answer.json().await.context("the bot's answer is no JSON")?;
-        if !status.is_success() {
-            let fault = body["fault"].as_str().or(body["detail"].as_str());
-            bail!(
-                "the running bot's store is not sound: {}",
-                printable(fault.unwrap_or("no reason given"))
-            );
-        }
-        Ok(Some(body))
-    })
+    Ok(Some(body))
 }
 
 /// What is wrong, in words.

@@ -54,15 +54,23 @@ pub struct Setting {
     pub low_space: Arc<AtomicBool>,
     /// The path under which the forge lives.
     pub sub_path: String,
+    /// Further secret files, by name below `secrets/`.
+    pub secrets: Vec<(String, String)>,
 }
 
 impl Setting {
+    /// One secret file more.
+    pub fn secret(&mut self, name: &str, secret: &str) {
+        self.secrets.push((name.to_owned(), secret.to_owned()));
+    }
+
     /// The usual stage.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
             reconcile: false,
             config: usual_config(),
+            secrets: Vec::new(),
             plan: None,
             low_space: Arc::default(),
             sub_path: String::new(),
@@ -156,7 +164,7 @@ impl Stage {
         };
         let kan_hook = hook(KAN, "kan");
         hook(OPS, "ops");
-        write_secrets(directory, &bot_account.token)?;
+        write_secrets(directory, &bot_account.token, &setting.secrets)?;
         Ok(Self {
             alice,
             carol,
@@ -390,7 +398,11 @@ fn free_port() -> anyhow::Result<u16> {
     bail!("no port is free")
 }
 
-fn write_secrets(directory: &Path, forge_token: &str) -> anyhow::Result<()> {
+fn write_secrets(
+    directory: &Path,
+    forge_token: &str,
+    more: &[(String, String)],
+) -> anyhow::Result<()> {
     let folder = directory.join("secrets");
     std::fs::create_dir_all(&folder)?;
     let pepper = crate::secret::token::random_hex()?;
@@ -403,7 +415,12 @@ fn write_secrets(directory: &Path, forge_token: &str) -> anyhow::Result<()> {
         ("hook-ops", HOOK_SECRET),
         ("client", CLIENT_SECRET),
         ("client-ops", CLIENT_SECRET),
-    ] {
+    ]
+    .into_iter()
+    .chain(
+        more.iter()
+            .map(|(name, secret)| (name.as_str(), secret.as_str())),
+    ) {
         write_secret_file(&folder.join(name), secret.as_bytes())
             .with_context(|| format!("cannot write the secret {name}"))?;
     }

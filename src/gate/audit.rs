@@ -1,14 +1,21 @@
 //! Audit entries: one thing that happened, with ids and in people's words.
 //!
 //! An entry names the identity and the credential where there is one, and always the actor. It
-//! never holds a token, a MAC or a sealed file.
+//! never holds a token, a MAC or a sealed file. How it is found again is in `index`.
+
+pub mod index;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 use super::command::one_line;
-use super::ids::{CredentialNumber, IdentityNumber, RequestNumber, ThreadKey};
+use super::ids::{CredentialNumber, IdentityNumber, RequestNumber, ThreadKey, UserId};
+
+/// The code of what a resource server says that a credential did.
+pub const REPORTED: &str = "activity_reported";
+/// The code of uses of a credential, counted over a while.
+pub const USED: &str = "credential_used";
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +38,9 @@ pub struct Entry {
     /// Which credential it is about.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub credential: Option<CredentialNumber>,
+    /// Who answers for the identity.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub owner: Option<UserId>,
     /// Exact facts for those who audit: digest, evidence, ids.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub facts: Option<serde_json::Value>,
@@ -47,6 +57,7 @@ impl Entry {
             request: None,
             identity: None,
             credential: None,
+            owner: None,
             facts: None,
         }
     }

@@ -11,6 +11,7 @@ use super::evidence::Reads;
 use super::ids::{CommentId, Hash, IssueNumber, Mac, RepositoryId, ThreadKey, UserId};
 use super::judgement::{self, Heard};
 use super::policy::Policy;
+use super::uses::{Report, Tally};
 
 /// One fact.
 #[derive(Clone, Debug)]
@@ -48,6 +49,15 @@ pub enum Event {
         macs: Vec<Mac>,
         /// The resource server that asked; `None`: its holder activated it.
         client: Option<String>,
+    },
+    /// Credentials were used; those not taken into this line come again.
+    Uses(Vec<Tally>),
+    /// A resource server says what credentials did; those not taken into this line come again.
+    Reported {
+        /// The resource server.
+        client: String,
+        /// What it says.
+        reports: Vec<Report>,
     },
     /// A holder showed a token in order to end it.
     GivenUp {

@@ -8,7 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CommentId, Hash, IssueNumber, Mac, RequestNumber, Slug, UserId};
+use super::audit::Entry;
+use super::ids::{
+    CommentId, CredentialNumber, Hash, IdentityNumber, IssueNumber, Mac, RequestNumber, Slug,
+    UserId,
+};
 
 /// How long what was read may be used, in seconds.
 pub const FRESH: i64 = 10;
@@ -26,6 +30,32 @@ pub struct Reads {
     pub repository: Option<ReadRepository>,
     /// A credential minted in case the event completes a grant.
     pub candidate: Option<Candidate>,
+    /// What happened to identities, from the bot's own records.
+    pub histories: BTreeMap<HistoryOf, History>,
+    /// When credentials were last used, as far as the bot knows.
+    pub last_uses: BTreeMap<CredentialNumber, Option<Timestamp>>,
+}
+
+/// Which part of an identity's history.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HistoryOf {
+    /// Whose.
+    pub identity: IdentityNumber,
+    /// Of one credential only.
+    pub credential: Option<CredentialNumber>,
+    /// Not what was before.
+    pub since: Option<Timestamp>,
+    /// So many entries at most.
+    pub most: usize,
+}
+
+/// What happened to an identity, without what resource servers say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The newest entries, newest first.
+    pub entries: Vec<(Timestamp, Entry)>,
+    /// True if there are more.
+    pub more: bool,
 }
 
 /// A comment as the forge shows it now.
@@ -128,6 +158,10 @@ pub enum Need {
     Issue(IssueNumber),
     /// The repository, by its id.
     Repository,
+    /// A part of an identity's history.
+    History(HistoryOf),
+    /// When a credential was last used.
+    LastUse(CredentialNumber),
     /// A candidate credential.
     Candidate {
         /// For this request.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ids::{
-    CredentialNumber, IdentityNumber, IssueNumber, Mac, RepositoryId, RequestNumber, Slug,
+    CredentialNumber, Hash, IdentityNumber, IssueNumber, Mac, RepositoryId, RequestNumber, Slug,
     ThreadKey, UserId,
 };
 
@@ -18,6 +18,10 @@ use super::ids::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Table {
+    /// Audit entries, the newest first; derived from the lines.
+    Audit,
+    /// The ways to an audit entry; derived from the lines.
+    AuditBy,
     /// The board's own state, by repository id.
     Board,
     /// Which request a challenge was used for.
@@ -46,6 +50,10 @@ pub enum Table {
     Policy,
     /// What is sealed to one recipient, and whether its key is burnt.
     Recipient,
+    /// What a resource server has reported, by its name and the hash of its event's id.
+    Report,
+    /// How much a resource server has reported, by its name.
+    Reporter,
     /// Requests by number.
     Request,
     /// Open requests of one requester on one board.
@@ -60,11 +68,15 @@ pub enum Table {
     Standstill,
     /// Threads by repository and issue.
     Thread,
+    /// Uses of a credential by its number.
+    Uses,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 26] = [
+        Self::Audit,
+        Self::AuditBy,
         Self::Board,
         Self::Challenge,
         Self::Check,
@@ -79,6 +91,8 @@ impl Table {
         Self::Outbox,
         Self::Policy,
         Self::Recipient,
+        Self::Report,
+        Self::Reporter,
         Self::Request,
         Self::Requester,
         Self::Seen,
@@ -86,11 +100,14 @@ impl Table {
         Self::Slug,
         Self::Standstill,
         Self::Thread,
+        Self::Uses,
     ];
 
     /// The first byte of every key of this table.
     pub fn byte(self) -> u8 {
         match self {
+            Self::Audit => b'e',
+            Self::AuditBy => b'd',
             Self::Board => b'b',
             Self::Challenge => b'h',
             Self::Check => b'k',
@@ -105,6 +122,8 @@ impl Table {
             Self::Outbox => b'o',
             Self::Policy => b'p',
             Self::Recipient => b'a',
+            Self::Report => b'v',
+            Self::Reporter => b'm',
             Self::Request => b'r',
             Self::Requester => b'u',
             Self::Seen => b'f',
@@ -112,6 +131,7 @@ impl Table {
             Self::Slug => b's',
             Self::Standstill => b'z',
             Self::Thread => b't',
+            Self::Uses => b'l',
         }
     }
 }
@@ -247,6 +267,17 @@ impl Key {
         Self::new(Table::Standstill, [Part::Number(repository.0)])
     }
 
+    /// What a resource server reported under an id of its own.
+    pub fn report(client: &str, event: &Hash) -> Self {
+        let parts = [client, event.as_str()].map(|part| Part::Text(part.to_owned()));
+        Self::new(Table::Report, parts)
+    }
+
+    /// How much a resource server has reported.
+    pub fn reporter(client: &str) -> Self {
+        Self::new(Table::Reporter, [Part::Text(client.to_owned())])
+    }
+
     /// A request.
     pub fn request(number: RequestNumber) -> Self {
         Self::new(Table::Request, [count(number.0)])
@@ -295,6 +326,11 @@ impl Key {
             [Part::Number(repository.0), Part::Number(issue)],
         )
     }
+
+    /// The uses of a credential.
+    pub fn uses(number: CredentialNumber) -> Self {
+        Self::new(Table::Uses, [count(number.0)])
+    }
 }
 
 /// Own counters start at one and cannot reach 2⁶³ in the life of a disk.
@@ -318,5 +354,19 @@ impl fmt::Debug for Change {
             .field("key", &self.key)
             .field("removed", &self.value.is_none())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_tables_share_a_byte() {
+        let bytes: BTreeSet<u8> = Table::ALL.map(Table::byte).into();
+        assert_eq!(bytes.len(), Table::ALL.len());
+        assert!(!bytes.contains(&0), "the summary's");
     }
 }

@@ -26,6 +26,7 @@ pub mod signed;
 pub mod statement;
 pub mod thread;
 pub mod time;
+pub mod uses;
 pub mod verdict;
 pub mod window;
 pub mod world;

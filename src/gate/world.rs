@@ -24,6 +24,7 @@ use super::thread::{
     BoardState, Challenge, Counters, FactorState, Installation, OpenRequests, RecipientState, Seen,
     Signer, SlugOwner, Standstill, Thread,
 };
+use super::uses::{ReportRecord, Reporter, Uses};
 
 /// A kind of record that the world holds.
 pub trait Record: Serialize + DeserializeOwned {
@@ -50,12 +51,15 @@ records!(
     Effect,
     Policy,
     RecipientState,
+    ReportRecord,
+    Reporter,
     Request,
     Seen,
     Signer,
     SlugOwner,
     Standstill,
-    Thread
+    Thread,
+    Uses
 );
 
 /// Turns a record into what the journal and the store hold.

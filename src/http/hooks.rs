@@ -54,6 +54,7 @@ fn outcome(error: &ApiError) -> &'static str {
         | ApiError::Gone(_)
         | ApiError::Shut(_)
         | ApiError::TooMany
+        | ApiError::TooMuch(_)
         | ApiError::ForgeAway => "refused",
     }
 }

@@ -4,6 +4,7 @@
 //! and holders; the internal ones for resource servers and whoever runs the bot.
 
 mod activate;
+mod activity;
 mod authorization;
 mod body;
 mod claim;
@@ -91,6 +92,11 @@ pub fn internal(config: &mut ServiceConfig) {
         .service(
             web::resource("/v1/introspect")
                 .route(web::post().to(introspect::introspect))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/activity")
+                .route(web::post().to(activity::report))
                 .default_service(web::to(only_post)),
         )
         .service(

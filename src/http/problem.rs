@@ -44,6 +44,8 @@ pub enum ApiError {
     TooMany,
     /// 503: the forge cannot be asked, and without it nothing widens.
     ForgeAway,
+    /// 429: as much as this caller may have written down today; seconds until the next day.
+    TooMuch(u64),
     /// 503: the store is still being opened; what it does.
     Opening(&'static str),
     /// 503: the queue is full, or the disk nearly.
@@ -72,6 +74,7 @@ impl ApiError {
             Self::Shut(_) => (StatusCode::FORBIDDEN, "the gate is shut"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too often"),
             Self::ForgeAway => (StatusCode::SERVICE_UNAVAILABLE, "the forge is away"),
+            Self::TooMuch(_) => (StatusCode::TOO_MANY_REQUESTS, "too much"),
             Self::Opening(_) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
             Self::Unhealthy => (StatusCode::SERVICE_UNAVAILABLE, "not healthy"),
@@ -96,6 +99,9 @@ impl ApiError {
             Self::TooMany => "too many wrong tries for this request; try again in a minute",
             Self::ForgeAway => {
                 "what the claim rests on cannot be read on the forge now; try again in a minute"
+            }
+            Self::TooMuch(_) => {
+                "what you may have written down in a day is used up; events that were taken stay taken, send all of them again after the time in Retry-After"
             }
             Self::Opening(what) => what,
             Self::Busy => "the queue is full or the disk is nearly full; try again later",
@@ -146,6 +152,9 @@ impl ResponseError for ApiError {
         }
         if matches!(self, Self::TooMany) {
             response.insert_header((RETRY_AFTER, "60"));
+        }
+        if let Self::TooMuch(seconds) = self {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         if let Self::MethodNotAllowed(methods) = self {
             response.insert_header((ALLOW, *methods));

@@ -17,6 +17,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::records::{Meta, Records, RecordsError, Writes};
 use super::scan::Scanned;
+use crate::gate::audit::index;
 use crate::gate::key::Key;
 
 /// Lines applied in one batch while catching up.
@@ -113,7 +114,9 @@ fn caught_up(
     Ok((records, meta))
 }
 
-/// The writes of one line: its changes, then its effects, each a record of the outbox.
+/// The writes of one line: its changes, then its effects, each a record of the outbox, then what makes
+/// its entries found again. What no key can hold of an entry is left out, as no line may become
+/// impossible to apply by what it says.
 pub(super) fn collect(line: &Line, writes: &mut Writes) -> Result<(), String> {
     for change in &line.changes {
         writes.insert(
@@ -125,6 +128,13 @@ pub(super) fn collect(line: &Line, writes: &mut Writes) -> Result<(), String> {
         let place = u32::try_from(place).map_err(|error| error.to_string())?;
         let key = codec::encode(&Key::outbox(line.seq, place))?;
         writes.insert(key, codec::encode_value(Some(effect))?);
+    }
+    for (entry, place) in line.entries.iter().zip(0..) {
+        for (key, value) in index::rows(line.time, line.seq, place, entry) {
+            if let (Ok(key), Ok(value)) = (codec::encode(&key), codec::encode_value(Some(&value))) {
+                writes.insert(key, value);
+            }
+        }
     }
     Ok(())
 }

@@ -19,8 +19,9 @@ use super::line::{self, Digest32, NOTHING_BEFORE};
 use super::progress::Progress;
 use super::sum::{self, Sum};
 
-/// The version of what is made of the journal; another one is rebuilt.
-pub(super) const PROJECTION: u32 = 1;
+/// The version of what is made of the journal; another one is rebuilt. Since 2 entries are found by
+/// what they name.
+pub(super) const PROJECTION: u32 = 2;
 /// No table has this byte.
 const META: &[u8] = b"\0meta";
 const CACHE_BYTES: u64 = 32 << 20;

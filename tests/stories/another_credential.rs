@@ -62,10 +62,11 @@ async fn a_second_request_gets_another_credential() {
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
     - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
-    - c2: active, `board:read` `card:write`, ends 24 Nov 18:00 UTC
-    - c1: active, `board:read`, ends 24 Nov 22:00 UTC
+    - last used 24 Nov 14:00 UTC
+    - c2: active, `board:read` `card:write`, ends 24 Nov 18:00 UTC, last used 24 Nov 14:00 UTC
+    - c1: active, `board:read`, ends 24 Nov 22:00 UTC, last used 24 Nov 14:00 UTC
     - R3 is open until 27 Nov 14:00 UTC
-    - lately: 24 Nov 14:00 UTC credential first used · 24 Nov 14:00 UTC credential first used · 24 Nov 14:00 UTC credential issued · 24 Nov 14:00 UTC credential issued
+    - lately: 24 Nov 14:00 UTC credential first used (c2) · 24 Nov 14:00 UTC credential first used (c1) · 24 Nov 14:00 UTC credential issued (c2, R2) · 24 Nov 14:00 UTC credential issued (c1, R1)
     ");
 }
 

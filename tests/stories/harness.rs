@@ -116,6 +116,10 @@ impl Story {
         self.stage
             .clock()
             .advance(SignedDuration::from_secs(seconds));
+        // Uses are written down every hour: whoever does it, it is done when this returns.
+        if let (true, Ok(bot)) = (seconds >= 3_600, self.stage.bot()) {
+            bot.journal_uses().await;
+        }
         self.stage.settle().await.unwrap();
     }
 

@@ -80,9 +80,10 @@ async fn a_required_judgement_comes_before_the_approval() {
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
     - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - last used 24 Nov 14:00 UTC
     - c1: active, `board:read` `card:write`, ends 24 Nov 22:00 UTC
     - judge iskra advises: `p1`, `go`, caveat `@{zwsp}alice who asked?`; for the text as it stands, no labels then and now
-    - lately: 24 Nov 14:00 UTC credential first used · 24 Nov 14:00 UTC credential issued
+    - lately: 24 Nov 14:00 UTC credential first used (c1) · 24 Nov 14:00 UTC credential issued (c1, R1)
     ");
 }
 

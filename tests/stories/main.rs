@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
+mod activity;
 mod another_credential;
 mod answers;
 mod answers_checks;
@@ -10,6 +11,7 @@ mod approve;
 mod ask;
 mod ask_limits;
 mod ask_refused;
+mod audit;
 mod check;
 mod claim;
 mod codes;

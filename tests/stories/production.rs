@@ -110,6 +110,40 @@ async fn two_owners_sign_and_production_opens() {
     assert_eq!(story.may(&token).await, "board:read");
 }
 
+/// What somebody who has the forge, but no key, can try.
+async fn attempts(thread: &Thread<'_>, replayed: &str) -> Vec<(&'static str, String)> {
+    let line = thread.approve_line();
+    let whole = text(thread, 2, "&vouched=approver").await;
+    let by = |seed: u8, namespace: &str, text: &str| {
+        let armor = SshKey::of(seed).armor(namespace, text.as_bytes());
+        comment(thread, " vouched=approver", &armor)
+    };
+    vec![
+        ("a comment only", line.clone()),
+        ("an unsigned word", format!("{line} vouched=approver")),
+        ("a foreign key", by(9, APPROVE, &whole)),
+        ("a colleague's armor", by(PIOTR, APPROVE, &whole)),
+        ("for another purpose", by(ALICE, "git", &whole)),
+        (
+            "other line ends",
+            by(ALICE, APPROVE, &whole.replace('\n', "\r\n")),
+        ),
+        (
+            "another request's armor",
+            comment(thread, " vouched=approver", replayed),
+        ),
+        ("signed for less than it says", {
+            let text = text(thread, 2, "&ttl=1h&vouched=approver").await;
+            by(ALICE, APPROVE, &text)
+        }),
+        ("signed without the word that it says", {
+            let text = text(thread, 2, "").await;
+            by(ALICE, APPROVE, &text)
+        }),
+        ("no armor at all", comment(thread, "", "looks good\n")),
+    ]
+}
+
 /// Whatever the forge can make of itself opens nothing, and each comment is told why.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_forge_alone_opens_nothing() {
@@ -124,37 +158,8 @@ async fn the_forge_alone_opens_nothing() {
     };
     let thread = story.thread(codex, "deploy").await;
     asked(&thread, &Key::new()).await;
-    let line = thread.approve_line();
-    let whole = text(&thread, 2, "&vouched=approver").await;
-    let by = |seed: u8, namespace: &str, text: &str| {
-        let armor = SshKey::of(seed).armor(namespace, text.as_bytes());
-        comment(&thread, " vouched=approver", &armor)
-    };
     let mut said = String::new();
-    for (name, remark) in [
-        ("a comment only", line.clone()),
-        ("an unsigned word", format!("{line} vouched=approver")),
-        ("a foreign key", by(9, APPROVE, &whole)),
-        ("a colleague's armor", by(PIOTR, APPROVE, &whole)),
-        ("for another purpose", by(ALICE, "git", &whole)),
-        (
-            "other line ends",
-            by(ALICE, APPROVE, &whole.replace('\n', "\r\n")),
-        ),
-        (
-            "another request's armor",
-            comment(&thread, " vouched=approver", &armor_of(&replayed)),
-        ),
-        ("signed for less than it says", {
-            let text = text(&thread, 2, "&ttl=1h&vouched=approver").await;
-            by(ALICE, APPROVE, &text)
-        }),
-        ("signed without the word that it says", {
-            let text = text(&thread, 2, "").await;
-            by(ALICE, APPROVE, &text)
-        }),
-        ("no armor at all", comment(&thread, "", "looks good\n")),
-    ] {
+    for (name, remark) in attempts(&thread, &armor_of(&replayed)).await {
         thread.comment(alice, &remark).await;
         let reply = thread.last_reply();
         let reply = reply.split("\n\n").next().unwrap();

@@ -18,13 +18,20 @@ async fn an_identity_is_shown_in_its_thread() {
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
     - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - last used 24 Nov 14:00 UTC
     - c1: active, `board:read` `card:write`, ends 24 Nov 22:00 UTC
     - R2 is open until 27 Nov 14:01 UTC
-    - lately: 24 Nov 14:00 UTC credential first used · 24 Nov 14:00 UTC credential issued
+    - lately: 24 Nov 14:00 UTC credential first used (c1) · 24 Nov 14:00 UTC credential issued (c1, R1)
     ");
     let block = thread.block("inspection");
     assert_eq!(block["identity"], "codex-kan-1");
+    assert_eq!(
+        (&block["owner_id"], &block["requester_id"]),
+        (&2.into(), &7.into())
+    );
+    assert_eq!(block["last_used"], "2026-11-24T14:00:00Z");
     assert_eq!(block["credentials"][0]["status"], "active");
+    assert_eq!(block["credentials"][0]["last_used"], block["last_used"]);
     assert_eq!(block["requests"][0], "R2");
 
     // Owners see it from anywhere on the board, others in its thread only.
@@ -42,8 +49,9 @@ async fn an_identity_is_shown_in_its_thread() {
     **`codex-kan-1`** · revoked · dev
     - may `board:read` `card:write`
     - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - last used 24 Nov 14:00 UTC
     - c1: revoked, `board:read` `card:write`, ends 24 Nov 22:00 UTC
-    - lately: 24 Nov 14:01 UTC identity revoked · 24 Nov 14:00 UTC credential first used · 24 Nov 14:00 UTC credential issued
+    - lately: 24 Nov 14:01 UTC identity revoked · 24 Nov 14:00 UTC credential first used (c1) · 24 Nov 14:00 UTC credential issued (c1, R1)
     ");
 }
 
@@ -106,10 +114,37 @@ async fn help_shows_how_commands_are_written() {
     - `/gate freeze [reason]` (owners: the whole board stands still, at once)
     - `/gate thaw` (owners: asks that the board goes on)
     - `/gate inspect codex-7f3a`
+    - `/gate audit codex-7f3a [c2] [since=7d]` (owners; the requester in the identity's own thread)
     - `/gate list` (owners)
     - `/gate help [verb]`
     "#);
     assert_snapshot!(thread.answer(codex, "/gate help Revoke").await, @"- `/gate revoke codex-7f3a [c2] [reason]` (owners; the requester in the identity's own thread)");
     let all = thread.answer(codex, "/gate help").await;
     assert_eq!(thread.answer(codex, "/gate help juggling").await, all);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_about_an_identity_is_shown() {
+    let story = Story::begin().await;
+    let (codex, alice) = (&story.stage.codex, &story.stage.alice);
+    let thread = story.thread(codex, "sort").await;
+    let key = Key::new();
+    let request = format!(
+        "/gate request\n```toml\nidentity = \"codex-*\"\nscopes = [\"board:read\"]\nttl = \"8h\"\nenvironment = \"dev\"\nrecipient = \"{}\"\nlabel = \"nightly run\"\ndisplay_name = \"The sorter\"\nresources = [\"roadmap\"]\nmodes = [\"autonomous\"]\n```",
+        key.recipient
+    );
+    thread.comment(codex, &request).await;
+    thread.approved(alice, &key).await;
+    assert_snapshot!(thread.answer(codex, "/gate inspect").await, @r"
+    **`codex-kan-1`** · active · dev · `The sorter`
+    - may `board:read`, for `roadmap`, as `autonomous`
+    - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - not used yet
+    - c1 `nightly run`: pending, `board:read`, ends 24 Nov 22:00 UTC
+    - lately: 24 Nov 14:00 UTC credential issued (c1, R1)
+    ");
+    let block = thread.block("inspection");
+    assert_eq!(block["resources"], serde_json::json!(["roadmap"]));
+    assert_eq!(block["credentials"][0]["label"], "nightly run");
+    assert_eq!(block["last_used"], serde_json::Value::Null);
 }

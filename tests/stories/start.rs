@@ -224,6 +224,8 @@ async fn verify_tells_the_same_of_a_running_bot_and_of_one_at_rest() {
         }
         report
     };
+    // A stop writes uses down, too, unless that was done.
+    story.stage.bot().unwrap().journal_uses().await;
     let (status, running) = run(&story.stage, "verify", &["--json"]).await;
     assert!(status.success(), "{running}");
     let (status, words) = run(&story.stage, "verify", &[]).await;

@@ -65,6 +65,8 @@ pub enum Command {
     Release(Words),
     /// Shows an identity.
     Inspect(Words),
+    /// Shows what happened to an identity.
+    Audit(Words),
     /// Shows what there is.
     List,
     /// Shows how to write commands.
@@ -190,9 +192,9 @@ pub fn one_line(text: &str, most: usize) -> String {
 }
 
 /// Every verb there is, in the order in which `help` shows them.
-pub const VERBS: [&str; 16] = [
+pub const VERBS: [&str; 17] = [
     "request", "approve", "deny", "withdraw", "revoke", "pause", "resume", "narrow", "rotate",
-    "release", "own", "freeze", "thaw", "inspect", "list", "help",
+    "release", "own", "freeze", "thaw", "inspect", "audit", "list", "help",
 ];
 
 impl Command {
@@ -213,6 +215,7 @@ impl Command {
             Self::Freeze(_) => "freeze",
             Self::Thaw => "thaw",
             Self::Inspect(_) => "inspect",
+            Self::Audit(_) => "audit",
             Self::List => "list",
             Self::Help(_) => "help",
         }
@@ -228,7 +231,7 @@ impl Command {
             | Self::Narrow(_)
             | Self::Freeze(_)
             | Self::Release(_) => true,
-            Self::Inspect(_) | Self::List | Self::Help(_) => false,
+            Self::Inspect(_) | Self::Audit(_) | Self::List | Self::Help(_) => false,
             Self::Request(_)
             | Self::Approve(_)
             | Self::Rotate(_)
@@ -255,6 +258,7 @@ impl Command {
             | Self::Freeze(_)
             | Self::Release(_)
             | Self::Inspect(_)
+            | Self::Audit(_)
             | Self::List
             | Self::Help(_) => false,
         }
@@ -309,6 +313,7 @@ fn command(body: &str, verb: &str, rest: &str) -> Reading {
         "release" => Command::Release(words),
         "freeze" => Command::Freeze(words),
         "inspect" => Command::Inspect(words),
+        "audit" => Command::Audit(words),
         "list" => Command::List,
         "help" => Command::Help(words),
         "" => return Reading::Fault(Fault::NoVerb),

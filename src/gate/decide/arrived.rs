@@ -217,6 +217,7 @@ fn may_narrow(
         | Command::Thaw
         | Command::Own(_)
         | Command::Inspect(_)
+        | Command::Audit(_)
         | Command::List
         | Command::Help(_) => false,
     }

@@ -19,8 +19,8 @@ use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::{CodeRead, Reason};
 use super::{
-    Draft, approve, ask, code, freeze, judge, lifecycle, look, narrow, own, pause, refuse, release,
-    resume, revoke, rotate, show, thaw,
+    Draft, approve, ask, audited, code, freeze, judge, lifecycle, look, narrow, own, pause, refuse,
+    release, resume, revoke, rotate, show, thaw,
 };
 
 /// How long a caught-up approval waits for its delivery, in seconds.
@@ -357,6 +357,7 @@ fn obey(draft: &mut Draft<'_>, said: &Said<'_>, command: Command) {
         Command::Thaw => thaw::decide(draft, said),
         Command::Release(words) => release::decide(draft, said, &words),
         Command::Inspect(words) => show::inspect(draft, said, &words),
+        Command::Audit(words) => audited::decide(draft, said, &words),
         Command::List => show::list(draft, said),
         Command::Help(words) => show::help(draft, said, &words),
     }

@@ -9,8 +9,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::audit::Entry;
+use super::super::credential::Credential;
 use super::super::effect::{Effect, Post, Reaction, Role};
 use super::super::evidence::{Need, Needs};
+use super::super::identity::Identity;
 use super::super::ids::{CommentId, RequestNumber, ThreadKey};
 use super::super::key::Key;
 use super::super::policy::Board;
@@ -188,8 +190,23 @@ impl<'a> Draft<'a> {
         self.given.policy.board(thread.repository)
     }
 
+    /// An entry about a credential names its identity, and one about an identity who answers for it.
+    fn complete_entries(&mut self) {
+        for entry in &mut self.entries {
+            if let (None, Some(number)) = (entry.identity, entry.credential) {
+                let credential = self.world.get::<Credential>(&Key::credential(number));
+                entry.identity = credential.map(|credential| credential.identity);
+            }
+            if let Some(number) = entry.identity {
+                let identity = self.world.get::<Identity>(&Key::identity(number));
+                entry.owner = identity.map(|identity| identity.owner);
+            }
+        }
+    }
+
     /// Ends: what is missing, or the decision.
-    pub(super) fn finish(self) -> Step {
+    pub(super) fn finish(mut self) -> Step {
+        self.complete_entries();
         let unreadable = self.world.unreadable();
         if !unreadable.is_empty() {
             return Step::Unreadable(unreadable);

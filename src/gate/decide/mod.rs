@@ -8,6 +8,7 @@ mod abandoned;
 mod approve;
 mod arrived;
 mod ask;
+mod audited;
 mod claim;
 mod code;
 mod comment;
@@ -31,6 +32,7 @@ mod policy;
 mod propose;
 mod refuse;
 mod release;
+mod reported;
 mod rests;
 mod resume;
 mod revoke;
@@ -38,6 +40,7 @@ mod rotate;
 mod show;
 mod thaw;
 mod used;
+mod uses;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,6 +56,7 @@ use super::evidence::Needs;
 use super::ids::{Hash, Seq};
 use super::key::{Change, Key};
 use super::policy::Policy;
+use super::uses::Reported;
 use super::world::World;
 
 pub use draft::{Draft, decide_with};
@@ -128,6 +132,12 @@ pub enum Answer {
     Claim(Claim),
     /// More of the same is to be done.
     More,
+    /// So many of the uses are written down.
+    Counted(usize),
+    /// What became of the first so many reports.
+    Reported(Vec<Reported>),
+    /// The resource server has reported as much as it may until that time.
+    TooMuch(Timestamp),
 }
 
 /// What came of a claim.
@@ -180,6 +190,8 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Used { macs, client } => used::decide(&mut draft, macs, client.as_deref()),
         Event::Claimed { challenge, reads } => claim::decide(&mut draft, challenge, reads),
         Event::HolderPaused { macs } => given_up::stand_still(&mut draft, macs),
+        Event::Uses(tallies) => uses::decide(&mut draft, tallies),
+        Event::Reported { client, reports } => reported::decide(&mut draft, client, reports),
         Event::GivenUp { macs } => given_up::decide(&mut draft, macs),
         Event::Policy(policy) => policy::decide(&mut draft, policy),
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),

@@ -396,7 +396,7 @@ fn take(
     let Some(advice) = judge::advice(draft, said, said.thread) else {
         return;
     };
-    let shown = reply::Shown {
+    let shown = reply::Asked {
         board: said.board,
         gate,
         identity,

@@ -4,39 +4,26 @@
 use super::super::command::Words;
 use super::super::credential::Credential;
 use super::super::effect::{Reaction, Role};
+use super::super::evidence::{HistoryOf, Need};
 use super::super::identity::Identity;
 use super::super::ids::Slug;
 use super::super::key::Key;
-use super::super::reply;
+use super::super::reply::{self, Shown};
 use super::super::request::Request;
 use super::super::thread::{BoardState, SlugOwner};
 use super::comment::{Said, explain};
 use super::{Draft, judge, lifecycle};
+
+/// Entries that `inspect` shows.
+const LATELY: usize = 10;
 
 /// Shows an identity in its own thread; owners in any thread of the board.
 pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     let named = words
         .first()
         .and_then(|word| Slug::parse(&word.to_ascii_lowercase()));
-    let identity = match named {
-        Some(slug) => draft
-            .get::<SlugOwner>(&Key::slug(&slug))
-            .filter(|owner| owner.repository == said.thread.repository)
-            .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity))),
-        None => {
-            let mut living = lifecycle::living_in(draft, said.thread);
-            if living.len() == 1 {
-                living.pop()
-            } else {
-                None
-            }
-        }
-    };
-    let identity = identity.filter(|identity| said.by_owner() || identity.thread == said.thread);
-    let Some(identity) = identity else {
-        draft.outcome("inspect", "unknown_identity");
-        let text = "There is no such identity in this thread.";
-        return explain(draft, said, text, None, "unknown_identity");
+    let Some(identity) = meant(draft, said, named.as_ref()) else {
+        return unknown(draft, said, "inspect");
     };
     let credentials: Vec<Credential> = identity
         .credentials
@@ -52,16 +39,61 @@ pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     let Some(advice) = judge::advice(draft, said, identity.thread) else {
         return;
     };
+    let of = HistoryOf {
+        identity: identity.number,
+        credential: None,
+        since: None,
+        most: LATELY,
+    };
+    for credential in &credentials {
+        if !said.reads.last_uses.contains_key(&credential.number) {
+            draft.need(Need::LastUse(credential.number));
+        }
+    }
+    let Some(history) = said.reads.histories.get(&of) else {
+        return draft.need(Need::History(of));
+    };
     let body = reply::inspection(
-        &identity,
-        &credentials,
-        &open,
-        &advice,
-        said.board,
+        &Shown {
+            identity: &identity,
+            credentials: &credentials,
+            last_uses: &said.reads.last_uses,
+            open: &open,
+            history,
+            advice: &advice,
+            board: said.board,
+        },
         draft.now(),
         draft.given.seq,
     );
     answer(draft, said, body);
+}
+
+/// The identity that is named, or the thread's only living one; whoever is no owner sees those of
+/// this thread.
+pub(super) fn meant(draft: &Draft<'_>, said: &Said<'_>, named: Option<&Slug>) -> Option<Identity> {
+    let identity = match named {
+        Some(slug) => draft
+            .get::<SlugOwner>(&Key::slug(slug))
+            .filter(|owner| owner.repository == said.thread.repository)
+            .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity))),
+        None => {
+            let mut living = lifecycle::living_in(draft, said.thread);
+            if living.len() == 1 {
+                living.pop()
+            } else {
+                None
+            }
+        }
+    };
+    identity.filter(|identity| said.by_owner() || identity.thread == said.thread)
+}
+
+/// What there is elsewhere is as unknown here as what there is not.
+pub(super) fn unknown(draft: &mut Draft<'_>, said: &Said<'_>, verb: &'static str) {
+    draft.outcome(verb, "unknown_identity");
+    let text = "There is no such identity in this thread.";
+    explain(draft, said, text, None, "unknown_identity");
 }
 
 /// Shows open requests and counts of identities, to owners.
@@ -94,7 +126,7 @@ pub(super) fn help(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
 }
 
 /// Answers to reading count as explanations do.
-fn answer(draft: &mut Draft<'_>, said: &Said<'_>, body: String) {
+pub(super) fn answer(draft: &mut Draft<'_>, said: &Said<'_>, body: String) {
     if draft.take_answer(said.thread, said.share()).is_none() {
         return draft.outcome("read", "limited");
     }

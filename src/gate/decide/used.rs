@@ -13,6 +13,7 @@ use super::super::ids::{CredentialNumber, Mac};
 use super::super::key::Key;
 use super::super::thread::Standstill;
 use super::super::time::after;
+use super::super::uses::{Use, Uses};
 use super::{Answer, Draft, lifecycle};
 
 /// Decides a first use.
@@ -54,6 +55,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
             .recent
             .push(now, "credential_first_used", &credential.number.to_string());
         draft.put(Key::identity(identity.number), &identity);
+        shown_to(draft, credential.number, client);
         draft.cause(
             "used",
             json!({ "credential": credential.number, "client": client }),
@@ -107,4 +109,18 @@ fn replace(
         }
         CredentialStatus::Grace(_) | CredentialStatus::Revoked(_) => {}
     }
+}
+
+/// Who was shown it is known at once; how often is counted with all other uses.
+fn shown_to(draft: &mut Draft<'_>, number: CredentialNumber, client: Option<&str>) {
+    let now = draft.now();
+    let mut uses: Uses = draft.get_or_default(&Key::uses(number));
+    uses.add(
+        client,
+        Use {
+            count: 0,
+            ..Use::once(now)
+        },
+    );
+    draft.put(Key::uses(number), &uses);
 }

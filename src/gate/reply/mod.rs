@@ -4,6 +4,7 @@
 //! text goes through `escape` and through nothing else; behind every comment stands the machine
 //! block.
 
+mod audited;
 pub mod escape;
 pub mod faults;
 mod judged;
@@ -13,10 +14,11 @@ mod normal;
 pub mod reasons;
 mod shown;
 
+pub use audited::audit;
 pub use judged::advice;
 pub use moves::{claimable, frozen, frozen_already, narrowed, owned, resumed, thawed};
-pub use normal::{Delivery, Shown, approve_line, asks, credential, summary};
-pub use shown::{help, inspection, list};
+pub use normal::{Asked, Delivery, approve_line, asks, credential, summary};
+pub use shown::{Shown, help, inspection, list};
 
 use super::ids::{RequestNumber, Seq};
 use machine::Block;

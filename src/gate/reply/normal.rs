@@ -47,7 +47,7 @@ pub fn asks(request: &Request) -> String {
 
 /// What a summary is written with beside its request.
 #[derive(Debug)]
-pub struct Shown<'a> {
+pub struct Asked<'a> {
     /// The board.
     pub board: &'a Board,
     /// The gate.
@@ -63,8 +63,8 @@ pub struct Shown<'a> {
 }
 
 /// Shows a request to its owners; only those who can still open the gate are mentioned, once.
-pub fn summary(request: &Request, shown: &Shown<'_>, seq: Seq) -> String {
-    let Shown { board, gate, .. } = *shown;
+pub fn summary(request: &Request, shown: &Asked<'_>, seq: Seq) -> String {
+    let Asked { board, gate, .. } = *shown;
     let wanted = &request.effect;
     let approve = approve_line(request);
     let place = match wanted.environment.as_str() {
@@ -117,7 +117,7 @@ pub fn summary(request: &Request, shown: &Shown<'_>, seq: Seq) -> String {
 }
 
 /// How many of whom have to approve, and until when.
-fn needed(request: &Request, shown: &Shown<'_>) -> String {
+fn needed(request: &Request, shown: &Asked<'_>) -> String {
     let owners: Vec<String> = shown
         .could_approve
         .iter()

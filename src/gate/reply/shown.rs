@@ -1,89 +1,158 @@
 //! What the reading commands show: an identity, the board's numbers, the verbs.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::command::VERBS;
 use super::super::credential::Credential;
+use super::super::evidence::History;
 use super::super::identity::Identity;
-use super::super::ids::{Seq, UserId};
+use super::super::ids::{CredentialNumber, Seq, UserId};
 use super::super::policy::Board;
 use super::super::request::Request;
 use super::super::thread::BoardState;
 use super::super::time::{instant, rfc3339};
+use super::audited::row;
 use super::escape::{foreign, login};
 use super::machine::Block;
 use super::reasons::codes;
 use super::{asks, comment};
 
-/// Shows an identity: never anything secret, and of its history only verbs, times and counts.
-pub fn inspection(
-    identity: &Identity,
-    credentials: &[Credential],
-    open: &[Request],
-    advice: &[String],
-    board: &Board,
-    now: Timestamp,
-    seq: Seq,
-) -> String {
-    let word = identity.word(now);
-    let mut lines = vec![
-        format!(
-            "**`{}`** · {word} · {}",
-            identity.slug, identity.environment
-        ),
-        format!("- may {}", codes(&identity.scopes)),
-        format!(
-            "- owner {}, asked for by {}; ends {}",
-            person(board, identity.owner),
-            person(board, identity.requester),
-            instant(identity.expires_at)
-        ),
-    ];
-    for credential in credentials {
+/// What is shown of an identity.
+#[derive(Debug)]
+pub struct Shown<'a> {
+    /// The identity.
+    pub identity: &'a Identity,
+    /// Its newest credentials.
+    pub credentials: &'a [Credential],
+    /// When each was last used.
+    pub last_uses: &'a BTreeMap<CredentialNumber, Option<Timestamp>>,
+    /// Open requests that name it.
+    pub open: &'a [Request],
+    /// What happened lately.
+    pub history: &'a History,
+    /// What judges advise, a line each.
+    pub advice: &'a [String],
+    /// Its board.
+    pub board: &'a Board,
+}
+
+impl Shown<'_> {
+    fn last_use(&self, credential: &Credential) -> Option<Timestamp> {
+        self.last_uses.get(&credential.number).copied().flatten()
+    }
+
+    /// Its own lines: what it may do, whose it is, when it was used.
+    fn identity_lines(&self, now: Timestamp) -> Vec<String> {
+        let identity = self.identity;
+        let mut first = format!(
+            "**`{}`** · {} · {}",
+            identity.slug,
+            identity.word(now),
+            identity.environment
+        );
+        if let Some(name) = &identity.display_name {
+            first.push_str(&format!(" · {}", foreign(name, 80)));
+        }
+        let mut may = format!("- may {}", codes(&identity.scopes));
+        for (what, names) in [("for", &identity.resources), ("as", &identity.modes)] {
+            if let Some(names) = names {
+                let names: Vec<String> = names.iter().map(|name| foreign(name, 40)).collect();
+                may.push_str(&format!(", {what} {}", names.join(" ")));
+            }
+        }
+        let last = self.credentials.iter().filter_map(|it| self.last_use(it));
+        let used = match last.max() {
+            Some(at) => format!("- last used {}", instant(at)),
+            None => "- not used yet".to_owned(),
+        };
+        let rotated = match identity.last_rotated {
+            Some(at) => format!("; last rotated {}", instant(at)),
+            None => String::new(),
+        };
+        vec![
+            first,
+            may,
+            format!(
+                "- owner {}, asked for by {}; ends {}",
+                person(self.board, identity.owner),
+                person(self.board, identity.requester),
+                instant(identity.expires_at)
+            ),
+            format!("{used}{rotated}"),
+        ]
+    }
+
+    fn credential_line(&self, credential: &Credential, now: Timestamp) -> String {
         let label = match &credential.label {
             Some(label) => format!(" {}", foreign(label, 80)),
             None => String::new(),
         };
-        lines.push(format!(
-            "- {}{label}: {}, {}, ends {}",
+        let used = match self.last_use(credential) {
+            Some(at) if self.credentials.len() > 1 => format!(", last used {}", instant(at)),
+            Some(_) | None => String::new(),
+        };
+        format!(
+            "- {}{label}: {}, {}, ends {}{used}",
             credential.number,
             credential.word(now),
             codes(&credential.scopes),
-            instant(credential.expires_at.min(identity.expires_at))
-        ));
+            instant(credential.expires_at.min(self.identity.expires_at))
+        )
     }
-    for request in open {
+
+    fn block(&self, now: Timestamp) -> Block {
+        let identity = self.identity;
+        let last = self.credentials.iter().filter_map(|it| self.last_use(it));
+        Block::inspection(json!({
+            "identity": identity.slug,
+            "status": identity.word(now),
+            "environment": identity.environment,
+            "scopes": identity.scopes,
+            "resources": identity.resources,
+            "modes": identity.modes,
+            "owner_id": identity.owner,
+            "requester_id": identity.requester,
+            "expires_at": rfc3339(identity.expires_at),
+            "last_used": last.max().map(rfc3339),
+            "last_rotated": identity.last_rotated.map(rfc3339),
+            "credentials": self.credentials.iter().map(|credential| json!({
+                "credential": credential.number.to_string(),
+                "label": credential.label,
+                "status": credential.word(now),
+                "scopes": credential.scopes,
+                "expires_at": rfc3339(credential.expires_at.min(identity.expires_at)),
+                "last_used": self.last_use(credential).map(rfc3339),
+            })).collect::<Vec<_>>(),
+            "requests": self.open.iter().map(|request| request.number.to_string()).collect::<Vec<_>>(),
+        }))
+    }
+}
+
+/// Shows an identity: never anything secret, and of its history only verbs, times and counts.
+pub fn inspection(shown: &Shown<'_>, now: Timestamp, seq: Seq) -> String {
+    let mut lines = shown.identity_lines(now);
+    for credential in shown.credentials {
+        lines.push(shown.credential_line(credential, now));
+    }
+    for request in shown.open {
         lines.push(format!(
             "- {} is open until {}",
             request.number,
             instant(request.ends_at)
         ));
     }
-    lines.extend(advice.iter().cloned());
-    let recent: Vec<String> = identity
-        .recent
-        .entries()
+    lines.extend(shown.advice.iter().cloned());
+    let lately: Vec<String> = shown
+        .history
+        .entries
         .iter()
-        .rev()
-        .map(|entry| format!("{} {}", instant(entry.at), entry.code.replace('_', " ")))
+        .map(|(at, entry)| row(*at, entry))
         .collect();
-    lines.push(format!("- lately: {}", recent.join(" · ")));
-    let block = Block::inspection(json!({
-        "identity": identity.slug,
-        "status": word,
-        "environment": identity.environment,
-        "scopes": identity.scopes,
-        "expires_at": rfc3339(identity.expires_at),
-        "credentials": credentials.iter().map(|credential| json!({
-            "credential": credential.number.to_string(),
-            "status": credential.word(now),
-            "scopes": credential.scopes,
-            "expires_at": rfc3339(credential.expires_at.min(identity.expires_at)),
-        })).collect::<Vec<_>>(),
-        "requests": open.iter().map(|request| request.number.to_string()).collect::<Vec<_>>(),
-    }));
-    comment(&lines.join("\n"), block, seq)
+    lines.push(format!("- lately: {}", lately.join(" · ")));
+    comment(&lines.join("\n"), shown.block(now), seq)
 }
 
 /// A person by the configured login, otherwise by number.
@@ -168,6 +237,7 @@ fn usage(verb: &str, board: &Board) -> String {
         "pause" => "- `/gate pause codex-7f3a [reason]` (owners; the requester in the identity's own thread)".to_owned(),
         "release" => "- `/gate release codex-7f3a [reason]` (the requester in the identity's own thread: gives it back)".to_owned(),
         "inspect" => "- `/gate inspect codex-7f3a`".to_owned(),
+        "audit" => "- `/gate audit codex-7f3a [c2] [since=7d]` (owners; the requester in the identity's own thread)".to_owned(),
         "list" => "- `/gate list` (owners)".to_owned(),
         _ => "- `/gate help [verb]`".to_owned(),
     }

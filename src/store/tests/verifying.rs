@@ -23,7 +23,7 @@ async fn a_closed_store_is_reported_sound() {
     );
     assert_eq!(
         report.tables,
-        BTreeMap::from([("credential".to_owned(), 29)])
+        BTreeMap::from([("audit".to_owned(), 29), ("credential".to_owned(), 29)])
     );
     assert_eq!(
         report.policies,

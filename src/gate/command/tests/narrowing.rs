@@ -15,6 +15,7 @@ fn words(text: &str, verb: &str) -> Words {
             | Command::Freeze(words)
             | Command::Release(words)
             | Command::Inspect(words)
+            | Command::Audit(words)
             | Command::Help(words) => words,
             Command::List
             | Command::Request(_)
@@ -58,7 +59,7 @@ fn whatever_stands_behind_the_verb_is_words_and_a_reason() {
 #[test]
 fn every_lenient_verb_acts_with_any_end_of_line() {
     for verb in [
-        "deny", "withdraw", "revoke", "pause", "release", "inspect", "help", "list",
+        "deny", "withdraw", "revoke", "pause", "release", "inspect", "audit", "help", "list",
     ] {
         for end in ["", "\r", "\r\n", "\n", " \t\r\n\r\n"] {
             let text = format!("/gate {verb} R1 not now{end}");

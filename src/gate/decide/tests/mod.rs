@@ -27,6 +27,7 @@ mod rules;
 mod standing;
 mod still;
 mod story;
+mod uses;
 
 use forge::*;
 use rules::*;

@@ -7,7 +7,10 @@ use serde_json::Value;
 
 use super::super::*;
 use super::*;
+use crate::gate::audit::Entry;
+use crate::gate::audit::index::{Place, Way};
 use crate::gate::credential::{Check, Credential, CredentialStatus};
+use crate::gate::evidence::{History, HistoryOf};
 use crate::gate::identity::Identity;
 use crate::gate::ids::{
     CredentialNumber, IdentityNumber, RepositoryId, RequestNumber, Slug, ThreadKey, UserId,
@@ -225,6 +228,30 @@ impl Story {
             .and_then(|json| serde_json::from_str::<Value>(json).ok())
             .unwrap_or_default();
         json["code"].as_str().unwrap_or("").to_owned()
+    }
+
+    /// A part of an identity's history, as the store finds it.
+    pub(super) fn history(&self, of: &HistoryOf) -> History {
+        let way = match of.credential {
+            Some(number) => Way::Credential(number),
+            None => Way::Identity(of.identity),
+        };
+        let (table, prefix) = way.prefix();
+        let mut entries: Vec<(Timestamp, Entry)> = self
+            .records
+            .keys()
+            .filter(|key| key.table == table && key.parts.starts_with(&prefix))
+            .filter_map(Place::of_key)
+            .filter(|place| of.since.is_none_or(|since| place.time() >= since))
+            .map(|place| {
+                let entry = &self.records[&Way::Time.key(place)];
+                let entry = serde_json::from_value(entry.clone()).expect("an entry");
+                (place.time(), entry)
+            })
+            .collect();
+        let more = entries.len() > of.most;
+        entries.truncate(of.most);
+        History { entries, more }
     }
 
     /// The codes of every entry, in order.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::*;
 use super::forge::*;
 use super::rules::policy;
+use crate::gate::audit::index;
 use crate::gate::command;
 use crate::gate::effect::{Effect, Reaction};
 use crate::gate::event::{Accepted, Arrival, EffectDone, Leak, Look, Road, Spoken, What};
@@ -16,6 +17,7 @@ use crate::gate::evidence::{Candidate, Need, Reads};
 use crate::gate::ids::{CommentId, Mac, RepositoryId, ThreadKey, UserId};
 use crate::gate::key::{Part, Table};
 use crate::gate::policy::Board;
+use crate::gate::uses::Uses;
 use crate::gate::world::{World, encode};
 
 /// A recipient whose checksum is right.
@@ -111,10 +113,14 @@ impl Story {
                 if let Answer::Decided { verb, outcome } = answer {
                     self.outcomes.push((verb, outcome));
                 }
-                // Only new texts and first uses may be kept waiting when the disk is nearly full.
+                // Only new texts, uses, reports and claims may be kept waiting when the disk is nearly full.
                 let waits = matches!(
                     event,
-                    Event::Arrived(_) | Event::Used { .. } | Event::Claimed { .. }
+                    Event::Arrived(_)
+                        | Event::Used { .. }
+                        | Event::Uses(_)
+                        | Event::Reported { .. }
+                        | Event::Claimed { .. }
                 );
                 assert!(waits || decision.under_reserve || decision.changes.is_empty());
                 self.commit(*decision);
@@ -176,6 +182,11 @@ impl Story {
         for (place, effect) in decision.effects.iter().enumerate() {
             let place = u32::try_from(place).expect("a decision has few effects");
             self.records.insert(Key::outbox(seq, place), encode(effect));
+        }
+        for (entry, place) in decision.entries.iter().zip(0..) {
+            let entry = serde_json::to_value(entry).expect("plain data");
+            self.records
+                .extend(index::rows(self.now, seq, place, &entry));
         }
         self.lines.push(Line { seq, decision });
     }
@@ -473,6 +484,16 @@ impl Story {
             }
             Need::Repository => {
                 reads.repository = Some(self.forge.read_repository(repository));
+            }
+            Need::History(of) => {
+                let history = self.history(&of);
+                reads.histories.insert(of, history);
+            }
+            Need::LastUse(number) => {
+                let uses: Option<Uses> = self.record(&Key::uses(number));
+                reads
+                    .last_uses
+                    .insert(number, uses.and_then(|uses| uses.last()));
             }
             Need::Candidate {
                 request,
