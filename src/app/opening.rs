@@ -114,7 +114,7 @@ pub(super) async fn open(
         read_boards_first(&bot, &boards).await;
     }
     let mut working = Working {
-        tasks: bot::start(&bot)?,
+        tasks: bot::start(&bot, settings.reconcile)?,
         reading: BTreeMap::new(),
     };
     if settings.reconcile {

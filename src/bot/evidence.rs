@@ -142,7 +142,7 @@ impl Gatherer {
             body: Hash::of(text.as_bytes()),
             created_at: comment.created_at.unwrap_or(Timestamp::MIN),
             updated_at: comment.updated_at.unwrap_or(Timestamp::MAX),
-            marked: marker::read(&self.peppers, text).is_some(),
+            marker: marker::read(&self.peppers, text),
         })
     }
 

@@ -236,6 +236,11 @@ impl Bot {
                 .is_none()
                 .then_some(What::Look(Look::Stray(comment.id)))?,
             CommentAction::Created => What::Comment(draft.spoken(board, comment.id.0, author)),
+            CommentAction::Edited
+                if own && marker::read(&self.peppers, comment.body.expose()).is_some() =>
+            {
+                return None;
+            }
             CommentAction::Edited => What::Look(Look::Edited {
                 comment: comment.id,
                 body: draft.body.clone(),

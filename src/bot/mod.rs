@@ -15,6 +15,7 @@ pub mod pages;
 pub mod reconcile;
 pub mod schedule;
 pub mod silence;
+pub mod timers;
 pub mod usage;
 pub mod worker;
 
@@ -178,7 +179,7 @@ impl Bot {
 }
 
 /// Starts the tasks. Dropping the set ends them. Boards are read by tasks of their own.
-pub fn start(bot: &Arc<Bot>) -> Result<JoinSet<()>, crate::store::StoreError> {
+pub fn start(bot: &Arc<Bot>, timers: bool) -> Result<JoinSet<()>, crate::store::StoreError> {
     let waiting = worker::load(bot, &bot.inbox)?;
     let undone = outbox::load(bot)?;
     if waiting + undone > 0 {
@@ -188,6 +189,9 @@ pub fn start(bot: &Arc<Bot>) -> Result<JoinSet<()>, crate::store::StoreError> {
     tasks.spawn(worker::run(Arc::clone(bot)));
     tasks.spawn(outbox::run(Arc::clone(bot)));
     tasks.spawn(uses(Arc::clone(bot)));
+    if timers {
+        tasks.spawn(timers::run(Arc::clone(bot)));
+    }
     Ok(tasks)
 }
 

@@ -59,6 +59,7 @@ pub fn load(bot: &Bot) -> Result<usize, crate::store::StoreError> {
 pub fn add(bot: &Bot, id: Id, effect: &Effect) {
     let lane = match effect {
         Effect::Post(post) => Lane::Ordered(post.thread),
+        Effect::Edit { thread, .. } => Lane::Ordered(*thread),
         Effect::React { .. } => Lane::Free,
     };
     bot.outbox.add(id, effect.thread(), lane, bot.clock.now());
@@ -86,6 +87,7 @@ async fn dispatch(bot: &Arc<Bot>, id: Id) {
     let thread = effect.thread();
     let done = match &effect {
         Effect::Post(effect) => post(bot, id, effect).await,
+        Effect::Edit { comment, body, .. } => edit(bot, id, thread, *comment, body).await,
         Effect::React {
             thread,
             comment,
@@ -149,6 +151,23 @@ async fn post(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Done, ForgejoError>
             Err(error)
         }
     }
+}
+
+/// Replaces the text of an own comment; done twice, it is the same.
+async fn edit(
+    bot: &Arc<Bot>,
+    id: Id,
+    thread: ThreadKey,
+    comment: CommentId,
+    body: &str,
+) -> Result<Done, ForgejoError> {
+    let text = marker::mark(&bot.peppers, id, body);
+    let hash = Hash::of(text.as_bytes());
+    let path = bot.forge.path(thread.repository).await?;
+    let client = &bot.forge.client;
+    bot.forge
+        .note(client.edit_comment(&path, comment, &text).await)?;
+    Ok((Some(comment), Some(hash)))
 }
 
 /// Looks for a post that may have been made, by its marker in comments of the bot's own id.

@@ -14,7 +14,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
 use crate::app::{Application, Reloaded, Settings};
-use crate::bot::Bot;
+use crate::bot::{Bot, timers};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::gate::ids::{IssueNumber, RepositoryId, ThreadKey, UserId};
@@ -306,9 +306,10 @@ impl Stage {
                 return Ok(());
             };
             running.bot.idle().await;
+            let fired = timers::fire(&running.bot).await;
             let deliveries = self.forge.deliveries().len();
             self.forge.hooks_idle().await;
-            if running.bot.is_idle() && self.forge.deliveries().len() == deliveries {
+            if fired == 0 && running.bot.is_idle() && self.forge.deliveries().len() == deliveries {
                 return Ok(());
             }
         }

@@ -14,6 +14,17 @@ use super::ids::{CommentId, CredentialNumber, RequestNumber, ThreadKey};
 pub enum Effect {
     /// Post a comment.
     Post(Post),
+    /// Replace the text of the bot's own summary of a request.
+    Edit {
+        /// The thread.
+        thread: ThreadKey,
+        /// The summary.
+        comment: CommentId,
+        /// The request that it shows.
+        request: RequestNumber,
+        /// Its Markdown, machine block included, marker not.
+        body: String,
+    },
     /// React to a comment, or to the issue itself.
     React {
         /// The thread.
@@ -81,7 +92,7 @@ impl Effect {
     pub fn thread(&self) -> ThreadKey {
         match self {
             Self::Post(post) => post.thread,
-            Self::React { thread, .. } => *thread,
+            Self::Edit { thread, .. } | Self::React { thread, .. } => *thread,
         }
     }
 }

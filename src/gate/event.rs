@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::command::{self, Fault, MAX_REQUEST_BYTES, Reading};
+use super::due::Due;
 use super::evidence::Reads;
 use super::ids::{CommentId, Hash, IssueNumber, Mac, RepositoryId, ThreadKey, UserId};
 use super::judgement::{self, Heard};
@@ -75,6 +76,15 @@ pub enum Event {
         /// becomes part of an event.
         challenge: String,
         /// What was read for it; its candidate is the token that would be handed out.
+        reads: Box<Reads>,
+    },
+    /// The time of something has come.
+    Due {
+        /// When it was to be looked at, in seconds since 1970.
+        at: i64,
+        /// What.
+        due: Due,
+        /// What was read for it.
         reads: Box<Reads>,
     },
     /// The configuration in force is this one.

@@ -87,8 +87,9 @@ pub struct FoundComment {
     pub created_at: Timestamp,
     /// When the forge says it was last changed; a hint, not proof.
     pub updated_at: Timestamp,
-    /// Whether it carries a marker of this bot's that fits it.
-    pub marked: bool,
+    /// The effect of this bot's that wrote it, by a marker that fits it.
+    #[serde(default)]
+    pub marker: Option<(u64, u32)>,
 }
 
 /// An issue as the forge shows it now.

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::due::Due;
 use super::ids::{
     CredentialNumber, Hash, IdentityNumber, IssueNumber, Mac, RepositoryId, RequestNumber, Slug,
     ThreadKey, UserId,
@@ -32,6 +33,8 @@ pub enum Table {
     Counters,
     /// Credentials by number.
     Credential,
+    /// What is to be looked at, by the second when.
+    Due,
     /// What is kept of an owner's one-time codes.
     Factor,
     /// Grants by the number of their request.
@@ -74,7 +77,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Audit,
         Self::AuditBy,
         Self::Board,
@@ -82,6 +85,7 @@ impl Table {
         Self::Check,
         Self::Counters,
         Self::Credential,
+        Self::Due,
         Self::Factor,
         Self::Grant,
         Self::Identity,
@@ -113,6 +117,7 @@ impl Table {
             Self::Check => b'k',
             Self::Counters => b'n',
             Self::Credential => b'c',
+            Self::Due => b'D',
             Self::Factor => b'x',
             Self::Grant => b'g',
             Self::Identity => b'i',
@@ -209,6 +214,13 @@ impl Key {
     /// A credential.
     pub fn credential(number: CredentialNumber) -> Self {
         Self::new(Table::Credential, [count(number.0)])
+    }
+
+    /// Something to look at, at that second.
+    pub fn due(at: i64, due: &Due) -> Self {
+        let (word, number) = due.name();
+        let word = Part::Text(word.to_owned());
+        Self::new(Table::Due, [Part::Number(at), word, count(number)])
     }
 
     /// What is kept of an owner's one-time codes.

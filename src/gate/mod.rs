@@ -11,6 +11,7 @@ pub mod code;
 pub mod command;
 pub mod credential;
 pub mod decide;
+pub mod due;
 pub mod effect;
 pub mod event;
 pub mod evidence;

@@ -56,6 +56,12 @@ pub struct Request {
     pub status: RequestStatus,
     /// The bot's comment that shows it, once it is posted.
     pub summary: Option<Summary>,
+    /// The summary's text as it was first posted, for the edits that keep its first line true.
+    #[serde(default)]
+    pub shown: Option<String>,
+    /// What its first line says of the state now; `None`: nothing, it waits.
+    #[serde(default)]
+    pub state: Option<String>,
     /// The approvals counted so far.
     pub approvals: Vec<Approval>,
 }
@@ -116,6 +122,9 @@ pub struct Summary {
     pub comment: CommentId,
     /// SHA-256 of what the bot sent; another text there is tampering.
     pub body: Hash,
+    /// The effect that replaces its text and is not recorded as done yet.
+    #[serde(default)]
+    pub editing: Option<(u64, u32)>,
     /// When the post was recorded, by the bot's clock; a gate may demand a pause after it.
     #[serde(default)]
     pub posted_at: Option<Timestamp>,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::credential::{Check, Credential};
+use super::due::DueRecord;
 use super::effect::Effect;
 use super::event::Accepted;
 use super::grant::GrantRecord;
@@ -42,6 +43,7 @@ records!(
     Check,
     Counters,
     Credential,
+    DueRecord,
     FactorState,
     GrantRecord,
     Identity,

@@ -206,35 +206,20 @@ async fn a_request_is_strict_in_form() {
     assert_eq!(thread.block("request"), serde_json::Value::Null);
 }
 
-/// A board with closed lists, and a gate that this version cannot check.
-const CLOSED_LISTS: [(&str, &str); 4] = [
-    (
-        "machine_accounts = [7]",
-        "machine_accounts = [7]\nresources = [\"roadmap\", \"inbox\"]\nmodes = [\"interactive\"]",
-    ),
-    (
-        "[board.gate.pair]",
-        "[board.gate.signed]\nscopes = [\"board:read\"]\nmax_ttl = \"8h\"\nquorum = 1\nfactors = [\"comment\", \"signature\"]\n\n[board.gate.pair]",
-    ),
-    (
-        "environments = [\"dev\", \"pair\"]",
-        "environments = [\"dev\", \"pair\", \"signed\"]",
-    ),
-    (
-        "login = \"alice\"",
-        "login = \"alice\"\nsigning_keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f alice\"]",
-    ),
-];
+/// A board with closed lists.
+const CLOSED_LISTS: [(&str, &str); 1] = [(
+    "machine_accounts = [7]",
+    "machine_accounts = [7]\nresources = [\"roadmap\", \"inbox\"]\nmodes = [\"interactive\"]",
+)];
 
 /// Requests that this board could never grant.
-const NEVER_GRANTED: [&str; 10] = [
+const NEVER_GRANTED: [&str; 9] = [
     "/gate request identity=x scopes=repo:admin,board:read ttl=8h recipient=RECIPIENT",
     "/gate request identity=x scopes=deploy:run ttl=8h recipient=RECIPIENT",
     "/gate request identity=x scopes=board:read ttl=25h recipient=RECIPIENT",
     "/gate request identity=x scopes=board:read ttl=59s recipient=RECIPIENT",
     "/gate request identity=x scopes=deploy:run ttl=0s recipient=RECIPIENT",
     "/gate request identity=x scopes=board:read ttl=8h environment=live recipient=RECIPIENT",
-    "/gate request identity=x scopes=board:read ttl=8h environment=signed recipient=RECIPIENT",
     "/gate request identity=x scopes=board:read ttl=8h resources=roadmap,secrets recipient=RECIPIENT",
     "/gate request identity=x scopes=board:read ttl=8h modes=autonomous recipient=RECIPIENT",
     "/gate request identity=a-name-of-exactly-forty-characters-it-is-* scopes=board:read ttl=8h recipient=RECIPIENT",
@@ -265,9 +250,6 @@ async fn what_no_owner_could_grant_is_refused_when_it_is_asked() {
 
     > /gate request identity=x scopes=board:read ttl=8h environment=live recipient=age1…
     no_gate: This board has no gate `live`.
-
-    > /gate request identity=x scopes=board:read ttl=8h environment=signed recipient=age1…
-    cannot_check: This gate demands factor `signature`, which this version cannot check: it stays shut.
 
     > /gate request identity=x scopes=board:read ttl=8h resources=roadmap,secrets recipient=age1…
     bad_request: This board has no `secrets` among its resources: `inbox` `roadmap`.

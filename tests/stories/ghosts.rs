@@ -38,12 +38,20 @@ async fn approval_of_nobody(null: bool) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ghosts_approval_is_not_counted() {
-    assert_snapshot!(approval_of_nobody(false).await, @"A command here was not counted: the forge does not say any more who wrote it.");
+    assert_snapshot!(approval_of_nobody(false).await, @r"
+    A command here was not counted: the forge does not say any more who wrote it.
+    ----
+    **R1 still waits** until 27 Nov 14:00 UTC: asks for `codex-kan-1`. @alice @piotr
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_is_that_of_nobody() {
-    assert_snapshot!(approval_of_nobody(true).await, @"A command here was not counted: the forge does not say any more who wrote it.");
+    assert_snapshot!(approval_of_nobody(true).await, @r"
+    A command here was not counted: the forge does not say any more who wrote it.
+    ----
+    **R1 still waits** until 27 Nov 14:00 UTC: asks for `codex-kan-1`. @alice @piotr
+    ");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,7 +24,7 @@ use super::super::verdict::{
 };
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{Draft, issue, judge, lifecycle, loss, own, propose, resume, thaw};
+use super::{Draft, issue, judge, lifecycle, loss, own, propose, resume, state, thaw};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -380,6 +380,7 @@ fn shut(
         return;
     }
     if let [Reason::MoreOwners { counted, needed }] = denied {
+        state::show(draft, request);
         noted(draft, said, request, signature);
         let names = |users: &mut dyn Iterator<Item = super::super::ids::UserId>| -> String {
             users

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::audit::Entry;
 use super::super::credential::Credential;
+use super::super::due::{Due, DueRecord};
 use super::super::effect::{Effect, Post, Reaction, Role};
 use super::super::evidence::{Need, Needs};
 use super::super::identity::Identity;
@@ -88,6 +89,18 @@ impl<'a> Draft<'a> {
     /// It is too early.
     pub(super) fn wait_until(&mut self, time: Timestamp) {
         self.wait = Some(time);
+    }
+
+    /// Has something looked at when its time has come.
+    pub(super) fn due(&mut self, at: Timestamp, due: &Due) {
+        let record = DueRecord { due: due.clone() };
+        self.put(Key::due(at.as_second(), due), &record);
+    }
+
+    /// Which effect the next one will be: its line, and its place in it.
+    pub(super) fn next_effect(&self) -> (u64, u32) {
+        let place = u32::try_from(self.effects.len()).unwrap_or(u32::MAX);
+        (self.given.seq.0, place)
     }
 
     /// Writes down what happened.

@@ -12,6 +12,7 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::audit::{Entry, Recent};
 use super::super::credential::{Credential, CredentialStatus};
+use super::super::due::Due;
 use super::super::effect::{Reaction, Role};
 use super::super::evidence::{Candidate, Need};
 use super::super::grant::{Grant, GrantRecord, Terms};
@@ -22,11 +23,13 @@ use super::super::policy::Board;
 use super::super::reply;
 use super::super::request::{Action, Request, RequestStatus};
 use super::super::thread::{Counters, RecipientState, SlugOwner, Thread};
-use super::super::time::after;
+use super::super::time::{after, seconds_between};
 use super::super::verdict::Opening;
 use super::comment::Said;
 use super::{Draft, lifecycle};
 
+/// Seconds of a day.
+const DAY: u64 = 86_400;
 /// Credentials of an identity that are remembered; ended ones beyond that are dropped.
 const REMEMBERED: usize = 20;
 
@@ -268,8 +271,21 @@ pub(super) fn make(
         }
         draft.put(key, &recipient);
     }
+    announce_end(draft, &credential);
     issued(draft, &identity, &credential, &record, by);
     Some(credential)
+}
+
+/// The end of a credential that lives for more than a day is announced in time, and said.
+fn announce_end(draft: &mut Draft<'_>, credential: &Credential) {
+    let life = seconds_between(credential.issued_at, credential.expires_at);
+    let life = u64::try_from(life).unwrap_or(0);
+    if life > DAY {
+        let before = (life / 10).min(7 * DAY);
+        let warn_at = after(credential.issued_at, life - before);
+        draft.due(warn_at, &Due::WarnEnd(credential.number));
+        draft.due(credential.expires_at, &Due::SayEnd(credential.number));
+    }
 }
 
 /// What happened, for the audit.

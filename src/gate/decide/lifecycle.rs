@@ -16,7 +16,7 @@ use super::super::policy::Board;
 use super::super::reply::escape::mention;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::{BoardState, OpenRequests, RecipientState, Thread};
-use super::Draft;
+use super::{Draft, state};
 
 /// Everybody who asked for something that lives or is open in this thread.
 pub(super) fn requesters_of(draft: &Draft<'_>, thread: &Thread) -> BTreeSet<UserId> {
@@ -347,6 +347,7 @@ pub(super) fn free_ended(draft: &mut Draft<'_>, repository: RepositoryId) {
 /// Gives a request its final status and takes it off every list.
 pub(super) fn end(draft: &mut Draft<'_>, request: &mut Request, status: RequestStatus) {
     request.status = status;
+    state::show(draft, request);
     draft.put(Key::request(request.number), request);
     unlist(draft, request);
 }

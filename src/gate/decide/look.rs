@@ -10,18 +10,21 @@ use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::one_line;
 use super::super::credential::Credential;
+use super::super::due::Due;
 use super::super::event::{Accepted, Look};
 use super::super::evidence::{Need, ReadComment, ReadIssue, Reads};
 use super::super::grant::GrantRecord;
-use super::super::identity::Identity;
+use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CommentId, Hash, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::reply::escape::foreign;
 use super::super::request::Request;
 use super::super::thread::{Seen, Share, Thread};
+use super::super::time::after;
+use super::super::verdict::summary_stands;
 use super::comment::edited_command;
-use super::{Draft, judge, lifecycle, rests};
+use super::{Draft, judge, lifecycle, rests, state};
 
 /// Decides a trigger.
 pub(super) fn decide(
@@ -97,8 +100,17 @@ fn standing(read: &ReadComment, body: &Hash, seen: Option<&Seen>) -> Standing {
 fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &ReadComment) {
     let seen = draft.get::<Seen>(&Key::seen(thread.repository, Subject::Comment(comment.0)));
     let standing = |body: &Hash| standing(read, body, seen.as_ref());
+    let bot = draft.given.policy.bot;
     for request in lifecycle::open_in(draft, thread) {
-        open_request(draft, request, comment, &standing);
+        let summary = request.summary.as_ref();
+        let doctored = summary.is_some_and(|summary| {
+            summary.comment == comment && !summary_stands(summary, read, bot, seen.as_ref())
+        });
+        if doctored {
+            foreign_voice(draft, thread);
+        } else {
+            open_request(draft, request, comment, &standing);
+        }
     }
     judge::fell(draft, thread, comment, |body| {
         standing(body) == Standing::Same
@@ -151,13 +163,6 @@ fn open_request(
     if is_source && !stands(&request.source.body) {
         return void(draft, &request, SOURCE_CHANGED);
     }
-    let summary = request
-        .summary
-        .as_ref()
-        .filter(|summary| summary.comment == comment);
-    if summary.is_some_and(|summary| !stands(&summary.body)) {
-        return foreign_voice(draft, request.thread);
-    }
     let before = request.approvals.len();
     request
         .approvals
@@ -167,6 +172,7 @@ fn open_request(
         .get::<Request>(&Key::request(number))
         .is_some_and(|now| now.is_open(draft.now()));
     if open && request.approvals.len() < before {
+        state::show(draft, &mut request);
         draft.put(Key::request(number), &request);
         draft.entry(
             Entry::new(
@@ -268,7 +274,7 @@ fn stray(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &Re
     let mut seen = draft
         .get::<Seen>(&key)
         .unwrap_or_else(|| Seen::new(found.body.clone(), draft.now()));
-    let ours = seen.own || found.marked || found.author != Some(draft.given.policy.bot);
+    let ours = seen.own || found.marker.is_some() || found.author != Some(draft.given.policy.bot);
     if ours || found.issue != thread.issue {
         return;
     }
@@ -322,10 +328,27 @@ fn issue(draft: &mut Draft<'_>, thread: ThreadKey, read: &ReadIssue) {
         ReadIssue::Found(_) => {
             let why = "its issue was closed";
             stop(draft, thread, why, why, false);
+            revoke_later(draft, thread);
         }
         ReadIssue::Gone => {
             let why = "its issue was deleted";
             stop(draft, thread, why, why, true);
+            revoke_later(draft, thread);
+        }
+    }
+}
+
+/// What stands still in a closed thread is revoked after a while, if it still does and the issue was
+/// not opened again.
+fn revoke_later(draft: &mut Draft<'_>, thread: ThreadKey) {
+    let later = after(draft.now(), draft.given.policy.closed_revoke);
+    for identity in lifecycle::living_in(draft, thread) {
+        if let IdentityStatus::Paused(ending) = &identity.status {
+            let due = Due::RevokeClosed {
+                identity: identity.number,
+                since: ending.at,
+            };
+            draft.due(later, &due);
         }
     }
 }

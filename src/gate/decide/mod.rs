@@ -14,6 +14,7 @@ mod code;
 mod comment;
 mod cut;
 mod draft;
+mod due;
 mod freeze;
 mod given_up;
 mod grounds;
@@ -38,6 +39,7 @@ mod resume;
 mod revoke;
 mod rotate;
 mod show;
+mod state;
 mod thaw;
 mod used;
 mod uses;
@@ -188,6 +190,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Done(done) => outbox::done(&mut draft, done),
         Event::Refused { effect, why } => outbox::refused(&mut draft, *effect, why),
         Event::Used { macs, client } => used::decide(&mut draft, macs, client.as_deref()),
+        Event::Due { at, due, reads } => due::decide(&mut draft, *at, due, reads),
         Event::Claimed { challenge, reads } => claim::decide(&mut draft, challenge, reads),
         Event::HolderPaused { macs } => given_up::stand_still(&mut draft, macs),
         Event::Uses(tallies) => uses::decide(&mut draft, tallies),

@@ -12,12 +12,12 @@ use super::super::credential::Credential;
 use super::super::effect::{Effect, Post, Role};
 use super::super::event::EffectDone;
 use super::super::identity::Identity;
-use super::super::ids::{CommentId, Hash, ThreadKey};
+use super::super::ids::{CommentId, Hash, RequestNumber, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::reply;
 use super::super::request::{Request, Summary};
 use super::super::thread::Seen;
-use super::{Draft, lifecycle};
+use super::{Draft, lifecycle, state};
 
 /// An effect was done.
 pub(super) fn done(draft: &mut Draft<'_>, done: &EffectDone) {
@@ -32,9 +32,54 @@ pub(super) fn done(draft: &mut Draft<'_>, done: &EffectDone) {
         json!({ "effect": done.effect, "comment": done.comment, "body": done.body }),
     );
     draft.outcome("effect", "done");
-    if let (Effect::Post(post), Some(comment), Some(body)) = (effect, done.comment, &done.body) {
-        posted(draft, &post, comment, body);
+    let Some(body) = &done.body else {
+        return;
+    };
+    match (effect, done.comment) {
+        (Effect::Post(post), Some(comment)) => posted(draft, &post, comment, body),
+        (
+            Effect::Edit {
+                request, comment, ..
+            },
+            _,
+        ) => {
+            edited(draft, request, comment, done.effect, body);
+        }
+        (Effect::Post(_) | Effect::React { .. }, _) => {}
     }
+}
+
+/// The bot replaced the text of its own summary: that is its text now.
+fn edited(
+    draft: &mut Draft<'_>,
+    number: RequestNumber,
+    comment: CommentId,
+    effect: (u64, u32),
+    body: &Hash,
+) {
+    let Some(mut request) = draft.get::<Request>(&Key::request(number)) else {
+        return;
+    };
+    let Some(summary) = request
+        .summary
+        .as_mut()
+        .filter(|one| one.comment == comment)
+    else {
+        return;
+    };
+    let key = Key::seen(request.thread.repository, Subject::Comment(comment.0));
+    // What somebody else wrote there in between stays known.
+    if let Some(mut seen) = draft.get::<Seen>(&key)
+        && seen.only(&summary.body)
+    {
+        seen.first = body.clone();
+        draft.put(key, &seen);
+    }
+    summary.body = body.clone();
+    if summary.editing == Some(effect) {
+        summary.editing = None;
+    }
+    draft.put(Key::request(number), &request);
 }
 
 fn posted(draft: &mut Draft<'_>, post: &Post, comment: CommentId, body: &Hash) {
@@ -54,8 +99,11 @@ fn posted(draft: &mut Draft<'_>, post: &Post, comment: CommentId, body: &Hash) {
         request.summary = Some(Summary {
             comment,
             body: body.clone(),
+            editing: None,
             posted_at: Some(draft.now()),
         });
+        // It may have been decided before it could be shown.
+        state::show(draft, &mut request);
         draft.put(Key::request(number), &request);
     }
 }

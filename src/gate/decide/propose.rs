@@ -6,6 +6,7 @@
 use serde_json::json;
 
 use super::super::audit::Entry;
+use super::super::due::Due;
 use super::super::effect::{Reaction, Role};
 use super::super::event::Road;
 use super::super::evidence::{FoundIssue, Need, ReadIssue, ReadRepository};
@@ -195,6 +196,8 @@ fn compose(draft: &Draft<'_>, said: &Said<'_>, proposal: Proposal) -> Request {
         ends_at: after(draft.now(), policy.request_ttl),
         status: RequestStatus::Open,
         summary: None,
+        shown: None,
+        state: None,
         approvals: Vec::new(),
     }
 }
@@ -355,7 +358,6 @@ fn take(
 ) {
     let number = request.number;
     let repository = said.thread.repository;
-    draft.put(Key::request(number), request);
 
     let mut counters: Counters = draft.get_or_default(&Key::counters());
     counters.request = number.0;
@@ -405,12 +407,25 @@ fn take(
         bot: &draft.given.policy.public_url,
     };
     let body = reply::summary(request, &shown, draft.given.seq);
+    let request = &Request {
+        shown: Some(body.clone()),
+        ..request.clone()
+    };
+    draft.put(Key::request(number), request);
+    let third = draft.given.policy.request_ttl / 3;
+    draft.due(after(request.asked_at, third), &Due::Remind(number));
+    draft.due(request.ends_at, &Due::End(number));
     draft.react(said.thread, said.comment(), Reaction::Eyes);
     draft.post(said.thread, Role::Summary(number), body);
+    opened(draft, said, request);
+}
+
+/// What happened, for the audit.
+fn opened(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request) {
     draft.entry(
         Entry::new("request_opened", said.actor(), reply::asks(request))
             .in_thread(said.thread)
-            .about_request(number)
+            .about_request(request.number)
             .with_facts(json!({
                 "digest": request.digest,
                 "effect": request.effect,

@@ -13,12 +13,14 @@ mod moves;
 mod normal;
 pub mod reasons;
 mod shown;
+mod timed;
 
 pub use audited::audit;
 pub use judged::advice;
 pub use moves::{claimable, frozen, frozen_already, narrowed, owned, resumed, thawed};
 pub use normal::{Asked, Delivery, approve_line, asks, credential, summary};
 pub use shown::{Shown, help, inspection, list};
+pub use timed::{ends_soon, has_ended, reminder, state, with_state};
 
 use super::ids::{RequestNumber, Seq};
 use machine::Block;

@@ -315,8 +315,14 @@ pub(crate) fn summary_stands(
     bot: UserId,
     seen: Option<&Seen>,
 ) -> bool {
-    matches!(read, ReadComment::Found(found)
-        if found.author == Some(bot) && found.body == summary.body)
+    let ReadComment::Found(found) = read else {
+        return false;
+    };
+    // The bot's own edit may be there before it is recorded.
+    let own_edit = found.marker.is_some() && found.marker == summary.editing;
+    let same = found.body == summary.body;
+    found.author == Some(bot)
+        && (same || own_edit)
         && seen.is_some_and(|seen| seen.only(&summary.body))
 }
 

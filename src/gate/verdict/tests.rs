@@ -141,8 +141,11 @@ fn request(policy: &Policy) -> Request {
         summary: Some(Summary {
             comment: CommentId(10),
             body: Hash::of(b"summary"),
+            editing: None,
             posted_at: Some(time(1)),
         }),
+        shown: None,
+        state: None,
         approvals: Vec::new(),
     }
 }

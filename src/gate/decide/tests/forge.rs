@@ -49,7 +49,10 @@ pub(super) struct Comment {
     pub text: String,
     pub created: Timestamp,
     pub updated: Timestamp,
+    /// True if the bot posted it.
     pub marked: bool,
+    /// The effect whose marker it carries.
+    pub marker: Option<(u64, u32)>,
     pub deleted: bool,
 }
 
@@ -140,6 +143,7 @@ impl Forge {
                 created: now,
                 updated: now,
                 marked,
+                marker: marked.then_some((0, 0)),
                 deleted: false,
             },
         );
@@ -150,7 +154,15 @@ impl Forge {
     pub(super) fn edit(&mut self, id: i64, text: &str, updated: Timestamp) {
         if let Some(comment) = self.comments.get_mut(&id) {
             comment.text = text.to_owned();
+            comment.marker = None;
             comment.updated = updated;
+        }
+    }
+
+    /// A comment carries a marker of the bot's for this effect.
+    pub(super) fn signed_by_bot(&mut self, id: i64, effect: (u64, u32)) {
+        if let Some(comment) = self.comments.get_mut(&id) {
+            comment.marker = Some(effect);
         }
     }
 
@@ -176,7 +188,7 @@ impl Forge {
                     body: Hash::of(comment.text.as_bytes()),
                     created_at: comment.created,
                     updated_at: comment.updated,
-                    marked: comment.marked,
+                    marker: comment.marker,
                 })
             }
             Some(_) | None => ReadComment::Gone,

@@ -27,6 +27,7 @@ mod rules;
 mod standing;
 mod still;
 mod story;
+mod timed;
 mod uses;
 
 use forge::*;

@@ -11,6 +11,7 @@ use super::forge::*;
 use super::rules::policy;
 use crate::gate::audit::index;
 use crate::gate::command;
+use crate::gate::due::{Due, DueRecord};
 use crate::gate::effect::{Effect, Reaction};
 use crate::gate::event::{Accepted, Arrival, EffectDone, Leak, Look, Road, Spoken, What};
 use crate::gate::evidence::{Candidate, Need, Reads};
@@ -442,6 +443,47 @@ impl Story {
         panic!("it never has enough");
     }
 
+    /// Whatever is due by now is looked at.
+    pub(super) fn timers(&mut self) {
+        let due: Vec<(i64, Due)> = self
+            .records
+            .iter()
+            .filter(|(key, _)| key.table == Table::Due)
+            .filter_map(|(key, value)| match key.parts.first() {
+                Some(Part::Number(at)) if *at <= self.now.as_second() => Some((
+                    *at,
+                    crate::gate::world::decode::<DueRecord>(value)
+                        .expect("it can be read")
+                        .due,
+                )),
+                Some(_) | None => None,
+            })
+            .collect();
+        for (at, due) in due {
+            let mut reads = Reads {
+                at: Some(self.now),
+                ..Reads::default()
+            };
+            for _ in 0..4 {
+                let event = Event::Due {
+                    at,
+                    due: due.clone(),
+                    reads: Box::new(reads.clone()),
+                };
+                match self.feed(&event) {
+                    Step::Gather(needs) => {
+                        for need in needs {
+                            self.read(KAN, need, &mut reads);
+                        }
+                    }
+                    Step::Decided(_) => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        self.settle();
+    }
+
     /// Somebody shows the verifier of a challenge.
     pub(super) fn claim(&mut self, repository: RepositoryId, challenge: &str) -> Claim {
         let mut reads = Reads {
@@ -541,8 +583,24 @@ impl Story {
             Effect::Post(post) => {
                 let text = format!("{}\n<!-- marker -->", post.body);
                 let id = self.forge.write(post.thread, BOT, &text, self.now, true);
+                self.forge.signed_by_bot(id, effect);
                 done.comment = Some(CommentId(id));
                 done.body = Some(Hash::of(text.as_bytes()));
+            }
+            Effect::Edit { comment, body, .. } => {
+                let text = format!("{body}\n<!-- marker -->");
+                if self.forge.comments.contains_key(&comment.0) {
+                    self.forge.edit(comment.0, &text, self.now);
+                    self.forge.signed_by_bot(comment.0, effect);
+                    done.comment = Some(comment);
+                    done.body = Some(Hash::of(text.as_bytes()));
+                } else {
+                    self.answer(&Event::Refused {
+                        effect,
+                        why: "not found".to_owned(),
+                    });
+                    return;
+                }
             }
         }
         self.answer(&Event::Done(done));

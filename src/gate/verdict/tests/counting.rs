@@ -49,7 +49,7 @@ fn found(author: UserId, login: &str, body: &[u8], at: i64) -> FoundComment {
         body: Hash::of(body),
         created_at: time(at),
         updated_at: time(at),
-        marked: false,
+        marker: None,
     }
 }
 
