@@ -132,7 +132,14 @@ fn again(
     }
     let opening = match judged(draft, board, request, grant, &identity, reads) {
         Ok(opening) => opening,
-        Err(claim) => return claim,
+        Err(claim) => {
+            // Where the grant fell, what was made of it and never used falls with it.
+            if let (Claim::Over(_), Some(mut before)) = (&claim, before) {
+                let why = "an approval that it rests on fell before it was used";
+                lifecycle::revoke_credential(draft, &mut identity, &mut before, &Actor::Bot, why);
+            }
+            return claim;
+        }
     };
     let Some(candidate) = issue::candidate_for(draft, request, reads.candidate.as_ref()) else {
         return Claim::Open;

@@ -110,6 +110,32 @@ fn claimed_again_it_may_do_no_more_than_is_left_of_the_first() {
     assert_eq!(story.live(3), None);
 }
 
+/// A grant that is void has left nothing behind that works.
+#[test]
+fn claimed_again_after_its_approval_fell_nothing_is_left() {
+    type Change = fn(&mut Story);
+    let changes: [(&str, Change); 2] = [
+        ("the gate has other rules", |story| {
+            story.reconfigure(KAN, |board| {
+                board.gates.get_mut("dev").unwrap().max_ttl = 30_000;
+            });
+        }),
+        ("the approval was edited and nobody said so", |story| {
+            let approval = story.request(1).approvals[0].comment.0;
+            story.forge.edit(approval, "no", story.now);
+        }),
+    ];
+    for (name, change) in changes {
+        let mut story = approved();
+        assert!(matches!(story.claim(KAN, CHALLENGE), Claim::Made(_)));
+        change(&mut story);
+        assert!(story.live(1).is_some(), "{name}");
+        assert_eq!(story.claim(KAN, CHALLENGE), Claim::Over("void"), "{name}");
+        assert_eq!((story.live(1), grant(&story)), (None, GrantStatus::Void));
+        assert_eq!(story.claim(KAN, CHALLENGE), Claim::Over("void"), "{name}");
+    }
+}
+
 /// Somebody else may have the verifier.
 #[test]
 fn claimed_again_after_its_first_use_the_identity_stands_still() {

@@ -33,6 +33,12 @@ struct Most {
     over: Option<Timestamp>,
 }
 
+impl Most {
+    fn end(&mut self, at: Timestamp) {
+        self.over = Some(self.over.map_or(at, |before| before.min(at)));
+    }
+}
+
 /// What the model remembers.
 #[derive(Default)]
 pub(super) struct Model {
@@ -56,8 +62,8 @@ impl Model {
     }
 
     fn end(&mut self, credential: CredentialNumber, at: Timestamp) {
-        let most = self.most.get_mut(&credential).expect("it was issued");
-        most.over = Some(most.over.map_or(at, |before| before.min(at)));
+        let most = self.most.get_mut(&credential);
+        most.expect("it was issued").end(at);
     }
 
     /// What may be held of this credential at that time.
@@ -117,7 +123,7 @@ impl Life {
                 self.model.granted.insert(entry.request.unwrap(), at);
             }
             "credential_issued" => self.issued(&request(), entry.credential.unwrap(), at),
-            "identity_resumed" => self.resumed(&request(), identity.unwrap()),
+            "identity_resumed" => self.resumed(&request(), identity.unwrap(), at),
             "board_thawed" => {
                 let board = entry.thread.unwrap().repository;
                 let since = self.model.frozen.remove(&board);
@@ -232,18 +238,20 @@ impl Life {
     }
 
     /// Only what the digest named works again, and with no more than everybody restated.
-    fn resumed(&mut self, request: &Request, identity: IdentityNumber) {
+    fn resumed(&mut self, request: &Request, identity: IdentityNumber, at: Timestamp) {
         assert_eq!(request.action, Action::Resume);
         let since = self.model.stopped.remove(&identity);
         let (scopes, _) = self.agreed(request, Some(since.expect("it stood still")));
         for (number, most) in &mut self.model.most {
-            let named = request.effect.alive.iter();
-            let named = named.clone().find(|alive| alive.credential == *number);
-            if most.identity == identity {
-                most.scopes.retain(|scope| {
-                    scopes.contains(scope)
-                        && named.is_some_and(|alive| alive.scopes.contains(scope))
-                });
+            let mut named = request.effect.alive.iter();
+            match named.find(|alive| alive.credential == *number) {
+                Some(alive) => {
+                    let left =
+                        |scope: &String| scopes.contains(scope) && alive.scopes.contains(scope);
+                    most.scopes.retain(left);
+                }
+                None if most.identity == identity => most.end(at),
+                None => {}
             }
         }
     }
