@@ -10,9 +10,8 @@ use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use serde::Deserialize;
 use serde_json::json;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::body;
 use super::gateway::Gateway;
@@ -28,7 +27,7 @@ use crate::gate::key::Key;
 use crate::gate::request::{Request, RequestStatus};
 use crate::gate::thread::Challenge;
 use crate::gate::time::rfc3339;
-use crate::secret::claim::challenge_of;
+use crate::secret::claim::{Said, challenge_of};
 use crate::secret::token::{RawToken, mint};
 use crate::store::{StoreError, SubmitError};
 
@@ -46,14 +45,6 @@ pub(super) type ClaimLimit = DefaultKeyedRateLimiter<(RequestNumber, bool)>;
 /// Five a minute for each request.
 pub fn limit() -> ClaimLimit {
     RateLimiter::keyed(Quota::per_minute(A_MINUTE))
-}
-
-/// What a claim says.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Said {
-    verifier: Zeroizing<String>,
-    request: Option<String>,
 }
 
 /// Answers a claim.
@@ -135,27 +126,8 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Said, ApiError>
     let bad = |why: &str| ApiError::BadRequest(why.to_owned());
     let bytes = Zeroizing::new(body::read(request, payload, MOST).await?.to_vec());
     match kind.as_str() {
-        "application/json" => serde_json::from_slice(&bytes)
-            .map_err(|_| bad("the body must be {\"verifier\": …, \"request\": \"R17\"}, the second of them optional")),
-        "application/x-www-form-urlencoded" => {
-            let (mut verifier, mut number) = (None, None);
-            for (name, value) in form_urlencoded::parse(&bytes) {
-                let place = match name.as_ref() {
-                    "verifier" => &mut verifier,
-                    "request" => &mut number,
-                    _ => return Err(bad("a claim has `verifier` and, if you like, `request`")),
-                };
-                if let Some(mut before) = place.replace(value.into_owned()) {
-                    before.zeroize();
-                    return Err(bad("a parameter is there twice"));
-                }
-            }
-            let verifier = verifier.ok_or_else(|| bad("the parameter `verifier` is missing"))?;
-            Ok(Said {
-                verifier: Zeroizing::new(verifier),
-                request: number,
-            })
-        }
+        "application/json" => Said::from_json(&bytes).map_err(bad),
+        "application/x-www-form-urlencoded" => Said::from_form(&bytes).map_err(bad),
         _ => Err(ApiError::UnsupportedMedia(
             "send the claim as a form or as JSON",
         )),

@@ -4,7 +4,49 @@
 //! guess can be tried on the public challenge without asking anybody, so that a verifier must be
 //! random: `ownergate` and the script of `docs/for-agents.md` make 256 bits.
 
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+/// What the body of a claim says. The verifier is wiped when this is dropped, and `Debug` is not there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// The verifier that is shown.
+    pub verifier: Zeroizing<String>,
+    /// The number of the request that is meant, as written.
+    pub request: Option<String>,
+}
+
+impl Said {
+    /// Reads a JSON body; the error says what it must be and nothing of what it is.
+    pub fn from_json(body: &[u8]) -> Result<Self, &'static str> {
+        serde_json::from_slice(body).map_err(|_| {
+            "the body must be {\"verifier\": …, \"request\": \"R17\"}, the second of them optional"
+        })
+    }
+
+    /// Reads a form; the error says what is wrong with it and nothing of what stands in it.
+    pub fn from_form(body: &[u8]) -> Result<Self, &'static str> {
+        let (mut verifier, mut request) = (None, None);
+        for (name, value) in form_urlencoded::parse(body) {
+            let place = match name.as_ref() {
+                "verifier" => &mut verifier,
+                "request" => &mut request,
+                _ => return Err("a claim has `verifier` and, if you like, `request`"),
+            };
+            if let Some(mut before) = place.replace(value.into_owned()) {
+                before.zeroize();
+                return Err("a parameter is there twice");
+            }
+        }
+        let verifier = verifier.ok_or("the parameter `verifier` is missing")?;
+        Ok(Self {
+            verifier: Zeroizing::new(verifier),
+            request,
+        })
+    }
+}
 
 /// The challenge of a verifier: base64url of its SHA-256, 43 characters. `None` if the text is no
 /// verifier: 43 to 128 of `A-Z a-z 0-9 - . _ ~` (RFC 7636 §4.1).

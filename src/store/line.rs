@@ -59,12 +59,12 @@ pub struct Line {
 
 impl Line {
     /// The bytes that are written, without the newline.
-    pub(super) fn encode(&self) -> serde_json::Result<Vec<u8>> {
+    pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(self).map(seal)
     }
 
-    /// Reads a line that its `check` has proved whole.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
+    /// Reads a line that its `check` has proved whole; the error says what is wrong.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         if !is_whole(bytes) {
             return Err("its check does not fit its bytes".to_owned());
         }
@@ -87,12 +87,12 @@ pub struct Header {
 
 impl Header {
     /// The bytes that are written, without the newline.
-    pub(super) fn encode(&self) -> serde_json::Result<Vec<u8>> {
+    pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
         serde_json::to_vec(self).map(seal)
     }
 
-    /// Reads a header that its `check` has proved whole.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, String> {
+    /// Reads a header that its `check` has proved whole; the error says what is wrong.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         if !is_whole(bytes) {
             return Err("the segment's header is damaged".to_owned());
         }

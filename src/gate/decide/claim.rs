@@ -2,12 +2,14 @@
 //!
 //! The token is minted for the claim and never kept. A claim decides again: everything that the
 //! approval rested on is read again and the same rules judge the same request, as it would be judged
-//! now. What they open is the grant's own credential, with the grant's own end.
+//! now. What they open is the grant's own credential, with the grant's own end; claimed once more, no
+//! more than is left of the one before.
 
 use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
+use super::super::command::Less;
 use super::super::credential::{Credential, CredentialStatus};
 use super::super::evidence::{FRESH, Need, ReadIssue, ReadRepository, Reads};
 use super::super::grant::{Grant, GrantRecord, GrantStatus};
@@ -130,22 +132,33 @@ fn again(
     }
     let opening = match judged(draft, board, request, grant, &identity, reads) {
         Ok(opening) => opening,
-        Err(claim) => return claim,
+        Err(claim) => {
+            // Where the grant fell, what was made of it and never used falls with it.
+            if let (Claim::Over(_), Some(mut before)) = (&claim, before) {
+                let why = "an approval that it rests on fell before it was used";
+                lifecycle::revoke_credential(draft, &mut identity, &mut before, &Actor::Bot, why);
+            }
+            return claim;
+        }
     };
     let Some(candidate) = issue::candidate_for(draft, request, reads.candidate.as_ref()) else {
         return Claim::Open;
     };
-    if let Some(mut before) = before {
+    if let Some(before) = &before {
         let why = "claimed once more before its first use";
-        lifecycle::revoke_credential(draft, &mut identity, &mut before, &Actor::Bot, why);
+        let mut ended = before.clone();
+        lifecycle::revoke_credential(draft, &mut identity, &mut ended, &Actor::Bot, why);
     }
     let by = Actor::Holder(next(draft));
     let grant_of = Grant::from_opening(*opening);
     let slug = identity.slug.clone();
     let made = issue::make(draft, grant_of, identity, candidate, grant.at, &by);
-    let Some(credential) = made else {
+    let Some(mut credential) = made else {
         return Claim::Over("void");
     };
+    if let Some(before) = before {
+        keep_narrow(draft, &mut credential, &before);
+    }
     lifecycle::unclaimable(draft, request);
     let text = format!(
         "**`{slug}` {} was claimed**; it ends {}.",
@@ -154,6 +167,21 @@ fn again(
     );
     draft.tell(request.thread, &text, Some(request.number));
     Claim::Made(Box::new(credential))
+}
+
+/// What was taken from the credential before stays taken away.
+fn keep_narrow(draft: &mut Draft<'_>, credential: &mut Credential, before: &Credential) {
+    let less = Less {
+        scopes: Some(before.scopes.clone()),
+        resources: before.resources.clone(),
+        modes: before.modes.clone(),
+        ttl: None,
+    };
+    let identity = draft.get::<Identity>(&Key::identity(credential.identity));
+    if let (true, Some(identity)) = (credential.narrow(&less, Some(before.expires_at)), identity) {
+        draft.put(Key::credential(credential.number), credential);
+        draft.put(Key::check(&credential.mac), &credential.check(&identity));
+    }
 }
 
 /// What the gate says now to what it granted then.

@@ -1,5 +1,6 @@
 //! Resuming: a paused identity works again, with what it has. A request whose digest names every
-//! credential that would work again, what it could do and when it ends.
+//! credential that would work again, what it could do and when it ends, and since when it stands still:
+//! what was approved before another pause does not undo that one.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -61,6 +62,10 @@ pub(super) fn effect(
             ends: credential.expires_at,
         })
         .collect();
+    let since = match &identity.status {
+        IdentityStatus::Paused(pause) => Some(pause.at),
+        IdentityStatus::Active | IdentityStatus::Revoked(_) | IdentityStatus::Released(_) => None,
+    };
     Wanted {
         identity: Some(identity.slug.clone()),
         scopes,
@@ -68,6 +73,7 @@ pub(super) fn effect(
         modes: identity.modes.clone(),
         environment: identity.environment.clone(),
         alive,
+        since,
         ..Wanted::default()
     }
 }

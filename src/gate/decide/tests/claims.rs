@@ -87,6 +87,55 @@ fn claimed_again_before_its_first_use_the_first_is_revoked() {
     assert!(story.live(2).is_some());
 }
 
+/// What was taken from the first in between is not there again, though the identity has grown since.
+#[test]
+fn claimed_again_it_may_do_no_more_than_is_left_of_the_first() {
+    let mut story = approved();
+    assert!(matches!(story.claim(KAN, CHALLENGE), Claim::Made(_)));
+    story.say(
+        kan(12),
+        ALICE,
+        "/gate narrow codex-kan-12 scopes=board:read ttl=1h",
+    );
+    let end = story.credential(1).expires_at;
+    story.issue(kan(12));
+    let Claim::Made(made) = story.claim(KAN, CHALLENGE) else {
+        panic!("it was never used");
+    };
+    assert_eq!((made.number, made.expires_at), (CredentialNumber(3), end));
+    assert_eq!(made.scopes, names(&["board:read"]));
+    assert_eq!(story.live(3), Some(names(&["board:read"])));
+    assert_eq!(story.live(2), Some(names(&["board:read", "card:write"])));
+    story.pass(3_600);
+    assert_eq!(story.live(3), None);
+}
+
+/// A grant that is void has left nothing behind that works.
+#[test]
+fn claimed_again_after_its_approval_fell_nothing_is_left() {
+    type Change = fn(&mut Story);
+    let changes: [(&str, Change); 2] = [
+        ("the gate has other rules", |story| {
+            story.reconfigure(KAN, |board| {
+                board.gates.get_mut("dev").unwrap().max_ttl = 30_000;
+            });
+        }),
+        ("the approval was edited and nobody said so", |story| {
+            let approval = story.request(1).approvals[0].comment.0;
+            story.forge.edit(approval, "no", story.now);
+        }),
+    ];
+    for (name, change) in changes {
+        let mut story = approved();
+        assert!(matches!(story.claim(KAN, CHALLENGE), Claim::Made(_)));
+        change(&mut story);
+        assert!(story.live(1).is_some(), "{name}");
+        assert_eq!(story.claim(KAN, CHALLENGE), Claim::Over("void"), "{name}");
+        assert_eq!((story.live(1), grant(&story)), (None, GrantStatus::Void));
+        assert_eq!(story.claim(KAN, CHALLENGE), Claim::Over("void"), "{name}");
+    }
+}
+
 /// Somebody else may have the verifier.
 #[test]
 fn claimed_again_after_its_first_use_the_identity_stands_still() {

@@ -17,6 +17,8 @@ pub(super) const PIOTR: UserId = UserId(3);
 pub(super) const CAROL: UserId = UserId(4);
 /// An agent's machine account on both boards.
 pub(super) const CODEX: UserId = UserId(7);
+/// Another agent's machine account on both boards.
+pub(super) const BUILDER: UserId = UserId(8);
 /// Somebody who may do nothing.
 pub(super) const STRANGER: UserId = UserId(99);
 
@@ -104,6 +106,7 @@ impl Forge {
             (PIOTR, "piotr"),
             (CAROL, "carol"),
             (CODEX, "codex"),
+            (BUILDER, "builder"),
             (STRANGER, "mallory"),
         ];
         Self {

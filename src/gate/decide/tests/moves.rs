@@ -116,6 +116,22 @@ fn what_would_come_alive_is_named_and_a_difference_voids() {
     assert_eq!(story.live(1), None);
 }
 
+/// A pause is for a reason of its own: who approved before it has not said that it may end.
+#[test]
+fn what_was_asked_of_an_earlier_pause_does_not_end_a_later_one() {
+    let mut story = paused();
+    story.say(kan(12), CODEX, "/gate resume codex-kan-12");
+    story.say(kan(12), CODEX, "/gate resume codex-kan-12");
+    story.approve(kan(12), ALICE, 2);
+    assert!(story.live(1).is_some());
+    story.say(kan(12), ALICE, "/gate pause codex-kan-12 leaked");
+    story.approve(kan(12), PIOTR, 3);
+    assert_eq!((story.word(3), story.live(1)), ("void", None));
+    story.say(kan(12), CODEX, "/gate resume codex-kan-12");
+    story.approve(kan(12), PIOTR, 4);
+    assert!(story.live(1).is_some());
+}
+
 #[test]
 fn only_what_is_paused_is_resumed_and_only_by_those_it_concerns() {
     let mut story = in_use();

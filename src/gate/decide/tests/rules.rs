@@ -47,7 +47,7 @@ fn board(name: &str, repository: RepositoryId, path: &str) -> Board {
         resources: Some(names(&["inbox", "roadmap"])),
         modes: Some(names(&["interactive"])),
         requesters: Requesters::Listed,
-        machine_accounts: [CODEX].into(),
+        machine_accounts: [CODEX, BUILDER].into(),
         known_requesters: BTreeMap::new(),
         max_open_requests: 50,
         control_issue: Some(IssueNumber(1)),

@@ -31,6 +31,7 @@ pub(super) const OTHER_RECIPIENT: &str =
 #[derive(Debug)]
 pub(super) struct Line {
     pub seq: u64,
+    pub at: Timestamp,
     pub decision: Decision,
 }
 
@@ -189,7 +190,8 @@ impl Story {
             self.records
                 .extend(index::rows(self.now, seq, place, &entry));
         }
-        self.lines.push(Line { seq, decision });
+        let at = self.now;
+        self.lines.push(Line { seq, at, decision });
     }
 
     /// What whoever fed an event is told.

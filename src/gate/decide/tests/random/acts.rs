@@ -27,6 +27,14 @@ pub(super) enum Act {
     Leak(u8),
     /// A token is used.
     Use(u8),
+    /// Somebody shows the verifier of a challenge, or of one that nobody knows.
+    Claim(u8),
+    /// A holder lets its identity stand still.
+    HolderPause(u8),
+    /// A holder gives its token up.
+    GiveUp(u8),
+    /// Every owner of its board approves a request as it was asked.
+    Agree(u8),
     /// The configuration changes.
     Configure(u8),
     /// What lives in a thread is compared with the configuration.
@@ -49,6 +57,12 @@ pub(super) enum Words {
     Revoke(u8),
     Pause(u8),
     Release(u8),
+    Resume(u8),
+    Rotate(u8, u8),
+    Own(u8),
+    Narrow(u8, u8),
+    Freeze,
+    Thaw,
     Other(u8),
 }
 
@@ -92,7 +106,11 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => n().prop_map(Act::CatchUp),
         1 => n().prop_map(Act::Stray),
         1 => n().prop_map(Act::Leak),
-        2 => n().prop_map(Act::Use),
+        5 => n().prop_map(Act::Use),
+        3 => n().prop_map(Act::Claim),
+        1 => n().prop_map(Act::HolderPause),
+        1 => n().prop_map(Act::GiveUp),
+        8 => n().prop_map(Act::Agree),
         1 => n().prop_map(Act::Configure),
         1 => n().prop_map(Act::Compare),
         2 => n().prop_map(Act::Pass),
@@ -118,8 +136,14 @@ pub(super) fn words() -> impl Strategy<Value = Words> {
         1 => n().prop_map(Words::Deny),
         1 => Just(Words::Withdraw),
         1 => n().prop_map(Words::Revoke),
-        1 => n().prop_map(Words::Pause),
+        2 => n().prop_map(Words::Pause),
         1 => n().prop_map(Words::Release),
-        3 => n().prop_map(Words::Other),
+        3 => n().prop_map(Words::Resume),
+        3 => (n(), n()).prop_map(|(name, how)| Words::Rotate(name, how)),
+        1 => n().prop_map(Words::Own),
+        1 => (n(), n()).prop_map(|(name, how)| Words::Narrow(name, how)),
+        1 => Just(Words::Freeze),
+        2 => Just(Words::Thaw),
+        2 => n().prop_map(Words::Other),
     ]
 }

@@ -1,0 +1,9 @@
+//! Feeds comments to what reads them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../entries/grammar.rs"]
+mod entry;
+
+fuzz_target!(|data: &[u8]| entry::run(data));

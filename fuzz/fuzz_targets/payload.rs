@@ -1,0 +1,9 @@
+//! Feeds signed deliveries to what reads them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../entries/payload.rs"]
+mod entry;
+
+fuzz_target!(|data: &[u8]| entry::run(data));
