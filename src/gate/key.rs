@@ -58,6 +58,8 @@ pub enum Table {
     Request,
     /// Open requests of one requester on one board.
     Requester,
+    /// A holder's own successor of a credential, by the number of that.
+    Rotation,
     /// What was first seen of a comment or an issue body.
     Seen,
     /// Owners' security keys, by fingerprint.
@@ -74,7 +76,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Audit,
         Self::AuditBy,
         Self::Board,
@@ -95,6 +97,7 @@ impl Table {
         Self::Reporter,
         Self::Request,
         Self::Requester,
+        Self::Rotation,
         Self::Seen,
         Self::Signer,
         Self::Slug,
@@ -126,6 +129,7 @@ impl Table {
             Self::Reporter => b'm',
             Self::Request => b'r',
             Self::Requester => b'u',
+            Self::Rotation => b'R',
             Self::Seen => b'f',
             Self::Signer => b'j',
             Self::Slug => b's',
@@ -289,6 +293,11 @@ impl Key {
             Table::Requester,
             [Part::Number(repository.0), Part::Number(user.0)],
         )
+    }
+
+    /// The successor that a credential's holder made.
+    pub fn rotation(number: CredentialNumber) -> Self {
+        Self::new(Table::Rotation, [count(number.0)])
     }
 
     /// What was first seen of a comment or an issue's body.

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::credential::{Check, Credential};
 use super::effect::Effect;
 use super::event::Accepted;
-use super::grant::GrantRecord;
+use super::grant::{GrantRecord, Rotation};
 use super::identity::Identity;
 use super::key::{Change, Key};
 use super::policy::Policy;
@@ -54,6 +54,7 @@ records!(
     ReportRecord,
     Reporter,
     Request,
+    Rotation,
     Seen,
     Signer,
     SlugOwner,

@@ -132,7 +132,9 @@ fn again(
         Ok(opening) => opening,
         Err(claim) => return claim,
     };
-    let Some(candidate) = issue::candidate_for(draft, request, reads.candidate.as_ref()) else {
+    let minted = reads.candidate.as_ref();
+    let candidate = issue::candidate_for(draft, request.number, &request.effect, minted);
+    let Some(candidate) = candidate else {
         return Claim::Open;
     };
     if let Some(mut before) = before {
