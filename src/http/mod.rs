@@ -17,6 +17,7 @@ mod pause;
 mod problem;
 mod requests;
 mod revoke;
+mod rotate;
 mod wrong_codes;
 
 use actix_web::web::{self, ServiceConfig};
@@ -24,6 +25,7 @@ use actix_web::web::{self, ServiceConfig};
 pub use claim::limit as claim_limit;
 pub use gateway::{Doors, Gateway, Hook};
 pub use problem::ApiError;
+pub use rotate::limit as rotate_limit;
 pub use wrong_codes::WrongCodes;
 
 /// Webhooks and holders.
@@ -47,6 +49,11 @@ pub fn public(config: &mut ServiceConfig) {
         .service(
             web::resource("/v1/pause")
                 .route(web::post().to(pause::pause))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/rotate")
+                .route(web::post().to(rotate::rotate))
                 .default_service(web::to(only_post)),
         )
         .service(

@@ -43,6 +43,7 @@ mod reload;
 mod replay;
 mod request_approve;
 mod revoke;
+mod rotate_holder;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod signed;

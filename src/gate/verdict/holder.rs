@@ -130,8 +130,7 @@ fn life(case: &HolderCase<'_>) -> u64 {
         let span = seconds_between(case.credential.issued_at, to);
         u64::try_from(span).unwrap_or(0)
     };
-    seconds(case.credential.expires_at)
-        .min(seconds(case.now).saturating_add(case.gate.max_ttl))
+    seconds(case.credential.expires_at).min(seconds(case.now).saturating_add(case.gate.max_ttl))
 }
 
 fn deny_if(condition: bool, reason: Reason) -> Finding {
@@ -214,9 +213,7 @@ fn repository_in_place(case: &HolderCase<'_>) -> Finding {
     match &case.reads.repository {
         Some(ReadRepository::Named(name)) if *name == case.board.repository => Finding::Silent,
         Some(ReadRepository::Named(name)) => Finding::Deny(Reason::Renamed(name.clone())),
-        Some(ReadRepository::Gone) | None => {
-            Finding::Deny(Reason::Renamed("nowhere".to_owned()))
-        }
+        Some(ReadRepository::Gone) | None => Finding::Deny(Reason::Renamed("nowhere".to_owned())),
     }
 }
 
