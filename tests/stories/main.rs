@@ -53,4 +53,5 @@ mod start;
 mod stop;
 mod told;
 mod two_boards;
+mod upgrade;
 mod voice;

@@ -32,6 +32,15 @@ fn opened(story: &Story, said: &Value, key: &Key) -> String {
     token.expose().to_owned()
 }
 
+/// The holder's new token, after one rotation.
+pub(crate) async fn swapped(story: &Story, token: &str, key: &Key) -> String {
+    opened(
+        story,
+        &json(rotate(story, token, "first-key").await).await,
+        key,
+    )
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_holder_swaps_its_token_and_nobody_else_learns_the_new_one() {
     let story = Story::configured(&[ON]).await;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::gate::credential::{Credential, CredentialStatus};
-use crate::gate::decide::{Answer, Event, Rotated};
+use crate::gate::decide::{Answer, Event, Rotated, Step};
 use crate::gate::event::Leak;
 use crate::gate::evidence::Reads;
 use crate::gate::grant::{GrantRecord, GrantStatus, Rotation};

@@ -1,12 +1,14 @@
 //! The rules one by one: each row changes one fact of a case in which everything holds, and exactly one
 //! rule may speak against it.
 
+use jiff::Timestamp;
+
 use super::*;
 use crate::gate::actor::Actor;
 use crate::gate::evidence::{ReadIssue, ReadRepository};
 use crate::gate::identity::{Ending, Identity};
 use crate::gate::ids::IssueNumber;
-use crate::gate::policy::{Factor, Gate};
+use crate::gate::policy::{Factor, Gate, Policy};
 use crate::gate::request::Request;
 use crate::gate::thread::{BoardState, Hold, Standstill};
 use crate::gate::verdict::{HolderCase, Reason, Verdict, holder_refusals, judge_holder};
