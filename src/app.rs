@@ -290,6 +290,7 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
         progress: Arc::new(Progress::new()),
         waits_for: Mutex::new("the start"),
         claims: http::claim_limit(),
+        rotations: http::rotate_limit(),
         signing_key: Arc::clone(&secrets.signing_key),
         wrong_codes: http::WrongCodes::default(),
         bot: OnceLock::new(),

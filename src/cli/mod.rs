@@ -13,6 +13,7 @@ pub mod keygen;
 pub mod open;
 pub mod printable;
 pub mod serve;
+pub mod upgrade;
 pub mod verify;
 
 use std::process::ExitCode;
@@ -48,6 +49,8 @@ pub enum Command {
     Audit(audit::Args),
     /// Verify a store: the journal's chain, its batches and policies, and the records
     Verify(verify::Args),
+    /// Let the journal have this program's newest format; the program before can then not be put back
+    Upgrade(upgrade::Args),
 }
 
 /// Runs a command.
@@ -61,5 +64,6 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Approve(args) => approve::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Upgrade(args) => upgrade::run(args),
     }
 }

@@ -82,6 +82,9 @@ pub struct Credential {
     /// The hash of the scopes that the policy has left of its grant, once its thread was told so.
     #[serde(default)]
     pub told_cut: Option<Hash>,
+    /// When its token was first shown after its grace, if it ever was.
+    #[serde(default)]
+    pub shown_late: Option<Timestamp>,
     /// Nobody outside of this file can name it, so nobody else can write the record down.
     #[serde(skip)]
     made: Made,
@@ -118,7 +121,7 @@ impl Credential {
     /// else.
     pub(super) fn of(grant: Grant, terms: Terms) -> Option<Self> {
         let request = grant.request();
-        let wanted = &request.effect;
+        let wanted = grant.wanted();
         let fits = terms.candidate.request == request.number
             && Some(&terms.candidate.slug) == wanted.identity.as_ref()
             && terms.candidate.recipient == wanted.recipient;
@@ -152,6 +155,7 @@ impl Credential {
             expires_at,
             status: CredentialStatus::Pending(pending_until),
             told_cut: None,
+            shown_late: None,
             made: Made,
         })
     }
@@ -184,6 +188,12 @@ impl Credential {
             CredentialStatus::Revoked(_) => false,
         };
         status && now < self.expires_at
+    }
+
+    /// True if its successor is in use and its grace is over: whoever still shows its token is late, or
+    /// not its holder.
+    pub fn is_rotated_away(&self, now: Timestamp) -> bool {
+        rotated_away(&self.status, now)
     }
 
     /// The word for its status at that time.
@@ -298,7 +308,16 @@ pub struct Live {
     pub first_use: bool,
 }
 
+fn rotated_away(status: &CredentialStatus, now: Timestamp) -> bool {
+    matches!(status, CredentialStatus::Grace(until) if now >= *until)
+}
+
 impl Check {
+    /// As for the credential.
+    pub fn is_rotated_away(&self, now: Timestamp) -> bool {
+        rotated_away(&self.status, now)
+    }
+
     /// Judges a credential at one moment under the policy in force; `None` is inactive, whatever
     /// the cause: nobody outside is told which.
     ///

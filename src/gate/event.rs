@@ -70,6 +70,15 @@ pub enum Event {
         /// Its MACs: under the current pepper, then the previous one.
         macs: Vec<Mac>,
     },
+    /// A holder showed a token in order to get its successor.
+    HolderRotates {
+        /// Its MACs: under the current pepper, then the previous one.
+        macs: Vec<Mac>,
+        /// SHA-256 of the `Idempotency-Key`.
+        key: Hash,
+        /// What was read for it; its candidate is the successor.
+        reads: Box<Reads>,
+    },
     /// Somebody shows the verifier of a challenge: a token is to be made and handed out.
     Claimed {
         /// The S256 challenge of the verifier that was shown (RFC 7636 §4.2). The verifier itself never

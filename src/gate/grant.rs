@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use super::credential::Credential;
 use super::evidence::Candidate;
 use super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, UserId};
-use super::request::Request;
+use super::request::{Request, Wanted};
 use super::verdict::Opening;
 
 /// Permission for one credential, on one digest.
@@ -98,6 +98,22 @@ pub enum GrantStatus {
     Void,
 }
 
+/// What is kept of a successor that a holder made, under the number of its predecessor: who calls again
+/// with the same key gets the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// SHA-256 of the `Idempotency-Key`.
+    pub key: Hash,
+    /// The grant, which became the successor.
+    pub grant: GrantRecord,
+    /// The successor.
+    pub successor: CredentialNumber,
+    /// Its token, sealed to the predecessor's own recipient.
+    pub sealed: String,
+    /// True once the owners were told that somebody called with another key.
+    pub told: bool,
+}
+
 impl Grant {
     /// An open verdict becomes a grant.
     pub fn from_opening(opening: Opening) -> Self {
@@ -114,9 +130,14 @@ impl Grant {
         self.opening.approvers()
     }
 
-    /// The request whose gate is open.
+    /// The request whose gate is open, or which the predecessor was granted for.
     pub fn request(&self) -> &Request {
         self.opening.request()
+    }
+
+    /// What comes alive.
+    pub fn wanted(&self) -> &Wanted {
+        self.opening.wanted()
     }
 
     /// Seconds of life.

@@ -61,6 +61,8 @@ pub enum Table {
     Request,
     /// Open requests of one requester on one board.
     Requester,
+    /// A holder's own successor of a credential, by the number of that.
+    Rotation,
     /// What was first seen of a comment or an issue body.
     Seen,
     /// Owners' security keys, by fingerprint.
@@ -77,7 +79,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Audit,
         Self::AuditBy,
         Self::Board,
@@ -99,6 +101,7 @@ impl Table {
         Self::Reporter,
         Self::Request,
         Self::Requester,
+        Self::Rotation,
         Self::Seen,
         Self::Signer,
         Self::Slug,
@@ -131,6 +134,7 @@ impl Table {
             Self::Reporter => b'm',
             Self::Request => b'r',
             Self::Requester => b'u',
+            Self::Rotation => b'R',
             Self::Seen => b'f',
             Self::Signer => b'j',
             Self::Slug => b's',
@@ -301,6 +305,11 @@ impl Key {
             Table::Requester,
             [Part::Number(repository.0), Part::Number(user.0)],
         )
+    }
+
+    /// The successor that a credential's holder made.
+    pub fn rotation(number: CredentialNumber) -> Self {
+        Self::new(Table::Rotation, [count(number.0)])
     }
 
     /// What was first seen of a comment or an issue's body.

@@ -6,6 +6,8 @@
 
 mod counting;
 pub(super) use counting::{IN_TIME, source_stands, summary_stands};
+mod holder;
+pub use holder::{HolderCase, holder_refusals, judge_holder};
 mod opening;
 
 use std::collections::BTreeSet;
@@ -19,7 +21,7 @@ use super::identity::Identity;
 use super::ids::{CommentId, Hash, ThreadKey, UserId};
 use super::judgement::Standing;
 use super::policy::{Board, Factor, Gate, Policy};
-use super::request::{Action, Request};
+use super::request::{Action, Request, Wanted};
 use super::signed::Signature;
 use super::thread::{BoardState, Seen, SlugOwner, Standstill};
 
@@ -182,6 +184,12 @@ pub enum Reason {
     Clock(String),
     /// Lines of the journal are missing and no operator has accepted that.
     HistoryLost,
+    /// No holder swaps its token here; the line that asks the owners for it.
+    HolderMayNot(String),
+    /// Its holder cannot swap a credential that stands so.
+    NotActive(&'static str),
+    /// The credential was claimed, so that nobody's key is known; the line that names one.
+    NoRecipient(String),
     /// No rule allowed it.
     Silence,
 }
@@ -297,10 +305,12 @@ pub enum Verdict {
     Shut(Vec<Reason>),
 }
 
-/// Proof that every rule held for one digest. Only `judge` makes one.
+/// Proof that every rule held: for one digest that owners approved (`judge`), or for one successor of a
+/// credential that came of such a digest (`judge_holder`). Nothing else makes one.
 #[derive(Debug)]
 pub struct Opening {
     request: Request,
+    wanted: Wanted,
     approvers: BTreeSet<UserId>,
     scopes: BTreeSet<String>,
     ttl: u64,
@@ -309,9 +319,14 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// The request whose gate is open.
+    /// The request whose gate is open, or which the predecessor was granted for.
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// What comes alive.
+    pub fn wanted(&self) -> &Wanted {
+        &self.wanted
     }
 
     /// The owners who are counted.
@@ -351,6 +366,7 @@ pub fn judge(case: &Opened<'_>) -> Verdict {
         Err(reasons) => Verdict::Shut(reasons),
         Ok(()) => Verdict::Open(Box::new(Opening {
             request: case.request.clone(),
+            wanted: case.request.effect.clone(),
             approvers: opening::counted(case),
             scopes: opening::granted(case),
             ttl: opening::granted_ttl(case),

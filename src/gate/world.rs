@@ -16,7 +16,7 @@ use super::credential::{Check, Credential};
 use super::due::DueRecord;
 use super::effect::Effect;
 use super::event::Accepted;
-use super::grant::GrantRecord;
+use super::grant::{GrantRecord, Rotation};
 use super::identity::Identity;
 use super::key::{Change, Key};
 use super::policy::Policy;
@@ -56,6 +56,7 @@ records!(
     ReportRecord,
     Reporter,
     Request,
+    Rotation,
     Seen,
     Signer,
     SlugOwner,

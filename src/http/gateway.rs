@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::claim::ClaimLimit;
 use super::problem::ApiError;
+use super::rotate::RotateLimit;
 use super::wrong_codes::WrongCodes;
 use crate::bot::Bot;
 use crate::clock::Clock;
@@ -64,6 +65,8 @@ pub struct Gateway {
     pub waits_for: Mutex<&'static str>,
     /// Counts claims by request.
     pub claims: ClaimLimit,
+    /// Counts rotations by holders.
+    pub rotations: RotateLimit,
     /// Signs what approvers are told.
     pub signing_key: Arc<SigningKey>,
     /// Wrong codes, by address and request.

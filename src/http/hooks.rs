@@ -55,6 +55,7 @@ fn outcome(error: &ApiError) -> &'static str {
         | ApiError::Shut(_)
         | ApiError::TooMany
         | ApiError::TooMuch(_)
+        | ApiError::Conflict(_)
         | ApiError::ForgeAway => "refused",
     }
 }

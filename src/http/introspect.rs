@@ -16,10 +16,10 @@ use super::problem::ApiError;
 use super::{authorization, body};
 use crate::bot::Bot;
 use crate::bot::core::Outcome;
-use crate::gate::credential::{Check, Live};
+use crate::gate::credential::{Check, Credential, Live};
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
-use crate::gate::ids::{IdentityNumber, Mac, Slug, ThreadKey, UserId};
+use crate::gate::ids::{CredentialNumber, IdentityNumber, Mac, Slug, ThreadKey, UserId};
 use crate::gate::key::Key;
 use crate::gate::thread::Standstill;
 use crate::secret::token::parse_token;
@@ -95,6 +95,10 @@ pub(super) async fn alive(
             .reconciliation
             .silence
             .refuses(&policy, check.board, &gateway.clock);
+    if seen && check.is_rotated_away(now) {
+        note_late(bot, check.credential, macs, client).await;
+        return Ok(None);
+    }
     let Some(live) = seen.then(|| check.live(&policy, now)).flatten() else {
         return Ok(None);
     };
@@ -108,6 +112,17 @@ pub(super) async fn alive(
     };
     bot.usage.note(live.check.credential, now, client);
     Ok(Some(live))
+}
+
+/// A token that was replaced was shown after its grace: it is written down the first time. The answer is
+/// the same whether that succeeds or not.
+async fn note_late(bot: &Bot, number: CredentialNumber, macs: Vec<Mac>, client: Option<&str>) {
+    let credential = bot.core.get::<Credential>(&Key::credential(number));
+    let first = credential
+        .is_ok_and(|found| found.is_some_and(|credential| credential.shown_late.is_none()));
+    if first && let Err(error) = first_use(bot, macs, client).await {
+        tracing::warn!(%error, "cannot note that a replaced token was shown");
+    }
 }
 
 async fn first_use(

@@ -17,6 +17,7 @@ mod pause;
 mod problem;
 mod requests;
 mod revoke;
+mod rotate;
 mod wrong_codes;
 
 use actix_web::web::{self, ServiceConfig};
@@ -24,6 +25,7 @@ use actix_web::web::{self, ServiceConfig};
 pub use claim::limit as claim_limit;
 pub use gateway::{Doors, Gateway, Hook};
 pub use problem::ApiError;
+pub use rotate::limit as rotate_limit;
 pub use wrong_codes::WrongCodes;
 
 /// Webhooks and holders.
@@ -50,6 +52,28 @@ pub fn public(config: &mut ServiceConfig) {
                 .default_service(web::to(only_post)),
         )
         .service(
+            web::resource("/v1/rotate")
+                .route(web::post().to(rotate::rotate))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/activate")
+                .route(web::post().to(activate::activate))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/healthz")
+                .route(web::get().to(health::healthz))
+                .route(web::head().to(health::healthz))
+                .default_service(web::to(only_get)),
+        )
+        .configure(asked);
+}
+
+/// What is asked for, and how it stands: for whoever asked and whoever approves.
+fn asked(config: &mut ServiceConfig) {
+    config
+        .service(
             web::resource("/v1/requests")
                 .route(web::get().to(claim::status))
                 .route(web::head().to(claim::status))
@@ -71,17 +95,6 @@ pub fn public(config: &mut ServiceConfig) {
             web::resource("/v1/bot-key")
                 .route(web::get().to(requests::bot_key))
                 .route(web::head().to(requests::bot_key))
-                .default_service(web::to(only_get)),
-        )
-        .service(
-            web::resource("/v1/activate")
-                .route(web::post().to(activate::activate))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource("/healthz")
-                .route(web::get().to(health::healthz))
-                .route(web::head().to(health::healthz))
                 .default_service(web::to(only_get)),
         );
 }

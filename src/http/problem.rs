@@ -36,6 +36,8 @@ pub enum ApiError {
     InvalidToken,
     /// 409: what is claimed is not approved yet.
     Pending,
+    /// 409: there is another already; which.
+    Conflict(String),
     /// 410: it is over; how.
     Gone(String),
     /// 403: the gate is shut now; why.
@@ -70,6 +72,7 @@ impl ApiError {
             Self::NoToken => (StatusCode::UNAUTHORIZED, "no token"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid token"),
             Self::Pending => (StatusCode::CONFLICT, "not approved yet"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "there is one already"),
             Self::Gone(_) => (StatusCode::GONE, "over"),
             Self::Shut(_) => (StatusCode::FORBIDDEN, "the gate is shut"),
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too often"),
@@ -95,10 +98,10 @@ impl ApiError {
             Self::NoToken => "give the token as `Authorization: Bearer …`",
             Self::InvalidToken => "the token is not valid (any more)",
             Self::Pending => "no owner has approved it yet; ask again in a few seconds",
-            Self::Gone(what) | Self::Shut(what) => what,
-            Self::TooMany => "too many wrong tries for this request; try again in a minute",
+            Self::Conflict(what) | Self::Gone(what) | Self::Shut(what) => what,
+            Self::TooMany => "too many tries; try again in a minute",
             Self::ForgeAway => {
-                "what the claim rests on cannot be read on the forge now; try again in a minute"
+                "what this rests on cannot be read on the forge now; try again in a minute"
             }
             Self::TooMuch(_) => {
                 "what you may have written down in a day is used up; events that were taken stay taken, send all of them again after the time in Retry-After"

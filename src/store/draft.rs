@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::catch_up::collect;
 use super::error::SubmitError;
 use super::faults::Trouble;
-use super::line::{self, Digest32, FORMAT, Line};
+use super::line::{self, Digest32, Line};
 use super::overlay::Overlay;
 use super::records::Writes;
 use super::writer::Body;
@@ -24,6 +24,8 @@ pub(super) type Reply<A> = oneshot::Sender<Result<A, SubmitError>>;
 pub(super) struct Draft<A> {
     pub(super) overlay: Overlay,
     pub(super) bytes: Vec<u8>,
+    /// The format of the segment that they go to.
+    pub(super) format: u32,
     pub(super) first: u64,
     pub(super) last: u64,
     pub(super) hash: Digest32,
@@ -42,7 +44,7 @@ impl<A> Draft<A> {
         let mut salt = [0; 16];
         SysRng.try_fill_bytes(&mut salt).map_err(io::Error::other)?;
         let line = Line {
-            v: FORMAT,
+            v: self.format,
             seq: self.last + 1,
             batch: self.first,
             time,

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::OpenError;
 use super::faults::{Event, Faults, Point, Trouble};
-use super::line::{self, Digest32, FORMAT, Header, Line, Link};
+use super::line::{self, Digest32, Header, Line, Link};
 use super::lines::Lines;
 use super::scan::{Bad, Scanned, Segment, file_name};
 
@@ -22,6 +22,8 @@ pub(super) struct Journal {
     directory: PathBuf,
     installation: String,
     segment_bytes: u64,
+    /// The format of the newest segment, and of every one that follows it.
+    format: u32,
     file: File,
     number: u64,
     length: u64,
@@ -35,6 +37,8 @@ pub(super) struct Place {
     pub(super) directory: PathBuf,
     pub(super) installation: String,
     pub(super) segment_bytes: u64,
+    /// The format of the first segment, if there is none yet.
+    pub(super) newest_format: u32,
     pub(super) faults: Faults,
 }
 
@@ -45,8 +49,10 @@ impl Journal {
             directory,
             installation,
             segment_bytes,
+            newest_format,
             faults,
         } = place;
+        let format = scanned.format().unwrap_or(newest_format);
         let bytes = scanned.segments.iter().map(|segment| segment.bytes).sum();
         let (file, number, length) = match scanned.segments.last() {
             Some(last) => {
@@ -55,7 +61,7 @@ impl Journal {
             }
             None => {
                 let first = scanned.end() + 1;
-                let header = header(&installation, first, scanned.end_hash())?;
+                let header = header(format, &installation, first, scanned.end_hash())?;
                 let file = create(&directory, 1, &header, &faults).map_err(plain)?;
                 (file, 1, header.len() as u64)
             }
@@ -64,6 +70,7 @@ impl Journal {
             directory,
             installation,
             segment_bytes,
+            format,
             file,
             number,
             length,
@@ -79,6 +86,11 @@ impl Journal {
     /// The number of segments.
     pub(super) fn segments(&self) -> u64 {
         self.number
+    }
+
+    /// The format in which lines are written.
+    pub(super) fn format(&self) -> u32 {
+        self.format
     }
 
     /// Makes a batch durable. `first` is its first number, `before` the hash of the line before it.
@@ -111,7 +123,7 @@ impl Journal {
     }
 
     fn next_segment(&mut self, first: u64, before: Digest32) -> Result<(), Trouble> {
-        let header = header(&self.installation, first, before)?;
+        let header = header(self.format, &self.installation, first, before)?;
         self.file = create(&self.directory, self.number + 1, &header, &self.faults)?;
         self.number += 1;
         self.length = header.len() as u64;
@@ -127,9 +139,14 @@ fn plain(trouble: Trouble) -> io::Error {
     }
 }
 
-fn header(installation: &str, first: u64, before: Digest32) -> io::Result<Vec<u8>> {
+pub(super) fn header(
+    format: u32,
+    installation: &str,
+    first: u64,
+    before: Digest32,
+) -> io::Result<Vec<u8>> {
     let header = Header {
-        format: FORMAT,
+        format,
         installation: installation.to_owned(),
         first,
         prev: hex::encode(before),
@@ -140,7 +157,12 @@ fn header(installation: &str, first: u64, before: Digest32) -> io::Result<Vec<u8
 }
 
 /// Creates a segment; it exists for good before a commit is written to it.
-fn create(directory: &Path, number: u64, header: &[u8], faults: &Faults) -> Result<File, Trouble> {
+pub(super) fn create(
+    directory: &Path,
+    number: u64,
+    header: &[u8],
+    faults: &Faults,
+) -> Result<File, Trouble> {
     faults.at(Point::SegmentCreate)?;
     let path = directory.join(file_name(number));
     let mut file = OpenOptions::new()

@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::gate::key::Change;
 
-/// The newest format of lines and headers that this program reads and writes.
+/// The newest format of lines and headers that this program reads and writes. It reads every format from
+/// 1 on, and writes that of the newest segment until `ownergate upgrade` opens one of a newer format.
 pub const FORMAT: u32 = 1;
 
 /// A SHA-256.

@@ -27,6 +27,7 @@ mod scan;
 mod shared;
 mod sum;
 mod thread;
+mod upgrade;
 mod verify;
 mod writer;
 
@@ -45,6 +46,7 @@ pub use options::{Batch, Observer, Options, Reserve};
 pub use overlay::Read;
 pub use progress::Progress;
 pub use shared::Store;
+pub use upgrade::{Upgrade, UpgradeError, upgrade};
 pub use verify::{Projection, Report, Tail, verify};
 pub use writer::{Body, Stamp, Step, Writer};
 

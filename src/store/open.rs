@@ -63,7 +63,7 @@ pub fn open(options: Options, progress: Arc<Progress>) -> Result<Opened, OpenErr
     progress.enter("waiting for the lock", 0);
     create_directory(directory).map_err(|error| OpenError::not_writable(directory, error))?;
     let lock = Lock::take(directory, options.lock_wait, &options.faults)?;
-    let mut scanned = scan(&options.journal(), progress)?;
+    let mut scanned = scan(&options.journal(), options.newest_format, progress)?;
     check_installation(&options, &scanned)?;
     check_writable(&options, &scanned)?;
     let noted = loss::pending(directory).filter(|loss| loss.journal == scanned.end());
@@ -242,6 +242,7 @@ fn open_journal(options: &Options, scanned: &Scanned) -> Result<Journal, OpenErr
         directory: directory.clone(),
         installation: options.installation.clone(),
         segment_bytes: options.segment_bytes,
+        newest_format: options.newest_format,
         faults: options.faults.clone(),
     };
     Journal::open(place, scanned).map_err(failed)

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::faults::Faults;
+use super::line::FORMAT;
 use crate::clock::Clock;
 
 /// How to open a store.
@@ -28,6 +29,8 @@ pub struct Options {
     pub max_batch: usize,
     /// How long to wait for the lock of a process that is just ending.
     pub lock_wait: Duration,
+    /// The newest format of the journal that is known; `FORMAT`, but for tests of what is to come.
+    pub newest_format: u32,
     /// Planned failures.
     pub faults: Faults,
     /// The time.
@@ -48,6 +51,7 @@ impl Options {
             segment_bytes: 64 << 20,
             max_batch: 256,
             lock_wait: Duration::from_secs(2),
+            newest_format: FORMAT,
             faults: Faults::none(),
             clock,
             reserve: Reserve::Usual,

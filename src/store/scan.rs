@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::OpenError;
-use super::line::{self, Digest32, FORMAT, Header, Line, Link, NOTHING_BEFORE};
+use super::line::{self, Digest32, Header, Line, Link, NOTHING_BEFORE};
 use super::lines::{Lines, Raw};
 use super::progress::Progress;
 
@@ -24,6 +24,8 @@ pub(super) struct Segment {
     pub(super) bytes: u64,
     /// The number of its first line.
     pub(super) first: u64,
+    /// The format of its lines.
+    pub(super) format: u32,
 }
 
 /// The last good commit.
@@ -74,14 +76,23 @@ impl Scanned {
         self.last.as_ref().map_or(0, |last| last.seq)
     }
 
+    /// The format of the newest segment; `None` without one.
+    pub(super) fn format(&self) -> Option<u32> {
+        self.segments.last().map(|segment| segment.format)
+    }
+
     /// The hash of the last good commit.
     pub(super) fn end_hash(&self) -> Digest32 {
         self.last.as_ref().map_or(NOTHING_BEFORE, |last| last.hash)
     }
 }
 
-/// Reads the whole journal.
-pub(super) fn scan(directory: &Path, progress: &Progress) -> Result<Scanned, OpenError> {
+/// Reads the whole journal, which may be in every format up to the newest known.
+pub(super) fn scan(
+    directory: &Path,
+    newest_format: u32,
+    progress: &Progress,
+) -> Result<Scanned, OpenError> {
     let files = list(directory)?;
     progress.enter(
         "reading the journal",
@@ -93,6 +104,8 @@ pub(super) fn scan(directory: &Path, progress: &Progress) -> Result<Scanned, Ope
         before: NOTHING_BEFORE,
         seq: 0,
         batch: 0,
+        known: newest_format,
+        format: 0,
     };
     for (index, (number, path, bytes)) in files.iter().enumerate() {
         let end = pass
@@ -104,7 +117,7 @@ pub(super) fn scan(directory: &Path, progress: &Progress) -> Result<Scanned, Ope
                 return Err(OpenError::NewerFormat {
                     segment: path.clone(),
                     found,
-                    known: FORMAT,
+                    known: newest_format,
                 });
             }
             End::Bad(mut bad) => {
@@ -181,6 +194,10 @@ struct Pass {
     /// The number of the line before the next one.
     seq: u64,
     batch: u64,
+    /// The newest format that can be read.
+    known: u32,
+    /// The format of the segment that is being read.
+    format: u32,
 }
 
 impl Pass {
@@ -233,7 +250,7 @@ impl Pass {
         let header = match Header::decode(raw.bytes) {
             _ if !raw.ended => return self.bad(place, "its header is not ended".to_owned(), true),
             Err(why) => return self.bad(place, why, raw.torn()),
-            Ok(header) if header.format > FORMAT => return End::Newer(header.format),
+            Ok(header) if header.format > self.known => return End::Newer(header.format),
             Ok(header) => header,
         };
         // The last line of a finished segment is confirmed by the header that follows it.
@@ -258,11 +275,20 @@ impl Pass {
                 false,
             );
         }
+        if header.format < self.format.max(1) {
+            return self.bad(
+                place,
+                "its format is older than the one before".to_owned(),
+                false,
+            );
+        }
+        self.format = header.format;
         self.scanned.segments.push(Segment {
             path: place.path.clone(),
             number,
             bytes,
             first: header.first,
+            format: header.format,
         });
         End::Good
     }
@@ -277,11 +303,11 @@ impl Pass {
         if link.prev != self.before {
             return self.blame(place, "it does not follow the line before");
         }
-        if link.v > FORMAT && line::is_whole(raw.bytes) {
+        if link.v > self.known && line::is_whole(raw.bytes) {
             return End::Newer(link.v);
         }
         let in_batch = link.batch == link.seq || (link.batch == self.batch && self.batch > 0);
-        if link.seq != self.seq + 1 || !in_batch || link.v > FORMAT {
+        if link.seq != self.seq + 1 || !in_batch || link.v != self.format {
             return self.bad(
                 place,
                 format!("it is not line {}", self.seq + 1),

@@ -257,6 +257,7 @@ where
             time,
             policy,
             answers,
+            ..
         } = draft;
         if last >= first {
             self.commit(&bytes, (first, last), hash, overlay.into_writes())?;
@@ -282,6 +283,7 @@ where
         Draft {
             overlay: Overlay::new(self.records.clone()),
             bytes: Vec::new(),
+            format: self.journal.format(),
             first: self.meta.seq + 1,
             last: self.meta.seq,
             hash: self.meta.hash,

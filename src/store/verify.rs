@@ -18,7 +18,7 @@ use super::catch_up::collect;
 use super::error::{OpenError, VerifyError};
 use super::footprint;
 use super::journal::{self, Replayed};
-use super::line::{Digest32, NOTHING_BEFORE};
+use super::line::{Digest32, FORMAT, NOTHING_BEFORE};
 use super::lock::Lock;
 use super::progress::Progress;
 use super::records::{Meta, PROJECTION, Records, RecordsError, Writes};
@@ -162,7 +162,7 @@ fn scan_for_reading(
     installation: Option<&str>,
     running: bool,
 ) -> Result<Scanned, OpenError> {
-    let scanned = scan(&directory.join("journal"), &Progress::new())?;
+    let scanned = scan(&directory.join("journal"), FORMAT, &Progress::new())?;
     match (&scanned.installation, installation) {
         (Some(found), Some(expected)) if found != expected => {
             return Err(OpenError::OtherInstallation {

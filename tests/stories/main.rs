@@ -43,6 +43,7 @@ mod reload;
 mod replay;
 mod request_approve;
 mod revoke;
+mod rotate_holder;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod signed;
@@ -52,4 +53,5 @@ mod start;
 mod stop;
 mod told;
 mod two_boards;
+mod upgrade;
 mod voice;

@@ -141,7 +141,9 @@ fn again(
             return claim;
         }
     };
-    let Some(candidate) = issue::candidate_for(draft, request, reads.candidate.as_ref()) else {
+    let minted = reads.candidate.as_ref();
+    let candidate = issue::candidate_for(draft, request.number, &request.effect, minted);
+    let Some(candidate) = candidate else {
         return Claim::Open;
     };
     if let Some(before) = &before {

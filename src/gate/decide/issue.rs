@@ -17,11 +17,11 @@ use super::super::effect::{Reaction, Role};
 use super::super::evidence::{Candidate, Need};
 use super::super::grant::{Grant, GrantRecord, Terms};
 use super::super::identity::{Identity, IdentityStatus};
-use super::super::ids::{CredentialNumber, IdentityNumber, UserId};
+use super::super::ids::{CredentialNumber, IdentityNumber, RequestNumber, UserId};
 use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply;
-use super::super::request::{Action, Request, RequestStatus};
+use super::super::request::{Action, Request, RequestStatus, Wanted};
 use super::super::thread::{Counters, RecipientState, SlugOwner, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::Opening;
@@ -46,7 +46,8 @@ pub(super) fn decide(
     }
     let grant = Grant::from_opening(opening);
     let request = grant.request().clone();
-    let Some(candidate) = candidate_for(draft, &request, said.reads.candidate.as_ref()) else {
+    let minted = said.reads.candidate.as_ref();
+    let Some(candidate) = candidate_for(draft, request.number, &request.effect, minted) else {
         return;
     };
     let sealed = candidate.sealed.clone();
@@ -60,27 +61,28 @@ pub(super) fn decide(
             deliver(draft, said, &request, &credential, &sealed);
         }
         // Minted for something else: nothing of this is kept, and another is wanted.
-        None => drop(candidate_for(draft, &request, None)),
+        None => drop(candidate_for(draft, request.number, &request.effect, None)),
     }
 }
 
 /// The candidate that was minted for this request, or the wish for one.
 pub(super) fn candidate_for(
     draft: &mut Draft<'_>,
-    request: &Request,
+    request: RequestNumber,
+    wanted: &Wanted,
     minted: Option<&Candidate>,
 ) -> Option<Candidate> {
-    let slug = request.effect.identity.clone()?;
+    let slug = wanted.identity.clone()?;
     let fits = minted.filter(|candidate| {
-        candidate.request == request.number
+        candidate.request == request
             && candidate.slug == slug
-            && candidate.recipient == request.effect.recipient
+            && candidate.recipient == wanted.recipient
     });
     if fits.is_none() {
         draft.need(Need::Candidate {
-            request: request.number,
+            request,
             slug,
-            recipient: request.effect.recipient.clone(),
+            recipient: wanted.recipient.clone(),
         });
     }
     fits.cloned()
@@ -216,19 +218,33 @@ fn union(
     Some(have)
 }
 
-/// Makes the credential: number, records, rows, the entry. `None` if the candidate does not fit.
+/// Makes the credential that a request's grant permits. `None` if the candidate does not fit.
 pub(super) fn make(
+    draft: &mut Draft<'_>,
+    grant: Grant,
+    identity: Identity,
+    candidate: Candidate,
+    granted_at: Timestamp,
+    by: &Actor,
+) -> Option<Credential> {
+    let (credential, record) = write(draft, grant, identity, candidate, granted_at, by)?;
+    draft.put(Key::grant(credential.request), &record);
+    Some(credential)
+}
+
+/// Writes a credential down: number, records, rows, the entry. `None` if the candidate does not fit.
+pub(super) fn write(
     draft: &mut Draft<'_>,
     grant: Grant,
     mut identity: Identity,
     candidate: Candidate,
     granted_at: Timestamp,
     by: &Actor,
-) -> Option<Credential> {
+) -> Option<(Credential, GrantRecord)> {
     let mut counters: Counters = draft.get_or_default(&Key::counters());
     counters.credential += 1;
     let number = CredentialNumber(counters.credential);
-    let predecessor = grant.request().effect.predecessor;
+    let predecessor = grant.wanted().predecessor;
     let predecessor =
         predecessor.and_then(|number| draft.get::<Credential>(&Key::credential(number)));
     let (credential, record) = grant.issue(Terms {
@@ -260,7 +276,6 @@ pub(super) fn make(
         identity: Some(identity.number),
         ..record
     };
-    draft.put(Key::grant(credential.request), &record);
     write_identity(draft, &identity);
     if let Some(recipient) = &credential.recipient {
         let key = Key::recipient(recipient);
@@ -273,7 +288,7 @@ pub(super) fn make(
     }
     announce_end(draft, &credential);
     issued(draft, &identity, &credential, &record, by);
-    Some(credential)
+    Some((credential, record))
 }
 
 /// The end of a credential that lives for more than a day is announced in time, and said.

@@ -18,6 +18,7 @@ mod due;
 mod freeze;
 mod given_up;
 mod grounds;
+mod holder;
 mod issue;
 mod judge;
 mod leak;
@@ -55,7 +56,7 @@ use super::credential::{Credential, Live};
 use super::effect::Effect;
 use super::event::Event;
 use super::evidence::Needs;
-use super::ids::{Hash, Seq};
+use super::ids::{CredentialNumber, Hash, Seq};
 use super::key::{Change, Key};
 use super::policy::Policy;
 use super::uses::Reported;
@@ -132,6 +133,8 @@ pub enum Answer {
     Inactive,
     /// What came of a claim.
     Claim(Claim),
+    /// What came of a holder's wish for a successor.
+    Rotated(Rotated),
     /// More of the same is to be done.
     More,
     /// So many of the uses are written down.
@@ -157,6 +160,21 @@ pub enum Claim {
     /// stands still.
     Reused,
     /// The gate is shut now; every reason in words.
+    Shut(String),
+}
+
+/// What came of a holder's wish for a successor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rotated {
+    /// The successor and its sealed token; for the same key the same again.
+    Made(Box<Credential>, String),
+    /// The token is not alive, whatever the cause.
+    NotAlive,
+    /// It has this successor already, and not by this key.
+    Another(CredentialNumber),
+    /// The successor that this key made is over.
+    Over(CredentialNumber),
+    /// The gate is shut; every reason in words.
     Shut(String),
 }
 
@@ -193,6 +211,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Due { at, due, reads } => due::decide(&mut draft, *at, due, reads),
         Event::Claimed { challenge, reads } => claim::decide(&mut draft, challenge, reads),
         Event::HolderPaused { macs } => given_up::stand_still(&mut draft, macs),
+        Event::HolderRotates { macs, key, reads } => holder::decide(&mut draft, macs, key, reads),
         Event::Uses(tallies) => uses::decide(&mut draft, tallies),
         Event::Reported { client, reports } => reported::decide(&mut draft, client, reports),
         Event::GivenUp { macs } => given_up::decide(&mut draft, macs),

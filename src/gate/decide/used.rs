@@ -22,7 +22,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
     let check = macs
         .iter()
         .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
-    let live = check
+    let seen = check
         .filter(|check| {
             let policy = &draft.given.policy;
             client.is_none_or(|name| policy.shows(name, check.board, &check.environment))
@@ -30,9 +30,14 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         .filter(|check| {
             let key = Key::standstill(check.board);
             draft.get::<Standstill>(&key).is_none()
-        })
-        .and_then(|check| check.live(&draft.given.policy, draft.now()));
-    let Some(mut live) = live else {
+        });
+    let Some(check) = seen else {
+        return;
+    };
+    if check.is_rotated_away(draft.now()) {
+        return too_late(draft, &check, client);
+    }
+    let Some(mut live) = check.live(&draft.given.policy, draft.now()) else {
         return;
     };
     if live.first_use {
@@ -47,10 +52,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         credential.status = CredentialStatus::Active(now);
         draft.put(key, &credential);
         draft.put(Key::check(&credential.mac), &credential.check(&identity));
-        let actor = match client {
-            Some(name) => Actor::Client(name.to_owned()),
-            None => Actor::Holder(credential.number),
-        };
+        let actor = shown_by(number, client);
         identity
             .recent
             .push(now, "credential_first_used", &credential.number.to_string());
@@ -72,6 +74,49 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         }
     }
     draft.answer(Answer::Live(Box::new(live)));
+}
+
+/// Who showed a token: a resource server to which it was shown, or its holder.
+fn shown_by(number: CredentialNumber, client: Option<&str>) -> Actor {
+    match client {
+        Some(name) => Actor::Client(name.to_owned()),
+        None => Actor::Holder(number),
+    }
+}
+
+/// A token that was replaced and whose grace is over stays dead; that it was shown is noted.
+fn too_late(draft: &mut Draft<'_>, check: &Check, client: Option<&str>) {
+    let credential = draft.get::<Credential>(&Key::credential(check.credential));
+    let identity = draft.get::<Identity>(&Key::identity(check.identity));
+    if let (Some(credential), Some(identity)) = (credential, identity) {
+        let number = credential.number;
+        draft.cause(
+            "shown_late",
+            json!({ "credential": number, "client": client }),
+        );
+        shown_late(draft, &identity, credential, shown_by(number, client));
+    }
+}
+
+/// Notes once for a credential that its token was shown after its grace: whoever has it may show it as
+/// often as it likes and the journal grows no longer.
+pub(super) fn shown_late(
+    draft: &mut Draft<'_>,
+    identity: &Identity,
+    mut credential: Credential,
+    by: Actor,
+) {
+    if credential.shown_late.is_some() || draft.given.low_space {
+        return;
+    }
+    credential.shown_late = Some(draft.now());
+    draft.put(Key::credential(credential.number), &credential);
+    draft.entry(
+        Entry::new("rotated_token_shown", by, "shown after its grace")
+            .in_thread(identity.thread)
+            .about_identity(identity.number)
+            .about_credential(credential.number),
+    );
 }
 
 /// A successor is in use: its predecessor ends after the grace. One that nobody ever used ends now,.

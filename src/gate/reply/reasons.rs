@@ -73,6 +73,9 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::LowSpace => "disk_nearly_full",
         Reason::Clock(_) => "clock_not_trusted",
         Reason::HistoryLost => "history_lost",
+        Reason::HolderMayNot(_) => "no_holder_rotation",
+        Reason::NotActive(_) => "not_active",
+        Reason::NoRecipient(_) => "no_recipient",
         Reason::Silence => "nothing_allowed_it",
     }
 }
@@ -203,6 +206,9 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::LowSpace => "the disk of the bot is nearly full: nothing widens until there is space".to_owned(),
         Reason::Clock(why) => format!("the clock cannot be trusted: {}", foreign(why, 120)),
         Reason::HistoryLost => "lines of my journal are missing: nothing widens until whoever runs me has accepted the loss".to_owned(),
+        Reason::HolderMayNot(line) => format!("no holder swaps its token here; ask the owners in the issue: `{line}`"),
+        Reason::NotActive(word) => format!("this credential is {word}; only one that is active gets a successor of its holder's own"),
+        Reason::NoRecipient(line) => format!("this credential was claimed, so that there is no key to seal its successor to; ask in the issue: `{line}`"),
         Reason::Silence => "no rule allowed it".to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use super::super::judgement::Standing;
 use super::super::policy::{Board, Factor, Gate};
 use super::super::request::Action;
 use super::super::signed::vouched;
+use super::super::thread::BoardState;
 use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve};
 
 /// One rule.
@@ -328,17 +329,21 @@ pub(super) fn counted(case: &Opened<'_>) -> BTreeSet<UserId> {
 
 /// An owner who is called otherwise than the configuration says may be somebody else now.
 fn not_held(case: &Opened<'_>) -> Finding {
-    let held = case.state.holds.values().find_map(|hold| {
-        let expected = hold.expected(case.board)?;
+    match held(case.board, case.state) {
+        Some(why) => Finding::Deny(Reason::Held(why)),
+        None => Finding::Silent,
+    }
+}
+
+/// Why nothing widens on a board, if so.
+pub(super) fn held(board: &Board, state: &BoardState) -> Option<String> {
+    state.holds.values().find_map(|hold| {
+        let expected = hold.expected(board)?;
         Some(format!(
             "owner {} is called {} now, not {expected}",
             hold.user, hold.found
         ))
-    });
-    match held {
-        Some(why) => Finding::Deny(Reason::Held(why)),
-        None => Finding::Silent,
-    }
+    })
 }
 
 fn space_left(case: &Opened<'_>) -> Finding {

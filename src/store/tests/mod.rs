@@ -8,6 +8,7 @@ mod kill;
 mod loss;
 mod records;
 mod tail;
+mod upgrade;
 mod verifying;
 mod writing;
 

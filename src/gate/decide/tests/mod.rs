@@ -13,6 +13,7 @@ mod cut;
 mod ending;
 mod forge;
 mod history;
+mod holder;
 mod judged;
 mod life;
 mod moves;

@@ -115,7 +115,7 @@ impl Story {
                 if let Answer::Decided { verb, outcome } = answer {
                     self.outcomes.push((verb, outcome));
                 }
-                // Only new texts, uses, reports and claims may be kept waiting when the disk is nearly full.
+                // Only new texts, uses, reports, claims and rotations may be kept waiting when the disk is nearly full.
                 let waits = matches!(
                     event,
                     Event::Arrived(_)
@@ -123,6 +123,7 @@ impl Story {
                         | Event::Uses(_)
                         | Event::Reported { .. }
                         | Event::Claimed { .. }
+                        | Event::HolderRotates { .. }
                 );
                 assert!(waits || decision.under_reserve || decision.changes.is_empty());
                 self.commit(*decision);
@@ -516,7 +517,7 @@ impl Story {
         panic!("it never has enough");
     }
 
-    fn read(&mut self, repository: RepositoryId, need: Need, reads: &mut Reads) {
+    pub(super) fn read(&mut self, repository: RepositoryId, need: Need, reads: &mut Reads) {
         match need {
             Need::Comment(id) => {
                 let read = self.forge.read_comment(repository, id);

@@ -1,0 +1,272 @@
+//! A holder wants a successor of its own credential, where the gate lets holders swap their tokens.
+//!
+//! Nobody approves anew: the thread and the repository are read again and `verdict::judge_holder` says
+//! whether every rule holds. One successor of a credential; whoever calls again with the same key gets
+//! the same sealed file. A token that was replaced and whose grace is over is no use here but an alarm:
+//! two parties have it, or its holder missed something, and the identity stands still.
+
+use serde_json::json;
+
+use super::super::actor::Actor;
+use super::super::audit::Entry;
+use super::super::credential::{Check, Credential};
+use super::super::evidence::{FRESH, Need, Reads};
+use super::super::grant::{Grant, Rotation};
+use super::super::identity::Identity;
+use super::super::ids::{Hash, Mac};
+use super::super::key::Key;
+use super::super::policy::{Board, Gate};
+use super::super::reply::reasons;
+use super::super::request::Request;
+use super::super::thread::{BoardState, RecipientState, Standstill};
+use super::super::time::{instant, seconds_between};
+use super::super::verdict::{HolderCase, Opening, Reason, Verdict, holder_refusals, judge_holder};
+use super::{Answer, Draft, Rotated, issue, lifecycle, loss, used};
+
+/// Decides it.
+pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Reads) {
+    let rotated = rotate(draft, macs, key, reads);
+    draft.answer(Answer::Rotated(rotated));
+}
+
+fn rotate(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Reads) -> Rotated {
+    let check = macs
+        .iter()
+        .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
+    let Some(check) = check else {
+        return Rotated::NotAlive;
+    };
+    let credential = draft.get::<Credential>(&Key::credential(check.credential));
+    let identity = draft.get::<Identity>(&Key::identity(check.identity));
+    let (Some(credential), Some(identity)) = (credential, identity) else {
+        return Rotated::NotAlive;
+    };
+    draft.cause("holder_rotates", json!({ "credential": credential.number }));
+    if credential.is_rotated_away(draft.now()) {
+        late(draft, identity, credential);
+        return Rotated::NotAlive;
+    }
+    let frozen = draft
+        .get::<Standstill>(&Key::standstill(check.board))
+        .is_some();
+    let live = check.live(&draft.given.policy, draft.now());
+    if frozen || live.is_none() {
+        return Rotated::NotAlive;
+    }
+    if let Some(rotation) = draft.get::<Rotation>(&Key::rotation(credential.number)) {
+        return again(draft, &identity, &credential, rotation, key);
+    }
+    let heir = credential
+        .successor
+        .and_then(|number| draft.get::<Credential>(&Key::credential(number)))
+        .filter(|heir| heir.is_living(draft.now()));
+    match heir {
+        Some(heir) => Rotated::Another(heir.number),
+        None => judged(draft, identity, &credential, key, reads),
+    }
+}
+
+/// A token that was replaced and whose grace is over: somebody may have a copy of it.
+fn late(draft: &mut Draft<'_>, mut identity: Identity, credential: Credential) {
+    let number = credential.number;
+    let by = Actor::Holder(number);
+    used::shown_late(draft, &identity, credential.clone(), by.clone());
+    let why = format!("somebody wants a successor of {number}, which has one and is over");
+    if lifecycle::pause(draft, &mut identity, &by, &why) {
+        let text = format!(
+            "**`{}` is paused**: {why}. Whoever holds the token of {number} may not be the only one. {}",
+            identity.slug,
+            owners(draft, &identity, &credential)
+        );
+        draft.tell(identity.thread, text.trim_end(), None);
+    }
+}
+
+/// There is a successor already: the same key is told the same, another one nothing, and the owners
+/// learn of that once.
+fn again(
+    draft: &mut Draft<'_>,
+    identity: &Identity,
+    credential: &Credential,
+    mut rotation: Rotation,
+    key: &Hash,
+) -> Rotated {
+    let (number, successor) = (credential.number, rotation.successor);
+    if rotation.key == *key {
+        let heir = draft
+            .get::<Credential>(&Key::credential(successor))
+            .filter(|heir| heir.is_living(draft.now()));
+        return match heir {
+            Some(heir) => Rotated::Made(Box::new(heir), rotation.sealed),
+            None => Rotated::Over(successor),
+        };
+    }
+    if !rotation.told && !draft.given.low_space {
+        rotation.told = true;
+        draft.put(Key::rotation(number), &rotation);
+        let why = format!("a second successor of {number} was wanted, with another key");
+        draft.entry(
+            Entry::new("rotation_refused", Actor::Holder(number), why.clone())
+                .in_thread(identity.thread)
+                .about_identity(identity.number)
+                .about_credential(number),
+        );
+        let text = format!(
+            "**`{0}`: {why}.** It has {successor} and gets no other. If its holder did not ask twice, somebody has a copy of its token: `/gate revoke {0}` ends both. {1}",
+            identity.slug,
+            owners(draft, identity, credential)
+        );
+        draft.tell(identity.thread, text.trim_end(), None);
+    }
+    Rotated::Another(successor)
+}
+
+/// The rules decide; what they open makes the successor.
+fn judged(
+    draft: &mut Draft<'_>,
+    identity: Identity,
+    credential: &Credential,
+    key: &Hash,
+    reads: &Reads,
+) -> Rotated {
+    let request = draft.get::<Request>(&Key::request(credential.request));
+    let board = draft.board(identity.thread);
+    let gate = board.and_then(|board| board.gates.get(&identity.environment));
+    let (Some(request), Some(board), Some(gate)) = (request, board, gate) else {
+        return Rotated::NotAlive;
+    };
+    let fresh = reads
+        .at
+        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
+    let stale = Reads::default();
+    let reads = if fresh { reads } else { &stale };
+    let place = Place { board, gate };
+    let verdict = verdict(draft, place, &request, &identity, credential, reads);
+    let opening = match verdict {
+        None => return Rotated::NotAlive,
+        Some(Verdict::Open(opening)) => *opening,
+        Some(Verdict::Shut(denied)) => return shut(board, &denied),
+    };
+    make(draft, opening, identity, credential, key, reads)
+}
+
+/// A board and its gate for the identity.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    board: &'a Board,
+    gate: &'a Gate,
+}
+
+/// What the rules say; `None` after having asked for what must be read first.
+fn verdict(
+    draft: &mut Draft<'_>,
+    place: Place<'_>,
+    request: &Request,
+    identity: &Identity,
+    credential: &Credential,
+    reads: &Reads,
+) -> Option<Verdict> {
+    let state: BoardState = draft.get_or_default(&Key::board(place.board.repository_id));
+    let standstill = draft.get::<Standstill>(&Key::standstill(place.board.repository_id));
+    let burnt = credential.recipient.as_ref().is_some_and(|recipient| {
+        let state: RecipientState = draft.get_or_default(&Key::recipient(recipient));
+        state.burnt.is_some()
+    });
+    let case = HolderCase {
+        now: draft.now(),
+        policy: &draft.given.policy,
+        policy_hash: &draft.given.policy_hash,
+        board: place.board,
+        state: &state,
+        standstill: standstill.as_ref(),
+        gate: place.gate,
+        request,
+        identity,
+        credential,
+        burnt,
+        reads,
+        low_space: draft.given.low_space,
+        clock: draft.given.clock.as_deref(),
+        history_lost: loss::is_open(draft),
+    };
+    let refused = holder_refusals(&case);
+    if !refused.is_empty() {
+        return Some(Verdict::Shut(refused));
+    }
+    let issue = identity.thread.issue;
+    let mut missing = Vec::new();
+    if !reads.issues.contains_key(&issue) {
+        missing.push(Need::Issue(issue));
+    }
+    if reads.repository.is_none() {
+        missing.push(Need::Repository);
+    }
+    if missing.is_empty() {
+        return Some(judge_holder(&case));
+    }
+    for need in missing {
+        draft.need(need);
+    }
+    None
+}
+
+/// What shuts it may pass, and nothing is written: a holder can ask as often as it likes.
+fn shut(board: &Board, denied: &[Reason]) -> Rotated {
+    let sentences: Vec<String> = denied
+        .iter()
+        .map(|reason| reasons::sentence(reason, board))
+        .collect();
+    Rotated::Shut(sentences.join("; "))
+}
+
+/// The successor: its predecessor's life, identity and approvers, and a token sealed to the same key.
+fn make(
+    draft: &mut Draft<'_>,
+    opening: Opening,
+    mut identity: Identity,
+    old: &Credential,
+    key: &Hash,
+    reads: &Reads,
+) -> Rotated {
+    let minted = reads.candidate.as_ref();
+    let candidate = issue::candidate_for(draft, old.request, opening.wanted(), minted);
+    let Some(candidate) = candidate else {
+        return Rotated::NotAlive;
+    };
+    let sealed = candidate.sealed.clone();
+    identity.last_rotated = Some(draft.now());
+    let (slug, thread) = (identity.slug.clone(), identity.thread);
+    let grant = Grant::from_opening(opening);
+    let by = Actor::Holder(old.number);
+    let written = issue::write(draft, grant, identity, candidate, old.issued_at, &by);
+    let Some((heir, grant)) = written else {
+        return Rotated::NotAlive;
+    };
+    let rotation = Rotation {
+        key: key.clone(),
+        grant,
+        successor: heir.number,
+        sealed: sealed.clone(),
+        told: false,
+    };
+    draft.put(Key::rotation(old.number), &rotation);
+    let text = format!(
+        "**`{slug}` {} is the successor of {}**: its holder asked for it, as this gate allows. Sealed to the same key, ends {}; {} ends after the first use of {}. To take it back: `/gate revoke {slug}`",
+        heir.number,
+        old.number,
+        instant(heir.expires_at),
+        old.number,
+        heir.number
+    );
+    draft.tell(thread, &text, None);
+    Rotated::Made(Box::new(heir), sealed)
+}
+
+/// Who let the credential live, as mentions.
+fn owners(draft: &Draft<'_>, identity: &Identity, credential: &Credential) -> String {
+    draft
+        .board(identity.thread)
+        .map_or_else(String::new, |board| {
+            lifecycle::mentions(board, &credential.approvers)
+        })
+}

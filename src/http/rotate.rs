@@ -1,0 +1,181 @@
+//! `POST /v1/rotate`: a holder swaps its token without an owner, where the gate lets holders do so.
+//!
+//! The answer holds the successor sealed to the key that the shown token was sealed to, so that a stolen
+//! token alone brings nothing. The same `Idempotency-Key` gets the same answer: a holder that lost it
+//! asks again.
+
+use std::num::NonZeroU32;
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use serde_json::{Map, Value, json};
+
+use super::authorization;
+use super::body;
+use super::gateway::Gateway;
+use super::introspect::row;
+use super::problem::ApiError;
+use crate::bot::Bot;
+use crate::bot::core::Outcome;
+use crate::gate::credential::{Credential, CredentialStatus};
+use crate::gate::decide::{Answer, Rotated};
+use crate::gate::event::Event;
+use crate::gate::evidence::Reads;
+use crate::gate::ids::{CredentialNumber, Hash, Mac, RepositoryId};
+use crate::gate::key::Key;
+use crate::gate::time::rfc3339;
+use crate::store::SubmitError;
+
+/// The header that tells one wish from another (draft-ietf-httpapi-idempotency-key-header).
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+/// The largest body, in bytes: there is nothing to say in it.
+const MOST: usize = 1024;
+/// Rounds of reading for one rotation; each is for something the round before showed.
+const ROUNDS: usize = 8;
+/// Tries of one line of successors in a minute.
+const A_MINUTE: NonZeroU32 = NonZeroU32::new(5).unwrap();
+
+/// Counts tries by the first credential of a line of successors: a holder that swaps each successor at
+/// once gets no further than one that swaps the same again and again.
+pub(super) type RotateLimit = DefaultKeyedRateLimiter<CredentialNumber>;
+
+/// Five a minute for each line of successors.
+pub fn limit() -> RotateLimit {
+    RateLimiter::keyed(Quota::per_minute(A_MINUTE))
+}
+
+/// Answers a holder.
+pub(super) async fn rotate(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, ApiError> {
+    let bot = gateway.bot()?;
+    let token = authorization::bearer(&request, &gateway).inspect_err(|_| {
+        gateway.metrics.check("bad_token");
+    })?;
+    let key = key(&request)?;
+    nothing_said(&request, payload).await?;
+    let (check, macs) = row(bot, &gateway, token)?.ok_or(ApiError::InvalidToken)?;
+    let credential = bot
+        .core
+        .get::<Credential>(&Key::credential(check.credential))
+        .map_err(|error| {
+            tracing::error!(%error, "cannot read a credential");
+            ApiError::Unhealthy
+        })?
+        .ok_or(ApiError::InvalidToken)?;
+    if gateway.rotations.check_key(&credential.family).is_err() {
+        return Err(ApiError::TooMany);
+    }
+    let silence = &bot.reconciliation.silence;
+    if silence.refuses(&bot.core.policy(), check.board, &gateway.clock) {
+        return Err(ApiError::InvalidToken);
+    }
+    let rotated = decided(bot, check.board, macs, key).await?;
+    let (heir, sealed) = handed(rotated)?;
+    gateway.metrics.check("rotated");
+    bot.usage.note(credential.number, gateway.clock.now(), None);
+    let use_by = match heir.status {
+        CredentialStatus::Pending(until) => until,
+        CredentialStatus::Active(_) | CredentialStatus::Grace(_) | CredentialStatus::Revoked(_) => {
+            heir.expires_at
+        }
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(json!({
+            "credential": heir.number.to_string(),
+            "predecessor": credential.number.to_string(),
+            "identity": check.slug,
+            "scope": heir.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+            "recipient": heir.recipient,
+            "sealed": sealed,
+            "use_by": rfc3339(use_by),
+            "expires_at": rfc3339(heir.expires_at),
+        })))
+}
+
+/// The hash of the one `Idempotency-Key`.
+fn key(request: &HttpRequest) -> Result<Hash, ApiError> {
+    let mut values = request.headers().get_all(IDEMPOTENCY_KEY);
+    let value = values.next().map(|value| value.as_bytes());
+    let fits = |key: &[u8]| {
+        (8..=128).contains(&key.len()) && key.iter().all(|byte| (b' '..=b'~').contains(byte))
+    };
+    match (value.filter(|key| fits(key)), values.next()) {
+        (Some(key), None) => Ok(Hash::of(key)),
+        _ => Err(ApiError::BadRequest(
+            "give one header `Idempotency-Key` of 8 to 128 printable ASCII characters, new for each rotation and the same when you try it again"
+                .to_owned(),
+        )),
+    }
+}
+
+/// A rotation has nothing to say: whoever says something expects what it does not get.
+async fn nothing_said(request: &HttpRequest, payload: Payload) -> Result<(), ApiError> {
+    body::media_type(request)?;
+    let bytes = body::read(request, payload, MOST).await?;
+    let empty = bytes.is_empty()
+        || serde_json::from_slice::<Map<String, Value>>(&bytes)
+            .is_ok_and(|members| members.is_empty());
+    if empty {
+        Ok(())
+    } else {
+        Err(ApiError::BadRequest(
+            "the body must be empty, or `{}`".to_owned(),
+        ))
+    }
+}
+
+/// Has the wish decided, with what its decision wants to be read.
+async fn decided(
+    bot: &Bot,
+    repository: RepositoryId,
+    macs: Vec<Mac>,
+    key: Hash,
+) -> Result<Rotated, ApiError> {
+    let mut reads = Reads::default();
+    for _ in 0..ROUNDS {
+        let event = Event::HolderRotates {
+            macs: macs.clone(),
+            key: key.clone(),
+            reads: Box::new(reads.clone()),
+        };
+        match bot.core.try_feed(event).await? {
+            Outcome::Gather(needs) => {
+                let gathered = bot.gatherer.gather(repository, &needs, &mut reads);
+                gathered.await.map_err(|error| {
+                    tracing::warn!(%error, "cannot read what a rotation rests on");
+                    ApiError::ForgeAway
+                })?;
+            }
+            Outcome::Decided { answer, effects } => {
+                bot.decided(&answer, effects);
+                return match answer {
+                    Answer::Rotated(rotated) => Ok(rotated),
+                    _ => Err(ApiError::Unhealthy),
+                };
+            }
+            Outcome::Wait(_) | Outcome::Unreadable(_) => break,
+        }
+    }
+    Err(ApiError::from(SubmitError::Unhealthy))
+}
+
+/// The successor and its sealed token, or why there is none.
+fn handed(rotated: Rotated) -> Result<(Box<Credential>, String), ApiError> {
+    match rotated {
+        Rotated::Made(heir, sealed) => Ok((heir, sealed)),
+        Rotated::NotAlive => Err(ApiError::InvalidToken),
+        Rotated::Another(heir) => Err(ApiError::Conflict(format!(
+            "this credential has a successor already, {heir}, and gets no other; its owners know if that was asked for under another key"
+        ))),
+        Rotated::Over(heir) => Err(ApiError::Conflict(format!(
+            "the successor that this key made, {heir}, is over; ask the owners for another with `/gate rotate` in the issue"
+        ))),
+        Rotated::Shut(why) => Err(ApiError::Shut(why)),
+    }
+}
