@@ -31,6 +31,7 @@ pub use wrong_codes::WrongCodes;
 /// Webhooks and holders.
 pub fn public(config: &mut ServiceConfig) {
     config
+        .configure(holders)
         .service(
             web::resource("/hooks/{board}")
                 .route(web::post().to(hooks::receive))
@@ -44,16 +45,6 @@ pub fn public(config: &mut ServiceConfig) {
         .service(
             web::resource("/v1/claim")
                 .route(web::post().to(claim::claim))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource("/v1/pause")
-                .route(web::post().to(pause::pause))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource("/v1/rotate")
-                .route(web::post().to(rotate::rotate))
                 .default_service(web::to(only_post)),
         )
         .service(
@@ -81,15 +72,30 @@ pub fn public(config: &mut ServiceConfig) {
                 .default_service(web::to(only_get)),
         )
         .service(
+            web::resource("/healthz")
+                .route(web::get().to(health::healthz))
+                .route(web::head().to(health::healthz))
+                .default_service(web::to(only_get)),
+        );
+}
+
+/// What a token of its own is shown for.
+fn holders(config: &mut ServiceConfig) {
+    config
+        .service(
             web::resource("/v1/activate")
                 .route(web::post().to(activate::activate))
                 .default_service(web::to(only_post)),
         )
         .service(
-            web::resource("/healthz")
-                .route(web::get().to(health::healthz))
-                .route(web::head().to(health::healthz))
-                .default_service(web::to(only_get)),
+            web::resource("/v1/pause")
+                .route(web::post().to(pause::pause))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/rotate")
+                .route(web::post().to(rotate::rotate))
+                .default_service(web::to(only_post)),
         );
 }
 

@@ -251,7 +251,7 @@ fn make(
     };
     draft.put(Key::rotation(old.number), &rotation);
     let text = format!(
-        "**`{slug}` {} is the successor of {}**: its holder asked for it, as this gate allows. Sealed to the same key, ends {}; {} ends after the first use of {}. To take it back: `/gate revoke {slug}`",
+        "**`{slug}` {} is the successor of {}**: its holder asked for it, as this gate allows. Sealed to the same key, ends {}; {} goes on until a grace after {} is first used. To take it back: `/gate revoke {slug}`",
         heir.number,
         old.number,
         instant(heir.expires_at),

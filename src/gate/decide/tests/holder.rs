@@ -1,7 +1,7 @@
 //! A holder swaps its own token, where the gate lets holders do so.
 
 use super::*;
-use crate::gate::credential::{Credential, CredentialStatus};
+use crate::gate::credential::{Check, Credential, CredentialStatus};
 use crate::gate::decide::{Answer, Event, Rotated, Step};
 use crate::gate::event::Leak;
 use crate::gate::evidence::Reads;
@@ -31,8 +31,17 @@ impl Story {
         assert!(matches!(self.show(&mac), Answer::Live(_)));
     }
 
-    /// The holder of a credential wants its successor.
+    /// The holder of a credential wants its successor; what follows from it happens.
     fn rotate(&mut self, number: u64, key: &str) -> Rotated {
+        let rotated = self.wish(number, key);
+        self.settle();
+        rotated
+    }
+
+    /// The holder of a credential wants its successor.
+    pub(super) fn wish(&mut self, number: u64, key: &str) -> Rotated {
+        let check: Option<Check> = self.record(&Key::check(&self.credential(number).mac));
+        let repository = check.map_or(KAN, |check| check.board);
         let mut reads = Reads {
             at: Some(self.now),
             ..Reads::default()
@@ -46,16 +55,13 @@ impl Story {
             match self.feed(&event) {
                 Step::Gather(needs) => {
                     for need in needs {
-                        self.read(KAN, need, &mut reads);
+                        self.read(repository, need, &mut reads);
                     }
                 }
-                Step::Decided(decision) => {
-                    self.settle();
-                    match decision.answer {
-                        Answer::Rotated(rotated) => return rotated,
-                        other => panic!("{other:?}"),
-                    }
-                }
+                Step::Decided(decision) => match decision.answer {
+                    Answer::Rotated(rotated) => return rotated,
+                    other => panic!("{other:?}"),
+                },
                 other => panic!("{other:?}"),
             }
         }

@@ -27,6 +27,8 @@ pub(super) enum Act {
     Leak(u8),
     /// A token is used.
     Use(u8),
+    /// A holder wants a successor of its token.
+    Swap(u8),
     /// The configuration changes.
     Configure(u8),
     /// What lives in a thread is compared with the configuration.
@@ -93,6 +95,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => n().prop_map(Act::Stray),
         1 => n().prop_map(Act::Leak),
         2 => n().prop_map(Act::Use),
+        2 => n().prop_map(Act::Swap),
         1 => n().prop_map(Act::Configure),
         1 => n().prop_map(Act::Compare),
         2 => n().prop_map(Act::Pass),

@@ -77,8 +77,12 @@ struct Life {
 
 impl Life {
     fn new() -> Self {
+        let mut story = Story::new();
+        story.reconfigure(KAN, |board| {
+            board.gates.get_mut("dev").unwrap().holder_rotation = true;
+        });
         Self {
-            story: Story::new(),
+            story,
             late: Vec::new(),
             checked: 0,
             counted: BTreeMap::new(),
@@ -245,6 +249,14 @@ impl Life {
                 let count = credentials.len().max(1);
                 if let Some(credential) = credentials.get(usize::from(*which) % count) {
                     self.story.show(&credential.mac);
+                }
+            }
+            Act::Swap(which) => {
+                let credentials: Vec<Credential> = self.all(Table::Credential);
+                let count = credentials.len().max(1);
+                if let Some(credential) = credentials.get(usize::from(*which) % count) {
+                    let key = format!("key-{}", which % 2);
+                    self.story.wish(credential.number.0, &key);
                 }
             }
             Act::Configure(which) => self.configure(*which),

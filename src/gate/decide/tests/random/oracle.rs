@@ -9,7 +9,7 @@ use crate::gate::approval::Approval;
 use crate::gate::command::{self, Command, Reading};
 use crate::gate::credential::{Check, Credential, CredentialStatus};
 use crate::gate::event::{Look, Road, What};
-use crate::gate::grant::{GrantRecord, GrantStatus};
+use crate::gate::grant::{GrantRecord, GrantStatus, Rotation};
 use crate::gate::identity::{Identity, IdentityStatus};
 use crate::gate::ids::Hash;
 use crate::gate::key::{Key, Subject, Table};
@@ -28,7 +28,8 @@ impl Life {
     pub(super) fn check(&mut self) {
         let grants: Vec<GrantRecord> = self.all(Table::Grant);
         let credentials: Vec<Credential> = self.all(Table::Credential);
-        assert_eq!(grants.len(), credentials.len(), "one credential a grant");
+        let rotations: Vec<Rotation> = self.all(Table::Rotation);
+        assert_eq!(grants.len() + rotations.len(), credentials.len());
         for request in self.all::<Request>(Table::Request) {
             for counted in &request.approvals {
                 let key = (request.number, counted.comment);
@@ -51,16 +52,19 @@ impl Life {
             for (request, number) in issued {
                 let credential = credentials.iter().find(|c| c.number == number).unwrap();
                 assert_eq!(credential.request, request);
-                self.check_issued(credential, line);
+                let swap = rotations.iter().find(|one| one.successor == number);
+                self.check_new(credential, swap, line);
             }
         }
         self.checked = self.story.lines.len();
         for credential in &credentials {
-            let granted = grants
+            let mut all = grants
                 .iter()
-                .find(|grant| grant.request == credential.request)
+                .chain(rotations.iter().map(|rotation| &rotation.grant));
+            let granted = all
+                .find(|grant| grant.status == GrantStatus::Consumed(credential.number))
                 .unwrap();
-            assert_eq!(granted.status, GrantStatus::Consumed(credential.number));
+            assert_eq!(granted.request, credential.request);
             let check: Check = self.story.record(&Key::check(&credential.mac)).unwrap();
             let identity: Identity = self
                 .story
@@ -114,6 +118,31 @@ impl Life {
             });
             assert!(said, "nobody who may has said so (line {line}): {entry:?}");
         }
+    }
+
+    /// A new credential came of an owner's approval, or of a holder's wish.
+    fn check_new(&self, credential: &Credential, swap: Option<&Rotation>, line: usize) {
+        match swap {
+            Some(rotation) => self.check_swapped(credential, rotation),
+            None => self.check_issued(credential, line),
+        }
+    }
+
+    /// A successor that a holder made is no more than the credential that it holds, at a gate that lets
+    /// holders do so.
+    fn check_swapped(&self, heir: &Credential, rotation: &Rotation) {
+        let old = self.story.credential(heir.predecessor.unwrap().0);
+        let key = Key::identity(heir.identity);
+        let identity: Identity = self.story.record(&key).unwrap();
+        let board = self.story.policy.board(identity.board()).unwrap();
+        assert!(board.gates[&identity.environment].holder_rotation);
+        assert_eq!(identity.status, IdentityStatus::Active);
+        assert_eq!(old.successor, Some(heir.number));
+        assert_eq!(rotation.grant.policy, self.story.policy.hash());
+        assert!(heir.scopes.is_subset(&old.scopes) && heir.expires_at <= old.expires_at);
+        assert_eq!(heir.recipient, old.recipient);
+        assert_eq!(heir.approvers, old.approvers);
+        assert!(matches!(old.status, CredentialStatus::Active(_)));
     }
 
     /// Invariants 1 to 3: a new credential rests on enough counted comments by people who may.
