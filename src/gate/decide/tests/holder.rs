@@ -372,3 +372,16 @@ fn an_approval_that_is_deleted_takes_an_unused_successor_with_it() {
     assert!(matches!(status, CredentialStatus::Revoked(_)));
     assert!(story.live(1).is_some());
 }
+
+/// Whoever opened the issue may block the bot: nothing widens where it may not say so.
+#[test]
+fn a_successor_that_the_thread_cannot_be_told_of_is_revoked() {
+    let mut story = Story::rotating();
+    story.forge.refusing.push(kan(12));
+    story.made(1, "first-key");
+    let status = story.credential(2).status;
+    assert!(matches!(status, CredentialStatus::Revoked(_)));
+    assert!(story.live(1).is_some());
+    let said = story.last_reply(kan(1));
+    assert!(said.contains("c2 of `codex-kan-12`"), "{said}");
+}
