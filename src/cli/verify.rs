@@ -2,6 +2,7 @@
 //!
 //! A running bot is asked over its admin socket; otherwise the files are read. Nothing is changed.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +15,8 @@ use super::printable::printable;
 use crate::app::secrets::Secrets;
 use crate::config::Config;
 use crate::gate::policy::Policy;
+use crate::gate::request::Request;
+use crate::gate::signed::recheck;
 use crate::gate::world;
 use crate::store;
 
@@ -78,26 +81,83 @@ fn ask(config: &Config) -> anyhow::Result<Option<Value>> {
 }
 
 /// What is wrong, in words.
-fn faults(report: &Value) -> Vec<String> {
+pub fn faults(report: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     if let Some(why) = report["projection"]["differs"]["why"].as_str() {
         faults.push(format!("the records differ from the journal: {why}"));
     }
-    let recorded: Vec<String> = report["policy_records"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| world::decode::<Policy>(&entry[1]))
-        .map(|policy| policy.hash().to_string())
-        .collect();
+    let recorded = policies(report);
     for (hash, lines) in report["policies"].as_object().into_iter().flatten() {
-        if !recorded.contains(hash) && !hash.is_empty() {
+        if !recorded.contains_key(hash) && !hash.is_empty() {
             faults.push(format!(
                 "{lines} lines were decided under policy {hash}, which is not in the journal"
             ));
         }
     }
+    for checked in signatures(report) {
+        if let Err(why) = checked.holds {
+            faults.push(format!(
+                "the signature of {} does not hold: {why}",
+                checked.of
+            ));
+        }
+    }
     faults
+}
+
+/// The policies that were recorded, by their hashes.
+fn policies(report: &Value) -> BTreeMap<String, Policy> {
+    report["policy_records"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| world::decode::<Policy>(&entry[1]))
+        .map(|policy| (policy.hash().to_string(), policy))
+        .collect()
+}
+
+/// One signed approval, checked again.
+struct Checked {
+    /// Which it is, in words.
+    of: String,
+    /// Why it does not hold, if so.
+    holds: Result<(), String>,
+}
+
+/// Checks every signed approval again, once, under the policy that it was counted under.
+fn signatures(report: &Value) -> Vec<Checked> {
+    let policies = policies(report);
+    let mut seen = BTreeSet::new();
+    let mut checked = Vec::new();
+    for signed in report["signed"].as_array().into_iter().flatten() {
+        let line = &signed["seq"];
+        let Some(request) = world::decode::<Request>(&signed["record"]) else {
+            checked.push(Checked {
+                of: format!("a request in line {line}"),
+                holds: Err("its record cannot be read".to_owned()),
+            });
+            continue;
+        };
+        let policy = signed["policy"]
+            .as_str()
+            .and_then(|hash| policies.get(hash));
+        for approval in &request.approvals {
+            let bears = approval.armor.is_some() || approval.signed_by.is_some();
+            if !bears || !seen.insert((request.number, approval.comment)) {
+                continue;
+            }
+            checked.push(Checked {
+                of: format!(
+                    "{} by owner {} (line {line})",
+                    request.number, approval.approver
+                ),
+                holds: policy
+                    .ok_or_else(|| "the policy of that line is not in the journal".to_owned())
+                    .and_then(|policy| recheck(policy, &request, approval)),
+            });
+        }
+    }
+    checked
 }
 
 fn show(out: &mut dyn Write, report: &Value, running: bool, faults: &[String]) -> io::Result<()> {
@@ -123,6 +183,11 @@ fn show(out: &mut dyn Write, report: &Value, running: bool, faults: &[String]) -
         .as_object()
         .map_or(0, serde_json::Map::len);
     writeln!(out, "policies    {policies}")?;
+    writeln!(
+        out,
+        "signed      {} approvals checked",
+        signatures(report).len()
+    )?;
     writeln!(
         out,
         "records     {}",

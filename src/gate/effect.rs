@@ -58,7 +58,7 @@ pub struct Post {
 pub enum Role {
     /// Shows a request.
     Summary(RequestNumber),
-    /// Delivers a credential.
+    /// Delivers a credential, or tells of one that its holder was given.
     Credential(CredentialNumber),
     /// Answers a command.
     Answer,

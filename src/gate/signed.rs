@@ -4,6 +4,7 @@
 //! The bot builds each text from its own record and from what the comment restates; a comment brings
 //! only the armor. Keys are the configured ones of that very person, and of nobody else.
 
+use super::approval::Approval;
 use super::command::{Restated, Vouched};
 use super::ids::UserId;
 use super::policy::{Board, Policy};
@@ -89,6 +90,34 @@ pub fn read(
     match verify(armor, statement::APPROVE, text.as_bytes(), keys) {
         Ok(signed) => Signature::Good(signed),
         Err(fault) => Signature::Bad(fault.to_string()),
+    }
+}
+
+/// Checks the signature of a counted approval once more, under the policy that it was counted under; why
+/// it does not hold, if so.
+pub fn recheck(policy: &Policy, request: &Request, approval: &Approval) -> Result<(), String> {
+    let board = policy
+        .board(request.thread.repository)
+        .ok_or("its board is not in the policy of that line")?;
+    if request.recompute(policy) != request.digest {
+        return Err("the digest is not that of what was asked".to_owned());
+    }
+    let restated = Restated {
+        request: request.number,
+        code: request.code(),
+        scopes: approval.scopes.clone(),
+        ttl: approval.ttl,
+        otp: approval.code,
+        vouched: approval.vouched,
+        armor: approval.armor.clone(),
+    };
+    match read(policy, board, request, approval.approver, &restated) {
+        Signature::Good(signed) if approval.signed_by.as_ref() == Some(&signed.fingerprint) => {
+            Ok(())
+        }
+        Signature::Good(_) => Err("it is by another key than was recorded".to_owned()),
+        Signature::Bad(why) => Err(why),
+        Signature::Absent => Err("it is missing".to_owned()),
     }
 }
 

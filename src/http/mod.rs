@@ -31,6 +31,7 @@ pub use wrong_codes::WrongCodes;
 /// Webhooks and holders.
 pub fn public(config: &mut ServiceConfig) {
     config
+        .configure(holders)
         .service(
             web::resource("/hooks/{board}")
                 .route(web::post().to(hooks::receive))
@@ -46,33 +47,6 @@ pub fn public(config: &mut ServiceConfig) {
                 .route(web::post().to(claim::claim))
                 .default_service(web::to(only_post)),
         )
-        .service(
-            web::resource("/v1/pause")
-                .route(web::post().to(pause::pause))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource("/v1/rotate")
-                .route(web::post().to(rotate::rotate))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource("/v1/activate")
-                .route(web::post().to(activate::activate))
-                .default_service(web::to(only_post)),
-        )
-        .service(
-            web::resource("/healthz")
-                .route(web::get().to(health::healthz))
-                .route(web::head().to(health::healthz))
-                .default_service(web::to(only_get)),
-        )
-        .configure(asked);
-}
-
-/// What is asked for, and how it stands: for whoever asked and whoever approves.
-fn asked(config: &mut ServiceConfig) {
-    config
         .service(
             web::resource("/v1/requests")
                 .route(web::get().to(claim::status))
@@ -96,6 +70,32 @@ fn asked(config: &mut ServiceConfig) {
                 .route(web::get().to(requests::bot_key))
                 .route(web::head().to(requests::bot_key))
                 .default_service(web::to(only_get)),
+        )
+        .service(
+            web::resource("/healthz")
+                .route(web::get().to(health::healthz))
+                .route(web::head().to(health::healthz))
+                .default_service(web::to(only_get)),
+        );
+}
+
+/// What a token of its own is shown for.
+fn holders(config: &mut ServiceConfig) {
+    config
+        .service(
+            web::resource("/v1/activate")
+                .route(web::post().to(activate::activate))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/pause")
+                .route(web::post().to(pause::pause))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/v1/rotate")
+                .route(web::post().to(rotate::rotate))
+                .default_service(web::to(only_post)),
         );
 }
 

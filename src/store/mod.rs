@@ -47,7 +47,7 @@ pub use overlay::Read;
 pub use progress::Progress;
 pub use shared::Store;
 pub use upgrade::{Upgrade, UpgradeError, upgrade};
-pub use verify::{Projection, Report, Tail, verify};
+pub use verify::{Projection, Report, Signed, Tail, verify};
 pub use writer::{Body, Stamp, Step, Writer};
 
 /// How far the journal is.

@@ -25,7 +25,7 @@ use super::records::{Meta, PROJECTION, Records, RecordsError, Writes};
 use super::scan::{Scanned, scan};
 use super::shared::{Store, why};
 use super::sum::{self, Sum};
-use crate::gate::key::{Key, Table};
+use crate::gate::key::{Change, Key, Table};
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -58,6 +58,8 @@ pub struct Report {
     pub policies: BTreeMap<String, u64>,
     /// Each policy that was recorded: the number of its line and the record.
     pub policy_records: Vec<(u64, Value)>,
+    /// Each request as it was when another signature came to stand in it.
+    pub signed: Vec<Signed>,
     /// What came of comparing the records with the journal.
     pub projection: Projection,
 }
@@ -111,6 +113,25 @@ pub enum Projection {
         /// Why not.
         why: String,
     },
+}
+
+/// A record with a signature that whoever knows what it means can check again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Signed {
+    /// The number of its line.
+    pub seq: u64,
+    /// The hash of the policy of that line.
+    pub policy: String,
+    /// The record.
+    pub record: Value,
+}
+
+/// How many signatures stand in a request's record.
+fn signatures(record: &Value) -> usize {
+    let approvals = record["approvals"].as_array();
+    let signed =
+        |approval: &&Value| !approval["armor"].is_null() || !approval["signed_by"].is_null();
+    approvals.map_or(0, |approvals| approvals.iter().filter(signed).count())
 }
 
 /// Verifies the store of a directory. `running` says that a bot may be writing to it.
@@ -277,6 +298,9 @@ struct Replay {
     closed: bool,
     policies: BTreeMap<String, u64>,
     policy_records: Vec<(u64, Value)>,
+    signed: Vec<Signed>,
+    /// How many signatures the newest record of each signed request has.
+    signatures: BTreeMap<Key, usize>,
 }
 
 impl Replay {
@@ -290,6 +314,8 @@ impl Replay {
             closed: false,
             policies: BTreeMap::new(),
             policy_records: Vec::new(),
+            signed: Vec::new(),
+            signatures: BTreeMap::new(),
         };
         let mut outcome = Ok(());
         // The file may have grown since the scan: what came later has not been checked.
@@ -326,13 +352,31 @@ impl Replay {
         self.hash = hash;
         self.first.get_or_insert(line.time);
         self.closed = line.cause.get("kind").is_some_and(|kind| kind == "closed");
-        for change in line.changes {
-            if let (true, Some(value)) = (change.key == Key::policy(), change.value) {
+        for Change { key, value } in line.changes {
+            let Some(value) = value else {
+                continue;
+            };
+            if key == Key::policy() {
                 self.policy_records.push((line.seq, value));
+            } else if key.table == Table::Request {
+                self.request(line.seq, &line.policy, key, value);
             }
         }
         *self.policies.entry(line.policy).or_default() += 1;
         Ok(())
+    }
+
+    /// Keeps a request's record if there are more signatures in it than before.
+    fn request(&mut self, seq: u64, policy: &str, key: Key, record: Value) {
+        let now = signatures(&record);
+        let before = self.signatures.insert(key, now).unwrap_or(0);
+        if now > before {
+            self.signed.push(Signed {
+                seq,
+                policy: policy.to_owned(),
+                record,
+            });
+        }
     }
 
     fn report(self, scanned: &Scanned, projection: Projection) -> Report {
@@ -364,6 +408,7 @@ impl Replay {
             tables,
             policies: self.policies,
             policy_records: self.policy_records,
+            signed: self.signed,
             projection,
         }
     }

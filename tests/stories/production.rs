@@ -2,9 +2,13 @@
 //! the exact text that the bot gives them, for a key that somebody vouches for.
 
 use insta::assert_snapshot;
+use ownergate::cli::verify::faults;
 use ownergate::gate::statement::{APPROVE, Delivery, REQUEST, requested};
 
+use serde_json::Value;
+
 use crate::harness::{Key, Story, Thread};
+use crate::shared::ground::bot_binary;
 use crate::signer::SshKey;
 
 const ALICE: u8 = 1;
@@ -270,4 +274,80 @@ async fn a_signed_approval_counts_though_it_was_never_delivered() {
     story.stage.settle().await.unwrap();
     let token = thread.open(&key);
     assert!(story.alive(&token).await);
+}
+
+/// Whoever has the journal can check every signature again; one that is for something else is a fault.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_signed_approval_is_checked_again() {
+    let mut story = story().await;
+    {
+        let thread = story.thread(&story.stage.codex, "deploy").await;
+        let key = Key::new();
+        asked(&thread, &key).await;
+        let first = signed(&thread, 2, ALICE).await;
+        thread.comment(&story.stage.alice, &first).await;
+        let second = signed(&thread, 4, PIOTR).await;
+        thread.comment(&story.stage.piotr, &second).await;
+        thread.open(&key);
+    }
+    let config = story.stage.directory().join("ownergate.toml");
+    let verify = async |arguments: &[&str]| {
+        let output = tokio::process::Command::new(bot_binary())
+            .arg("verify")
+            .args(arguments)
+            .arg("--config")
+            .arg(&config)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{said}");
+        said
+    };
+    let said = verify(&[]).await;
+    assert!(said.contains("asked the running bot"), "{said}");
+    assert!(said.contains("signed      2 approvals checked"), "{said}");
+    story.stage.stop_bot().await;
+    let said = verify(&[]).await;
+    assert!(said.contains("signed      2 approvals checked"), "{said}");
+    let report: Value = serde_json::from_str(&verify(&["--json"]).await).unwrap();
+    assert_eq!(faults(&report), [""; 0]);
+    type Change = fn(&mut Value);
+    let changes: [(Change, &str); 6] = [
+        (
+            |approval| approval["scopes"] = serde_json::json!(["deploy:run"]),
+            "R1 by owner 2",
+        ),
+        (
+            |approval| approval["ttl"] = serde_json::json!(604_800),
+            "R1 by owner 2",
+        ),
+        (
+            |approval| approval["approver"] = serde_json::json!(4),
+            "R1 by owner 4",
+        ),
+        (|approval| approval["armor"] = Value::Null, "it is missing"),
+        (
+            |approval| approval["signed_by"] = serde_json::json!("SHA256:x"),
+            "by another key",
+        ),
+        (
+            |approval| approval["vouched"] = Value::Null,
+            "R1 by owner 2",
+        ),
+    ];
+    for (change, part) in changes {
+        let mut report = report.clone();
+        change(&mut report["signed"][0]["record"]["approvals"][0]);
+        let faults = faults(&report);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].contains(part), "{faults:?}");
+    }
+    let mut asked = report.clone();
+    asked["signed"][0]["record"]["effect"]["ttl"] = serde_json::json!(604_800);
+    assert!(faults(&asked)[0].contains("the digest is not that of what was asked"));
+    let mut unknown = report.clone();
+    unknown["signed"][0]["policy"] = serde_json::json!("0");
+    assert!(faults(&unknown)[0].contains("not in the journal"));
+    story.restart(&[]).await;
 }

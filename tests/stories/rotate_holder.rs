@@ -1,8 +1,8 @@
 //! A holder swaps its own token over HTTP: sealed to its key, once, and where its gate lets holders.
 
 use insta::assert_snapshot;
+use ownergate::miniforge::Fault;
 use ownergate::secret::clipboard::sealed_file_in;
-use ownergate::secret::file::SecretText;
 use ownergate::secret::seal::unseal_any;
 use reqwest::Response;
 use reqwest::header::CACHE_CONTROL;
@@ -27,7 +27,7 @@ async fn json(answer: Response) -> Value {
 
 fn opened(story: &Story, said: &Value, key: &Key) -> String {
     let sealed = sealed_file_in(said["sealed"].as_str().unwrap().as_bytes()).unwrap();
-    let token: SecretText = unseal_any(std::slice::from_ref(&key.identity), &sealed).unwrap();
+    let token = unseal_any(std::slice::from_ref(&key.identity), &sealed).unwrap();
     story.remember(token.expose());
     token.expose().to_owned()
 }
@@ -62,7 +62,7 @@ async fn a_holder_swaps_its_token_and_nobody_else_learns_the_new_one() {
     let new = opened(&story, &said, &key);
     assert_ne!(old, new);
     story.stage.settle().await.unwrap();
-    assert_snapshot!(thread.news(before), @"");
+    assert_snapshot!(thread.news(before), @"**`codex-kan-1` c2 is the successor of c1**: its holder asked for it, as this gate allows. Sealed to the same key, ends 24 Nov 22:00 UTC; c1 goes on until a grace after c2 is first used. To take it back: `/gate revoke codex-kan-1`");
     // The answer was lost: the same key, the same file.
     assert_eq!(json(rotate(&story, &old, "first-key").await).await, said);
     assert!(story.alive(&old).await && story.alive(&new).await);
@@ -79,7 +79,7 @@ async fn a_holder_swaps_its_token_and_nobody_else_learns_the_new_one() {
     assert_eq!(rotate(&story, &old, "first-key").await.status(), 401);
     assert!(!story.alive(&new).await);
     story.stage.settle().await.unwrap();
-    assert_snapshot!(thread.news(before), @"");
+    assert_snapshot!(thread.news(before), @"**`codex-kan-1` is paused**: somebody wants a successor of c1, which has one and is over. Whoever holds the token of c1 may not be the only one. @alice");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,7 +103,7 @@ async fn another_key_gets_nothing_and_the_owners_are_told_once() {
     }
     assert_eq!(codes, [409, 409, 409, 409, 429]);
     story.stage.settle().await.unwrap();
-    assert_snapshot!(thread.news(before), @"");
+    assert_snapshot!(thread.news(before), @"**`codex-kan-1`: a second successor of c1 was wanted, with another key.** It has c2 and gets no other. If its holder did not ask twice, somebody has a copy of its token: `/gate revoke codex-kan-1` ends both. @alice");
     assert!(story.alive(&old).await);
 }
 
@@ -115,7 +115,7 @@ async fn it_is_off_unless_the_gate_says_so() {
     assert!(story.alive(&token).await);
     let answer = rotate(&story, &token, "first-key").await;
     assert_eq!(answer.status(), 403);
-    assert_snapshot!(answer.text().await.unwrap(), @"");
+    assert_snapshot!(answer.text().await.unwrap(), @r#"{"detail":"no holder swaps its token here; ask the owners in the issue: `/gate rotate codex-kan-1 c1`","status":403,"title":"the gate is shut","type":"about:blank"}"#);
     assert!(!story.journal().contains("holder_rotates"));
 }
 
@@ -150,7 +150,7 @@ async fn what_is_no_rotation_is_named() {
     // It was never used.
     let answer = rotate(&story, &token, "first-key").await;
     assert_eq!(answer.status(), 403);
-    assert_snapshot!(json(answer).await["detail"].as_str().unwrap(), @"");
+    assert_snapshot!(json(answer).await["detail"].as_str().unwrap(), @"this credential is pending; only one that is active gets a successor of its holder's own");
     assert!(story.alive(&token).await);
     // An empty object says nothing, too.
     let empty = call().header("Idempotency-Key", "first-key").body("{}");
@@ -159,9 +159,9 @@ async fn what_is_no_rotation_is_named() {
     assert_eq!(rotate(&story, &token, "first-key").await.status(), 401);
 }
 
-/// Without the forge nobody knows whether the issue is still open.
+/// There is no key that its successor could be sealed to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_claimed_token_and_one_of_a_closed_issue_get_no_successor() {
+async fn a_claimed_token_gets_no_successor() {
     let story = Story::configured(&[ON]).await;
     let (codex, alice) = (&story.stage.codex, &story.stage.alice);
     let thread = story.thread(codex, "sort").await;
@@ -177,7 +177,7 @@ async fn a_claimed_token_and_one_of_a_closed_issue_get_no_successor() {
         .stage
         .client()
         .post(format!("{}/v1/claim", story.stage.url()))
-        .form(&[("verifier", verifier)]);
+        .json(&serde_json::json!({ "verifier": verifier }));
     let token = json(claim.send().await.unwrap()).await["token"]
         .as_str()
         .unwrap()
@@ -186,6 +186,28 @@ async fn a_claimed_token_and_one_of_a_closed_issue_get_no_successor() {
     assert!(story.alive(&token).await);
     let answer = rotate(&story, &token, "first-key").await;
     assert_eq!(answer.status(), 403);
-    assert_snapshot!(json(answer).await["detail"].as_str().unwrap(), @"");
+    assert_snapshot!(json(answer).await["detail"].as_str().unwrap(), @"this credential was claimed, so that there is no key to seal its successor to; ask in the issue: `/gate rotate codex-kan-1 c1 recipient=age1…`");
     thread.comment(alice, "/gate revoke codex-kan-1").await;
+}
+
+/// Without the forge nobody knows whether the issue is still open; once it is closed, the token is dead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_open_issue_a_token_gets_no_successor() {
+    let story = Story::configured(&[ON]).await;
+    let (codex, alice) = (&story.stage.codex, &story.stage.alice);
+    let thread = story.thread(codex, "sort").await;
+    let key = Key::new();
+    let token = thread.credential(&key).await;
+    assert!(story.alive(&token).await);
+    story.stage.forge.fault("GET", "", None, Fault::status(500));
+    let answer = rotate(&story, &token, "first-key").await;
+    assert_eq!(answer.status(), 503);
+    story.stage.forge.clear_faults();
+    let answer = rotate(&story, &token, "first-key").await;
+    assert_eq!(answer.status(), 200);
+    opened(&story, &json(answer).await, &key);
+    alice.close(&thread.name, thread.issue).await.unwrap();
+    story.stage.settle().await.unwrap();
+    let answer = rotate(&story, &token, "first-key").await;
+    assert_eq!(answer.status(), 401);
 }

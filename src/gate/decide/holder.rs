@@ -10,13 +10,14 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::credential::{Check, Credential};
+use super::super::effect::Role;
 use super::super::evidence::{FRESH, Need, Reads};
 use super::super::grant::{Grant, Rotation};
 use super::super::identity::Identity;
 use super::super::ids::{Hash, Mac};
 use super::super::key::Key;
 use super::super::policy::{Board, Gate};
-use super::super::reply::reasons;
+use super::super::reply::{self, reasons};
 use super::super::request::Request;
 use super::super::thread::{BoardState, RecipientState, Standstill};
 use super::super::time::{instant, seconds_between};
@@ -251,14 +252,16 @@ fn make(
     };
     draft.put(Key::rotation(old.number), &rotation);
     let text = format!(
-        "**`{slug}` {} is the successor of {}**: its holder asked for it, as this gate allows. Sealed to the same key, ends {}; {} ends after the first use of {}. To take it back: `/gate revoke {slug}`",
+        "**`{slug}` {} is the successor of {}**: its holder asked for it, as this gate allows. Sealed to the same key, ends {}; {} goes on until a grace after {} is first used. To take it back: `/gate revoke {slug}`",
         heir.number,
         old.number,
         instant(heir.expires_at),
         old.number,
         heir.number
     );
-    draft.tell(thread, &text, None);
+    // Where the forge refuses it for good the successor is revoked: nothing widens unseen.
+    let body = reply::notice(&text, None, draft.given.seq);
+    draft.post(thread, Role::Credential(heir.number), body);
     Rotated::Made(Box::new(heir), sealed)
 }
 

@@ -173,6 +173,24 @@ async fn an_upgrade_touches_nothing_that_it_does_not_understand() {
     assert_eq!(house.backups(), [""; 0]);
 }
 
+/// Without a whole copy nothing is opened; what is left of one that was cut short is no hindrance.
+#[tokio::test]
+async fn without_a_copy_there_is_no_upgrade() {
+    let house = House::with_lines(5).await;
+    let journal = files(&house.path("journal"));
+    fs::write(house.path("journal.partial"), "in the way").unwrap();
+    let error = upgrade(&house.knowing(2), true).unwrap_err();
+    assert!(matches!(error, UpgradeError::Backup { .. }), "{error}");
+    assert_eq!(files(&house.path("journal")), journal);
+    assert_eq!(house.backups(), [""; 0]);
+    fs::remove_file(house.path("journal.partial")).unwrap();
+    fs::create_dir(house.path("journal.partial")).unwrap();
+    fs::write(house.path("journal.partial/00000009.jsonl"), "half").unwrap();
+    upgrade(&house.knowing(2), true).unwrap();
+    let kept = files(&house.path("journal.before-upgrade-1-to-2"));
+    assert!(kept.values().eq(journal.values()));
+}
+
 /// Cut short at any step it can be done again, and what was written stays.
 #[tokio::test]
 async fn an_upgrade_that_is_cut_short_is_done_again() {

@@ -1,7 +1,7 @@
 //! A holder swaps its own token, where the gate lets holders do so.
 
 use super::*;
-use crate::gate::credential::{Credential, CredentialStatus};
+use crate::gate::credential::{Check, Credential, CredentialStatus};
 use crate::gate::decide::{Answer, Event, Rotated, Step};
 use crate::gate::event::Leak;
 use crate::gate::evidence::Reads;
@@ -31,8 +31,17 @@ impl Story {
         assert!(matches!(self.show(&mac), Answer::Live(_)));
     }
 
-    /// The holder of a credential wants its successor.
+    /// The holder of a credential wants its successor; what follows from it happens.
     fn rotate(&mut self, number: u64, key: &str) -> Rotated {
+        let rotated = self.wish(number, key);
+        self.settle();
+        rotated
+    }
+
+    /// The holder of a credential wants its successor.
+    pub(super) fn wish(&mut self, number: u64, key: &str) -> Rotated {
+        let check: Option<Check> = self.record(&Key::check(&self.credential(number).mac));
+        let repository = check.map_or(KAN, |check| check.board);
         let mut reads = Reads {
             at: Some(self.now),
             ..Reads::default()
@@ -46,16 +55,13 @@ impl Story {
             match self.feed(&event) {
                 Step::Gather(needs) => {
                     for need in needs {
-                        self.read(KAN, need, &mut reads);
+                        self.read(repository, need, &mut reads);
                     }
                 }
-                Step::Decided(decision) => {
-                    self.settle();
-                    match decision.answer {
-                        Answer::Rotated(rotated) => return rotated,
-                        other => panic!("{other:?}"),
-                    }
-                }
+                Step::Decided(decision) => match decision.answer {
+                    Answer::Rotated(rotated) => return rotated,
+                    other => panic!("{other:?}"),
+                },
                 other => panic!("{other:?}"),
             }
         }
@@ -365,4 +371,17 @@ fn an_approval_that_is_deleted_takes_an_unused_successor_with_it() {
     let status = story.credential(2).status;
     assert!(matches!(status, CredentialStatus::Revoked(_)));
     assert!(story.live(1).is_some());
+}
+
+/// Whoever opened the issue may block the bot: nothing widens where it may not say so.
+#[test]
+fn a_successor_that_the_thread_cannot_be_told_of_is_revoked() {
+    let mut story = Story::rotating();
+    story.forge.refusing.push(kan(12));
+    story.made(1, "first-key");
+    let status = story.credential(2).status;
+    assert!(matches!(status, CredentialStatus::Revoked(_)));
+    assert!(story.live(1).is_some());
+    let said = story.last_reply(kan(1));
+    assert!(said.contains("c2 of `codex-kan-12`"), "{said}");
 }

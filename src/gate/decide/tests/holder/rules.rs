@@ -176,8 +176,9 @@ fn one_wrong_fact_is_one_reason() {
     for (change, reason) in own() {
         let mut facts = Facts::new();
         change(&mut facts);
-        assert_eq!(facts.reasons(), std::slice::from_ref(&reason));
-        assert_eq!(facts.case(holder_refusals), [reason], "without the forge");
+        let expected = vec![reason];
+        assert_eq!(facts.reasons(), expected);
+        assert_eq!(facts.case(holder_refusals), expected, "without the forge");
     }
     for (change, reason) in read() {
         let mut facts = Facts::new();
