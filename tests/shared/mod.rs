@@ -5,12 +5,14 @@
 //! bot is stopped and started. The stories know neither. `each_story!` names them once for both.
 
 mod evidence;
+mod for_agents;
 pub(crate) mod ground;
 mod life;
 mod restart;
 pub(crate) mod thread;
 
 pub(crate) use evidence::*;
+pub(crate) use for_agents::*;
 pub(crate) use life::*;
 pub(crate) use restart::*;
 
@@ -31,6 +33,9 @@ macro_rules! each_story {
             a_bot_killed_at_any_moment_issues_once,
             deleted_records_are_rebuilt_from_the_journal,
             a_journal_without_its_last_line_is_refused,
+            an_agent_with_bash_and_curl_gets_its_token_by_the_script_for_agents,
+            the_script_for_agents_says_why_there_is_no_token,
+            the_script_for_agents_ends_when_it_is_denied,
         }
     };
     ($ground:ty, $attributes:tt: $($story:ident,)*) => {
