@@ -147,14 +147,14 @@ pub(super) fn seen(body: &str) -> String {
         .replace("\n</details>", "")
 }
 
-/// Recipients to a few characters, sealed files to their first and last lines.
+/// Recipients to a few characters, sealed files and signatures to their first and last lines.
 fn shortened(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut sealed = 0_usize;
     for line in text.lines() {
         match line {
-            "-----BEGIN AGE ENCRYPTED FILE-----" => sealed = 1,
-            "-----END AGE ENCRYPTED FILE-----" => {
+            "-----BEGIN AGE ENCRYPTED FILE-----" | "-----BEGIN SSH SIGNATURE-----" => sealed = 1,
+            "-----END AGE ENCRYPTED FILE-----" | "-----END SSH SIGNATURE-----" => {
                 lines.push(format!("… {} lines …", sealed.saturating_sub(1)));
                 sealed = 0;
             }

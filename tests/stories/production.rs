@@ -2,10 +2,10 @@
 //! the exact text that the bot gives them, for a key that somebody vouches for.
 
 use insta::assert_snapshot;
+use ownergate::demo::signer::SshKey;
 use ownergate::gate::statement::{APPROVE, Delivery, REQUEST, requested};
 
 use crate::harness::{Key, Story, Thread};
-use crate::signer::SshKey;
 
 const ALICE: u8 = 1;
 const PIOTR: u8 = 2;
