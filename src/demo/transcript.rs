@@ -65,7 +65,12 @@ impl Transcript {
             (Style::Person, login),
             (Style::Quiet, &format!(" · {role}")),
         ])?;
-        self.quote(&shortened(text), Style::Plain)
+        for line in shortened(text).lines() {
+            if !line.is_empty() && !line.starts_with("```") {
+                self.quote(line, Style::Plain)?;
+            }
+        }
+        Ok(())
     }
 
     /// A comment of the bot: what a reader of the thread sees of it.

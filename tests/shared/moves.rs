@@ -5,7 +5,7 @@ use ownergate::gate::ids::UserId;
 use ownergate::miniforge::Person;
 
 use super::ground::Ground;
-use super::thread::{Key, Thread, plain_client};
+use super::thread::{Key, Thread, block, plain_client};
 
 impl<G: Ground> Thread<'_, G> {
     /// Somebody asks, and owners approve what is then asked, one after the other; the answer.
@@ -17,12 +17,21 @@ impl<G: Ground> Thread<'_, G> {
         request: &str,
     ) -> String {
         self.say(who, what).await;
-        self.answer_with(&format!("**{request} · ")).await;
-        let line = self.approve_line().await;
+        let summary = self
+            .answer_that(&format!("the summary of {request}"), |answer| {
+                let block = block(answer);
+                block["kind"] == "request" && block["request"] == request
+            })
+            .await;
+        let line = block(&summary)["approve"].as_str().unwrap().to_owned();
         for owner in owners {
             self.say(owner, &line).await;
         }
-        self.answer_with(&format!("**{request} approved by ")).await
+        let words = format!("**{request} approved by ");
+        self.answer_that(&format!("the end of {request}"), |answer| {
+            block(answer)["kind"] != "request" && answer.contains(&words)
+        })
+        .await
     }
 }
 
