@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config::duration::show;
-use crate::config::{
-    Board, Config, Fault, Loaded, SecretFile, Warning, factor_words, shut_reasons,
-};
+use crate::config::{Board, Config, Fault, Loaded, SecretFile, Warning, factor_words};
 use crate::gate::policy::Gate;
 
 /// Check a configuration and tell everything that is wrong with it
@@ -170,13 +168,8 @@ fn write_board(out: &mut dyn Write, board: &Board) -> io::Result<()> {
 /// What a gate grants, and for what.
 fn gate_line(gate: &Gate) -> String {
     let scopes: Vec<&str> = gate.scopes.iter().map(String::as_str).collect();
-    let shut = if shut_reasons(gate).is_empty() {
-        ""
-    } else {
-        " (always shut in this version)"
-    };
     format!(
-        "{} for at most {}, by {} with {}{shut}",
+        "{} for at most {}, by {} with {}",
         scopes.join(", "),
         show(gate.max_ttl),
         counted(gate.quorum as usize, "owner"),
@@ -226,11 +219,26 @@ mod tests {
         listens on 127.0.0.1:8420 and 127.0.0.1:8421
         board kan: repository alice/board (17), 2 owners
           gate dev: board:read, card:write for at most 24h, by 1 owner with comment
-          gate production: board:read, deploy:run for at most 7d, by 2 owners with comment and signature (always shut in this version)
+          gate production: board:read, deploy:run for at most 7d, by 2 owners with comment and signature
         1 client, 0 operators
-        ownergate.toml can be used (1 warning)
+        ownergate.toml can be used (0 warnings)
         ");
-        insta::assert_snapshot!(err, @"warning: ownergate.toml: board[kan].gate.production: this gate is always shut: this version cannot check the factor `signature`");
+        assert_eq!(err, "");
+    }
+
+    #[test]
+    fn a_warning_is_said_and_is_no_fault() {
+        let folder = folder_with(
+            "factors = [\"comment\", \"signature\"]",
+            "factors = [\"signature\"]\noffline = true",
+        );
+        let (outcome, out, err) = texts(&folder, &|_| Ok(()));
+        assert!(outcome.faults.is_empty());
+        assert!(
+            out.ends_with("ownergate.toml can be used (1 warning)\n"),
+            "{out}"
+        );
+        insta::assert_snapshot!(err, @"warning: ownergate.toml: board[kan].gate.production.offline: has no effect in this version: nothing is counted while the forge is away");
     }
 
     #[test]
@@ -263,8 +271,7 @@ mod tests {
             help: `ownergate keygen pepper` makes one
         error: ownergate.toml: board[kan].hook_secret_file: has 5 bytes, and at least 32 are needed
             help: `ownergate keygen secret` makes one; the same text goes into the forge's webhook
-        warning: ownergate.toml: board[kan].gate.production: this gate is always shut: this version cannot check the factor `signature`
-        ownergate.toml cannot be used: 2 faults, 1 warning
+        ownergate.toml cannot be used: 2 faults, 0 warnings
         ");
     }
 

@@ -45,7 +45,6 @@ pub use secrets::{SecretFile, SecretKind, Secrets};
 pub use server::Server;
 pub use store::Store;
 pub use tokens::{Requests, Tokens};
-pub use warnings::shut_reasons;
 
 use fault::Reading;
 use section::Section;

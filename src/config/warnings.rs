@@ -1,40 +1,22 @@
 //! Warnings: what can be used and will yet surprise.
 //!
-//! A gate that asks for what this version cannot check is always shut; a scope that nobody can hand
-//! on is refused whenever it is asked for. Both are said when the configuration is read, because
-//! otherwise a person learns them by waiting.
+//! A scope that nobody can hand on is refused whenever it is asked for, and a key may have no effect
+//! yet. That is said when the configuration is read, because otherwise a person learns it by waiting.
 
 use super::fault::Reading;
 use super::{Board, Config};
-use crate::gate::policy::{Factor, Gate};
+use crate::gate::policy::Gate;
 use crate::gate::time::span;
-
-/// Why a gate is always shut in this version: everything it asks for that cannot be checked yet.
-pub fn shut_reasons(gate: &Gate) -> Vec<&'static str> {
-    let asked = [
-        (gate.factors.contains(&Factor::Code), "the factor `code`"),
-        (
-            gate.factors.contains(&Factor::Signature),
-            "the factor `signature`",
-        ),
-        (gate.offline, "offline = true"),
-    ];
-    let reasons = asked.into_iter().filter(|(asks, _)| *asks);
-    reasons.map(|(_, what)| what).collect()
-}
 
 /// Notes the warnings that need the whole configuration.
 pub(super) fn warn(reading: &Reading, config: &Config) {
     for board in &config.boards {
         for (name, gate) in &board.rules.gates {
             let key = format!("{}.gate.{name}", board.key());
-            let reasons = shut_reasons(gate);
-            if !reasons.is_empty() {
-                let why = format!(
-                    "this gate is always shut: this version cannot check {}",
-                    reasons.join(", ")
-                );
-                reading.warn(&key, why);
+            if gate.offline {
+                let why =
+                    "has no effect in this version: nothing is counted while the forge is away";
+                reading.warn(format!("{key}.offline"), why);
             }
             warn_unreachable(reading, &key, board, gate);
             warn_unheard(reading, &key, board, gate);
@@ -112,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_says_what_keeps_it_shut() {
+    fn a_key_that_has_no_effect_is_named_and_one_that_has_is_not() {
         let kept = "quorum = 1\ncooling_off = \"10m\"\nopen_hours = \"Mon-Fri 08:00-18:00 UTC\"";
         assert_eq!(warnings(&with("quorum = 1", kept)), Vec::<String>::new());
         let offline = with(
@@ -120,13 +102,11 @@ mod tests {
             "factors = [\"signature\"]\noffline = true",
         );
         let text = warnings(&offline).join("\n");
-        assert!(
-            text.contains("the factor `signature`, offline = true"),
-            "{text}"
-        );
+        assert!(text.contains("dev.offline: has no effect"), "{text}");
+        assert!(!text.contains("shut"), "{text}");
         let code = with(r#"factors = ["comment"]"#, r#"factors = ["code"]"#)
             .with("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
-        assert!(warnings(&code)[0].contains("the factor `code`"));
+        assert_eq!(warnings(&code), Vec::<String>::new());
     }
 
     #[test]

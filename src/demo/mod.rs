@@ -9,6 +9,7 @@ mod acts;
 mod folder;
 mod keep;
 mod play;
+pub mod signer;
 pub mod stage;
 mod transcript;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use crate::clock::Clock;
+use acts::production::OwnerKeys;
 use folder::Folder;
 use play::Play;
 use stage::{Setting, Stage};
@@ -50,16 +52,18 @@ pub async fn run(
 
 /// `run` with the stage's setting as a value.
 async fn run_on(
-    setting: Setting,
+    mut setting: Setting,
     options: &Options,
     out: Box<dyn Write + Send>,
     interrupt: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let folder = Folder::make()?;
+    let owner_keys = OwnerKeys::new()?;
+    setting.config = owner_keys.pinned(&setting.config);
     let stage = Stage::set(folder.path(), setting)
         .await
         .context("the demo's forge and bot do not start")?;
-    let mut play = Play::new(stage, Transcript::new(out, options.colour));
+    let mut play = Play::new(stage, Transcript::new(out, options.colour), owner_keys);
     let mut interrupt = pin!(interrupt);
     let told = tokio::select! {
         told = story(&mut play, options) => told,
@@ -84,6 +88,10 @@ async fn story(play: &mut Play, options: &Options) -> anyhow::Result<()> {
     act(play, acts::used::use_it).await?;
     act(play, acts::replayed::replay).await?;
     act(play, acts::journal::lose_and_rebuild).await?;
+    act(play, acts::rotated::rotate).await?;
+    act(play, acts::paused::pause_and_resume).await?;
+    act(play, acts::production::sign).await?;
+    act(play, acts::production::close_and_reopen).await?;
     act(play, acts::revoked::revoke).await?;
     act(play, acts::closing::close).await?;
     let took = clock.monotonic() - began;

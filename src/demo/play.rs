@@ -2,19 +2,22 @@
 //!
 //! A check that fails is an error which names its step; nothing is told as true that was not checked.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use super::acts::production::OwnerKeys;
 use super::stage::{KAN, KAN_NAME, Stage};
 use super::transcript::{Transcript, seen};
 use crate::gate::ids::{CommentId, IssueNumber, UserId};
 use crate::gate::key::Table;
 use crate::miniforge::people::Person;
+use crate::secret::clipboard::sealed_file_in;
 use crate::secret::file::SecretText;
-use crate::secret::seal::{AgeIdentity, generate_age_identity};
+use crate::secret::seal::{AgeIdentity, generate_age_identity, unseal_any};
 use crate::secret::token::RawToken;
 
 /// The people of the story.
@@ -44,34 +47,44 @@ pub(super) struct Play {
     pub(super) stage: Stage,
     /// What is written.
     pub(super) page: Transcript,
-    /// The issue in which everything happens.
+    /// The issue in which everything happens now.
     pub(super) issue: IssueNumber,
+    /// The keys with which owners sign.
+    pub(super) owner_keys: OwnerKeys,
     /// The agent's key.
     pub(super) key: AgeIdentity,
     /// What the request names.
     pub(super) recipient: String,
-    /// The token, once the agent has it.
-    pub(super) token: Option<RawToken>,
+    /// The tokens of the first issue that the agent has had, the present one last.
+    kept: Vec<RawToken>,
+    /// The token for production, once the agent has it.
+    pub(super) production: Option<RawToken>,
     /// The approving comment, once it is written.
     pub(super) approval: Option<CommentId>,
-    shown: usize,
+    /// The issue to go back to.
+    home: IssueNumber,
+    /// How much of what the bot said is shown already, by issue.
+    shown: BTreeMap<IssueNumber, usize>,
     steps: usize,
     act: String,
 }
 
 impl Play {
     /// Before the first act.
-    pub(super) fn new(stage: Stage, page: Transcript) -> Self {
+    pub(super) fn new(stage: Stage, page: Transcript, owner_keys: OwnerKeys) -> Self {
         let (secret, recipient) = generate_age_identity();
         Self {
             stage,
             page,
             issue: IssueNumber(0),
+            owner_keys,
             key: identity(&secret),
             recipient: recipient.to_string(),
-            token: None,
+            kept: Vec::new(),
+            production: None,
             approval: None,
-            shown: 0,
+            home: IssueNumber(0),
+            shown: BTreeMap::new(),
             steps: 0,
             act: String::new(),
         }
@@ -144,8 +157,8 @@ impl Play {
     /// Shows what the bot has said since the last time.
     pub(super) fn answers(&mut self) -> anyhow::Result<Vec<String>> {
         let all = self.replies();
-        let new = all.get(self.shown..).unwrap_or_default().to_vec();
-        self.shown = all.len();
+        let shown = self.shown.insert(self.issue, all.len()).unwrap_or(0);
+        let new = all.get(shown..).unwrap_or_default().to_vec();
         for body in &new {
             self.page.replied(body)?;
         }
@@ -178,13 +191,38 @@ impl Play {
         Ok(self.stage.bot()?.core.store().head().seq)
     }
 
-    /// The line that approves the request, as the bot gives it.
-    pub(super) fn approve_line(&self) -> anyhow::Result<String> {
+    /// The machine block of the bot's last summary of a request.
+    pub(super) fn summary(&self) -> anyhow::Result<Value> {
         let mut blocks = self.replies().into_iter().map(|body| block(&body));
         blocks
             .rfind(|block| block["kind"] == "request")
-            .and_then(|block| Some(block["approve"].as_str()?.to_owned()))
-            .context("the bot's summary gives no line that approves it")
+            .context("the bot shows no request")
+    }
+
+    /// The line that approves the request, as the bot gives it.
+    pub(super) fn approve_line(&self) -> anyhow::Result<String> {
+        let line = self.summary()?["approve"].as_str().map(str::to_owned);
+        line.context("the bot's summary gives no line that approves it")
+    }
+
+    /// Goes to another issue, until `back`.
+    pub(super) fn turn_to(&mut self, issue: IssueNumber) {
+        self.home = std::mem::replace(&mut self.issue, issue);
+    }
+
+    /// Goes back to the issue before.
+    pub(super) fn back(&mut self) {
+        self.issue = self.home;
+    }
+
+    /// What codex's key finds in the last credential here.
+    pub(super) fn opened(&self) -> anyhow::Result<RawToken> {
+        let mut comments = self.replies().into_iter();
+        let comment = comments
+            .rfind(|body| block(body)["kind"] == "credential")
+            .context("there is no credential in the thread")?;
+        let sealed = sealed_file_in(comment.as_bytes())?;
+        Ok(unseal_any(std::slice::from_ref(&self.key), &sealed)?)
     }
 
     /// The bot's reactions to a comment.
@@ -195,10 +233,20 @@ impl Play {
         Ok(own.map(|reaction| reaction.content).collect())
     }
 
-    /// The token that the agent has opened.
+    /// From now on the agent uses this token.
+    pub(super) fn keep(&mut self, token: RawToken) {
+        self.kept.push(token);
+    }
+
+    /// The token that the agent uses.
     pub(super) fn token(&self) -> anyhow::Result<String> {
-        let token = self.token.as_ref().context("nothing was opened yet")?;
+        let token = self.kept.last().context("nothing was opened yet")?;
         Ok(token.expose().to_owned())
+    }
+
+    /// Every token that there was.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = &RawToken> {
+        self.kept.iter().chain(&self.production)
     }
 
     /// What the resource server is told of the token.

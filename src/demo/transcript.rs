@@ -65,7 +65,12 @@ impl Transcript {
             (Style::Person, login),
             (Style::Quiet, &format!(" · {role}")),
         ])?;
-        self.quote(&shortened(text), Style::Plain)
+        for line in shortened(text).lines() {
+            if !line.is_empty() && !line.starts_with("```") {
+                self.quote(line, Style::Plain)?;
+            }
+        }
+        Ok(())
     }
 
     /// A comment of the bot: what a reader of the thread sees of it.
@@ -147,14 +152,14 @@ pub(super) fn seen(body: &str) -> String {
         .replace("\n</details>", "")
 }
 
-/// Recipients to a few characters, sealed files to their first and last lines.
+/// Recipients to a few characters, sealed files and signatures to their first and last lines.
 fn shortened(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut sealed = 0_usize;
     for line in text.lines() {
         match line {
-            "-----BEGIN AGE ENCRYPTED FILE-----" => sealed = 1,
-            "-----END AGE ENCRYPTED FILE-----" => {
+            "-----BEGIN AGE ENCRYPTED FILE-----" | "-----BEGIN SSH SIGNATURE-----" => sealed = 1,
+            "-----END AGE ENCRYPTED FILE-----" | "-----END SSH SIGNATURE-----" => {
                 lines.push(format!("… {} lines …", sealed.saturating_sub(1)));
                 sealed = 0;
             }

@@ -25,7 +25,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::forge::RealForge;
 use crate::listener::Listener;
 use crate::shared::each_story;
-use crate::shared::ground::{Ground, People, bot_binary};
+use crate::shared::ground::{Ground, People, bot_binary, changed};
 use crate::shared::thread::plain_client;
 
 /// How long a story waits for anything. The bot's own longest wait in these stories is ten seconds.
@@ -192,6 +192,14 @@ impl Ground for RealGround {
             }
             tokio::time::sleep(PAUSE).await;
         }
+    }
+
+    async fn configure(&self, changes: &[(&str, &str)]) {
+        self.stop_bot().await;
+        let file = self.folder.path().join("ownergate.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, changed(&config, changes)).unwrap();
+        self.start_bot().await.unwrap();
     }
 
     async fn stop_bot(&self) {

@@ -54,6 +54,10 @@ pub(crate) trait Ground {
     /// Starts the bot and waits until it works; otherwise what it said.
     async fn start_bot(&self) -> anyhow::Result<()>;
 
+    /// Stops the bot, changes its configuration and starts it: each text is replaced where it stands
+    /// first.
+    async fn configure(&self, changes: &[(&str, &str)]);
+
     /// Stops the bot in order, as SIGTERM does.
     async fn stop_bot(&self);
 
@@ -75,4 +79,14 @@ pub(crate) fn bot_binary() -> PathBuf {
     named
         .filter(|path| !path.is_empty())
         .map_or_else(|| env!("CARGO_BIN_EXE_ownergate").into(), PathBuf::from)
+}
+
+/// A configuration with each text replaced where it stands first; it must be there.
+pub(crate) fn changed(config: &str, changes: &[(&str, &str)]) -> String {
+    changes
+        .iter()
+        .fold(config.to_owned(), |config, (from, to)| {
+            assert!(config.contains(from), "the configuration lacks {from}");
+            config.replacen(from, to, 1)
+        })
 }

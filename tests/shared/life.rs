@@ -44,7 +44,7 @@ pub(crate) async fn an_owners_comment_issues_a_sealed_credential_and_another_tak
 }
 
 /// No file of the bot holds a piece of the token.
-fn assert_nothing_holds(ground: &impl Ground, token: &str) {
+pub(super) fn assert_nothing_holds(ground: &impl Ground, token: &str) {
     let hex = &token[token.len() - 64..];
     let pieces: Vec<&str> = (0..=48).map(|at| &hex[at..at + 16]).collect();
     let mut folders = vec![ground.folder()];

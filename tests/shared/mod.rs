@@ -5,14 +5,20 @@
 //! bot is stopped and started. The stories know neither. `each_story!` names them once for both.
 
 mod evidence;
+mod for_agents;
 pub(crate) mod ground;
 mod life;
+mod moves;
 mod restart;
+mod signed;
 pub(crate) mod thread;
 
 pub(crate) use evidence::*;
+pub(crate) use for_agents::*;
 pub(crate) use life::*;
+pub(crate) use moves::*;
 pub(crate) use restart::*;
+pub(crate) use signed::*;
 
 /// Makes every story a test on a ground; the attributes in brackets are put on each.
 macro_rules! each_story {
@@ -31,6 +37,18 @@ macro_rules! each_story {
             a_bot_killed_at_any_moment_issues_once,
             deleted_records_are_rebuilt_from_the_journal,
             a_journal_without_its_last_line_is_refused,
+            an_agent_with_bash_and_curl_gets_its_token_by_the_script_for_agents,
+            the_script_for_agents_says_why_there_is_no_token,
+            the_script_for_agents_ends_when_it_is_denied,
+            what_is_paused_works_again_when_an_owner_lets_it,
+            a_successor_works_beside_its_predecessor_until_that_ends,
+            what_is_narrowed_may_less_at_the_next_check,
+            an_identity_gets_another_owner_by_the_first_ones_word,
+            a_frozen_board_goes_on_when_its_owners_want_it,
+            what_its_requester_gives_back_is_over,
+            whoever_holds_a_token_can_stop_its_identity,
+            two_owners_sign_and_the_gate_opens,
+            nothing_that_a_forge_can_write_opens_a_gate_that_demands_signatures,
         }
     };
     ($ground:ty, $attributes:tt: $($story:ident,)*) => {

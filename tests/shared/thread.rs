@@ -175,7 +175,7 @@ impl<G: Ground> Thread<'_, G> {
     }
 
     /// Waits for a comment of the bot; gives the last that fits.
-    async fn answer_that(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+    pub(super) async fn answer_that(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
         let find = async || {
             let answers = self.answers().await;
             answers.into_iter().rev().find(|answer| fits(answer))

@@ -15,6 +15,8 @@ use ownergate::secret::seal::{AgeIdentity, generate_age_identity, unseal_any};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::shared::ground::changed;
+
 /// 24 November 2026, 14:00 UTC.
 pub(crate) fn noon() -> Timestamp {
     "2026-11-24T14:00:00Z".parse().unwrap()
@@ -489,10 +491,7 @@ fn replaced(word: &str) -> String {
 
 /// Replaces each text where it stands first; it must be there.
 pub(crate) fn change(config: &mut String, changes: &[(&str, &str)]) {
-    for (from, to) in changes {
-        assert!(config.contains(from), "the configuration lacks {from}");
-        *config = config.replacen(from, to, 1);
-    }
+    *config = changed(config, changes);
 }
 
 /// The machine block of a comment.

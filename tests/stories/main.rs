@@ -47,7 +47,6 @@ mod rotate_holder;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod signed;
-mod signer;
 mod silence;
 mod start;
 mod stop;

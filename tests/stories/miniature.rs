@@ -13,7 +13,7 @@ use tokio::sync::RwLock;
 
 use crate::harness::noon;
 use crate::shared::each_story;
-use crate::shared::ground::{Ground, People};
+use crate::shared::ground::{Ground, People, changed};
 
 each_story!(MiniGround, []);
 
@@ -91,6 +91,14 @@ impl Ground for MiniGround {
 
     async fn start_bot(&self) -> anyhow::Result<()> {
         self.stage.write().await.start_bot().await
+    }
+
+    async fn configure(&self, changes: &[(&str, &str)]) {
+        let mut stage = self.stage.write().await;
+        stage.stop_bot().await;
+        let config = &mut stage.setting().config;
+        *config = changed(config, changes);
+        stage.start_bot().await.unwrap();
     }
 
     async fn stop_bot(&self) {

@@ -3,13 +3,12 @@
 
 use insta::assert_snapshot;
 use ownergate::cli::verify::faults;
+use ownergate::demo::signer::SshKey;
 use ownergate::gate::statement::{APPROVE, Delivery, REQUEST, requested};
-
 use serde_json::Value;
 
 use crate::harness::{Key, Story, Thread};
 use crate::shared::ground::bot_binary;
-use crate::signer::SshKey;
 
 const ALICE: u8 = 1;
 const PIOTR: u8 = 2;
@@ -276,6 +275,41 @@ async fn a_signed_approval_counts_though_it_was_never_delivered() {
     assert!(story.alive(&token).await);
 }
 
+/// Whatever is changed in a signed approval is found.
+fn doctored(report: &Value) {
+    type Change = fn(&mut Value);
+    let changes: [(Change, &str); 6] = [
+        (
+            |approval| approval["scopes"] = serde_json::json!(["deploy:run"]),
+            "R1 by owner 2",
+        ),
+        (
+            |approval| approval["ttl"] = serde_json::json!(604_800),
+            "R1 by owner 2",
+        ),
+        (
+            |approval| approval["approver"] = serde_json::json!(4),
+            "R1 by owner 4",
+        ),
+        (|approval| approval["armor"] = Value::Null, "it is missing"),
+        (
+            |approval| approval["signed_by"] = serde_json::json!("SHA256:x"),
+            "by another key",
+        ),
+        (
+            |approval| approval["vouched"] = Value::Null,
+            "R1 by owner 2",
+        ),
+    ];
+    for (change, part) in changes {
+        let mut report = report.clone();
+        change(&mut report["signed"][0]["record"]["approvals"][0]);
+        let faults = faults(&report);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].contains(part), "{faults:?}");
+    }
+}
+
 /// Whoever has the journal can check every signature again; one that is for something else is a fault.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_signed_approval_is_checked_again() {
@@ -312,37 +346,7 @@ async fn every_signed_approval_is_checked_again() {
     assert!(said.contains("signed      2 approvals checked"), "{said}");
     let report: Value = serde_json::from_str(&verify(&["--json"]).await).unwrap();
     assert_eq!(faults(&report), [""; 0]);
-    type Change = fn(&mut Value);
-    let changes: [(Change, &str); 6] = [
-        (
-            |approval| approval["scopes"] = serde_json::json!(["deploy:run"]),
-            "R1 by owner 2",
-        ),
-        (
-            |approval| approval["ttl"] = serde_json::json!(604_800),
-            "R1 by owner 2",
-        ),
-        (
-            |approval| approval["approver"] = serde_json::json!(4),
-            "R1 by owner 4",
-        ),
-        (|approval| approval["armor"] = Value::Null, "it is missing"),
-        (
-            |approval| approval["signed_by"] = serde_json::json!("SHA256:x"),
-            "by another key",
-        ),
-        (
-            |approval| approval["vouched"] = Value::Null,
-            "R1 by owner 2",
-        ),
-    ];
-    for (change, part) in changes {
-        let mut report = report.clone();
-        change(&mut report["signed"][0]["record"]["approvals"][0]);
-        let faults = faults(&report);
-        assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].contains(part), "{faults:?}");
-    }
+    doctored(&report);
     let mut asked = report.clone();
     asked["signed"][0]["record"]["effect"]["ttl"] = serde_json::json!(604_800);
     assert!(faults(&asked)[0].contains("the digest is not that of what was asked"));

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
+use ownergate::demo::signer::SshKey;
 use ownergate::gate::statement::APPROVE;
 use ownergate::secret::sshsig::verify;
 use tempfile::TempDir;
@@ -16,7 +17,6 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 use crate::harness::{Key, Story, Thread};
-use crate::signer::SshKey;
 
 /// An owner's desk: a home with a key, and a folder of programs.
 struct Desk {

@@ -1,8 +1,9 @@
 //! Last act: the bot stops in order, the journal is verified, and the token is looked for everywhere.
 
+use std::collections::HashSet;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
 use super::super::play::Play;
 use crate::app::secrets::Secrets;
@@ -36,20 +37,22 @@ pub(in super::super) async fn close(play: &mut Play) -> anyhow::Result<()> {
     let places = found_in(play, &config.store.path)?;
     play.check(
         places.is_empty(),
-        "the token is in no file of the store and in nothing that the bot sent to the forge",
+        "no token is in any file of the store or in anything that the bot sent to the forge",
         places.join(", "),
     )
 }
 
-/// Where sixteen digits of the token in a row are found.
+/// Where sixteen digits of a token in a row are found.
 fn found_in(play: &Play, store: &Path) -> anyhow::Result<Vec<String>> {
-    let token = play.token()?;
-    let digits = token.rsplit_once('_').context("no token")?.1.as_bytes();
+    let mut parts: HashSet<&[u8]> = HashSet::new();
+    for token in play.tokens() {
+        let (_, digits) = token.expose().rsplit_once('_').context("no token")?;
+        parts.extend(digits.as_bytes().windows(16));
+    }
+    ensure!(!parts.is_empty(), "there is no token to look for");
     let holds = |bytes: &[u8]| {
         let lower = bytes.to_ascii_lowercase();
-        digits
-            .windows(16)
-            .any(|part| lower.windows(16).any(|window| window == part))
+        lower.windows(16).any(|window| parts.contains(window))
     };
     let mut places = Vec::new();
     for call in play.stage.forge.calls() {

@@ -1,4 +1,4 @@
-//! Seventh act: the owner takes it back, and the time to the first refusal is measured.
+//! Eleventh act: the owner takes it back, and the time to the first refusal is measured.
 
 use serde_json::json;
 

@@ -4,19 +4,12 @@ use anyhow::Context;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use super::super::play::{Play, block};
-use crate::secret::clipboard::sealed_file_in;
-use crate::secret::seal::unseal_any;
+use super::super::play::Play;
 
 /// Opens, activates, checks.
 pub(in super::super) async fn use_it(play: &mut Play) -> anyhow::Result<()> {
     play.act("the agent opens it, resource servers check it")?;
-    let mut comments = play.replies().into_iter();
-    let comment = comments
-        .rfind(|body| block(body)["kind"] == "credential")
-        .context("there is no credential in the thread")?;
-    let sealed = sealed_file_in(comment.as_bytes())?;
-    let token = unseal_any(std::slice::from_ref(&play.key), &sealed)?;
+    let token = play.opened()?;
     let (label, digits) = token
         .expose()
         .rsplit_once('_')
@@ -27,7 +20,7 @@ pub(in super::super) async fn use_it(play: &mut Play) -> anyhow::Result<()> {
     );
     let right = label == "og_codex-kan-1" && digits.len() == 64;
     let found = label.to_owned();
-    play.token = Some(token);
+    play.keep(token);
     play.check(right, &claim, found)?;
 
     let token = play.token()?;

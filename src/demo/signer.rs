@@ -1,16 +1,29 @@
-//! A key that signs as `ssh-keygen -Y sign` does, so that stories need no OpenSSH.
+//! A key that signs as `ssh-keygen -Y sign` does, so that demo and stories need no OpenSSH.
+//!
+//! The format is OpenSSH's `PROTOCOL.sshsig`. An owner's own key is never in this program: the command
+//! `ownergate approve` has `ssh-keygen` sign.
 
 use data_encoding::BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest, Sha512};
 
+use crate::secret::token::{NoRandomness, random};
+
+/// Columns of an armor.
+const COLUMNS: usize = 70;
+
 /// An Ed25519 key.
-#[derive(Clone)]
-pub(crate) struct SshKey(SigningKey);
+#[derive(Clone, Debug)]
+pub struct SshKey(SigningKey);
 
 impl SshKey {
+    /// A new key.
+    pub fn new() -> Result<Self, NoRandomness> {
+        Ok(Self(SigningKey::from_bytes(&*random()?)))
+    }
+
     /// A key that is made of one byte.
-    pub(crate) fn of(seed: u8) -> Self {
+    pub fn of(seed: u8) -> Self {
         Self(SigningKey::from_bytes(&[seed; 32]))
     }
 
@@ -19,12 +32,12 @@ impl SshKey {
     }
 
     /// The line of the `.pub` file.
-    pub(crate) fn public(&self) -> String {
+    pub fn public(&self) -> String {
         format!("ssh-ed25519 {} desk", BASE64.encode(&self.blob()))
     }
 
-    /// The armor of a signature.
-    pub(crate) fn armor(&self, namespace: &str, text: &[u8]) -> String {
+    /// The armor of a signature for a purpose.
+    pub fn armor(&self, namespace: &str, text: &[u8]) -> String {
         let hash = Sha512::digest(text);
         let signed = texts(&[namespace.as_bytes(), b"", b"sha512", &hash]);
         let signed = [&b"SSHSIG"[..], &signed].concat();
@@ -38,11 +51,10 @@ impl SshKey {
             &signature,
         ]);
         let blob = [&b"SSHSIG"[..], &1_u32.to_be_bytes(), &rest].concat();
-        let body = BASE64.encode(&blob);
-        let lines: Vec<&str> = body
-            .as_bytes()
-            .chunks(70)
-            .map(|line| std::str::from_utf8(line).unwrap())
+        let body: Vec<char> = BASE64.encode(&blob).chars().collect();
+        let lines: Vec<String> = body
+            .chunks(COLUMNS)
+            .map(|line| line.iter().collect())
             .collect();
         format!(
             "-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n",
@@ -53,6 +65,11 @@ impl SshKey {
 
 /// Texts with their lengths before them (RFC 4251 §5).
 fn texts(parts: &[&[u8]]) -> Vec<u8> {
-    let text = |part: &&[u8]| [&u32::try_from(part.len()).unwrap().to_be_bytes(), *part].concat();
-    parts.iter().flat_map(text).collect()
+    let mut all = Vec::new();
+    for part in parts {
+        let length = u32::try_from(part.len()).expect("a key and a hash are short");
+        all.extend_from_slice(&length.to_be_bytes());
+        all.extend_from_slice(part);
+    }
+    all
 }
