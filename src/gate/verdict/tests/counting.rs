@@ -471,7 +471,7 @@ const WHAT: [Row; 22] = [
     }),
     ("the request's body was edited", |facts| {
         facts.asked_in_body = true;
-        facts.request.source.subject = Subject::Issue(12);
+        facts.request.source.subject = Some(Subject::Issue(12));
         Reason::SourceChanged
     }),
     ("the summary was edited", |facts| {
@@ -597,7 +597,7 @@ fn what_is_within_the_limits_is_counted() {
         }),
         ("asked in the body, which stands", |facts| {
             facts.asked_in_body = true;
-            facts.request.source.subject = Subject::Issue(12);
+            facts.request.source.subject = Some(Subject::Issue(12));
             facts.request.source.body = Hash::of(b"text");
             facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
         }),
@@ -605,7 +605,7 @@ fn what_is_within_the_limits_is_counted() {
             "asked in the body, whose number is not a comment's",
             |facts| {
                 facts.asked_in_body = true;
-                facts.request.source.subject = Subject::Issue(99);
+                facts.request.source.subject = Some(Subject::Issue(99));
                 facts.request.source.body = Hash::of(b"text");
                 facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
             },
