@@ -114,7 +114,7 @@ pub async fn hand_over(config: &Config, args: &Legacy, file: Vec<u8>) -> anyhow:
     let text = |name: &str| printable(body[name].as_str().unwrap_or("no reason given"));
     match status {
         StatusCode::ACCEPTED => Ok(Asked::Request(format!(
-            "{} asks in issue {} of {} that {} secrets work here; the file's SHA-256 is {}",
+            "{} asks in issue {} of {}; lines {}, SHA-256 of the file {}",
             text("request"),
             args.issue,
             printable(&args.board),

@@ -46,7 +46,10 @@ pub fn asks(request: &Request) -> String {
                 .import
                 .as_ref()
                 .map_or(0, |import| import.lines);
-            format!("asks that {lines} secrets from before work here")
+            match lines {
+                1 => "asks that a secret from before works here".to_owned(),
+                lines => format!("asks that {lines} secrets from before work here"),
+            }
         }
         (Action::Link, _) => {
             let alive = request.effect.alive.first();
