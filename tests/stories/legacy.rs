@@ -73,7 +73,7 @@ async fn post(story: &Story, path: &str, secret: &str) -> StatusCode {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_secret_from_before_works_once_an_owner_says_so_and_stops_with_its_identity() {
+async fn a_secret_from_before_works_once_an_owner_says_so() {
     let mut story = begin().await;
     let thread = story.thread(&story.stage.codex, "sort").await;
     let token = thread.credential(&Key::new()).await;
@@ -118,14 +118,23 @@ async fn a_secret_from_before_works_once_an_owner_says_so_and_stops_with_its_ide
     }
     story.restart(&[]).await;
     assert_eq!(story.may(ROBOT).await, "board:read card:write");
-    let thread = story.again(ownergate::gate::ids::IssueNumber(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_is_listed_and_stops_with_its_identity_and_by_itself() {
+    let story = begin().await;
+    let thread = story.thread(&story.stage.codex, "sort").await;
+    let token = thread.credential(&Key::new()).await;
+    assert!(story.alive(&token).await);
+    imported(&thread).await;
     assert_snapshot!(thread.answer(&story.stage.alice, "/gate inspect").await, @r"
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
     - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
-    - c2 `robot`: active from before, `board:read` `card:write`, ends 25 Nov 14:00 UTC
-    - c1: active, `board:read` `card:write`, ends 24 Nov 22:00 UTC
-    - lately: 24 Nov 14:00 UTC credential imported · 24 Nov 14:00 UTC credential first used · 24 Nov 14:00 UTC credential issued
+    - last used 24 Nov 14:00 UTC
+    - c2 `robot`: active from before, `board:read`, ends 25 Nov 14:00 UTC
+    - c1: active, `board:read` `card:write`, ends 24 Nov 22:00 UTC, last used 24 Nov 14:00 UTC
+    - lately: 24 Nov 14:00 UTC credential imported (c2, R2) · 24 Nov 14:00 UTC credential first used (c1) · 24 Nov 14:00 UTC credential issued (c1, R1)
     ");
     thread.comment(&story.stage.alice, "/gate pause").await;
     assert!(!story.alive(ROBOT).await && !story.alive(&token).await);

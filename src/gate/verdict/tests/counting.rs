@@ -336,7 +336,7 @@ const WHEN: [Row; 18] = [
     }),
 ];
 
-const FACTORS: [Row; 13] = [
+const FACTORS: [Row; 11] = [
     ("no signature where one is demanded", |facts| {
         facts.demands(Factor::Signature);
         Reason::NotSigned
@@ -414,7 +414,7 @@ fn a_one_time_code_that_fits_is_what_its_gate_demands() {
     assert_eq!(count(&facts.case()), Ok(()));
 }
 
-const WHAT: [Row; 22] = [
+const WHAT: [Row; 24] = [
     ("no scopes restated", |facts| {
         facts.restated.scopes.clear();
         Reason::NotRestated("scopes=…")
