@@ -13,6 +13,9 @@ use super::ids::{Hash, IdentityNumber, IssueNumber, Mac, RepositoryId, Slug, Use
 
 /// The most secrets of one import: they come alive in one line of the journal.
 pub const MOST_ROWS: usize = 100;
+/// The most living credentials of an identity that gets some: what it would take to resume it has to
+/// stay small enough to be read.
+pub const MOST_OF_IDENTITY: usize = 50;
 /// The most living secrets of a board that no identity has.
 pub const MOST_ALONE: usize = 200;
 

@@ -19,7 +19,9 @@ use super::super::evidence::{FRESH, Reads};
 use super::super::grant::{Grant, GrantRecord};
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, ThreadKey, UserId};
-use super::super::import::{Import, Line, MOST_ALONE, MOST_ROWS, Row, Wanted as Imported, digest};
+use super::super::import::{
+    Import, Line, MOST_ALONE, MOST_OF_IDENTITY, MOST_ROWS, Row, Wanted as Imported, digest,
+};
 use super::super::key::{Key, Subject};
 use super::super::policy::{Board, STRICTEST};
 use super::super::reply;
@@ -309,6 +311,7 @@ pub(super) fn living_alone(draft: &Draft<'_>, board: &Board) -> BTreeSet<Credent
     state.alone.into_iter().filter(lives).collect()
 }
 
+/// Limits on what lives at once.
 fn room(draft: &Draft<'_>, board: &Board, rows: &[Row]) -> Result<(), String> {
     let more = rows.iter().filter(|row| row.identity.is_none()).count();
     let have = living_alone(draft, board).len();
@@ -316,6 +319,21 @@ fn room(draft: &Draft<'_>, board: &Board, rows: &[Row]) -> Result<(), String> {
         return Err(format!(
             "{have} secrets without an identity live on this board already, and {MOST_ALONE} may; link them, or end some"
         ));
+    }
+    for identity in identities(draft, rows).values() {
+        let living = lifecycle::credentials_of(draft, identity)
+            .iter()
+            .filter(|credential| credential.is_living(draft.now()))
+            .count();
+        let more = rows
+            .iter()
+            .filter(|row| row.identity == Some(identity.number));
+        if living + more.count() > MOST_OF_IDENTITY {
+            return Err(format!(
+                "`{}` has {living} living credentials already, and may have {MOST_OF_IDENTITY}",
+                identity.slug
+            ));
+        }
     }
     Ok(())
 }
@@ -405,11 +423,13 @@ fn write(
         let identity = credential.identity.and_then(|of| identities.get_mut(&of));
         if let Some(identity) = identity {
             identity.credentials.push(number);
+            issue::forget_ended(draft, identity);
             let text = format!("{number} for {}", record.request);
             identity
                 .recent
                 .push(draft.now(), "credential_imported", &text);
             draft.put(Key::check(&credential.mac), &credential.check(identity));
+            issue::announce_end(draft, credential);
             entry = entry.about_identity(identity.number);
         } else if let Some(check) = credential.check_alone() {
             alone.insert(number);

@@ -353,7 +353,7 @@ fn write_identity(draft: &mut Draft<'_>, identity: &Identity) {
 }
 
 /// Drops the oldest ended credentials from the identity's list; their own records stay.
-fn forget_ended(draft: &Draft<'_>, identity: &mut Identity) {
+pub(super) fn forget_ended(draft: &Draft<'_>, identity: &mut Identity) {
     let now = draft.now();
     while identity.credentials.len() > REMEMBERED {
         let ended = identity.credentials.iter().position(|number| {

@@ -417,16 +417,20 @@ fn a_request_from_the_host_needs_no_text_and_one_from_the_forge_does() {
 fn the_most_that_come_at_once_are_one_line_of_the_journal() {
     let lines = (0..MOST_ROWS).map(|number| {
         let number = u8::try_from(number).expect("at most 100");
-        let whose = (number % 2 == 0).then_some("codex-kan-12");
+        let whose = (number % 4 == 0).then_some("codex-kan-12");
         line(number, &["board:read"], whose)
     });
     let story = imported(lines.collect());
     assert_eq!(story.credentials(), 1 + MOST_ROWS);
-    let bytes = |line: &super::super::story::Line| {
+    let bytes = |line: &super::story::Line| {
         let changes = serde_json::to_string(&line.decision.changes).expect("plain data");
         let entries = serde_json::to_string(&line.decision.entries).expect("plain data");
         changes.len() + entries.len()
     };
     let longest = story.lines.iter().map(bytes).max();
     assert!(longest < Some(256 * 1024), "{longest:?}");
+    let mut story = ready();
+    let lines = (0..50).map(|number| line(number, &["board:read"], Some("codex-kan-12")));
+    let said = story.import(file(lines.collect())).expect_err("too many");
+    assert!(said.contains("has 1 living credentials already"), "{said}");
 }

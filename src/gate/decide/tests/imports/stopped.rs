@@ -139,6 +139,15 @@ fn a_holder_gives_it_up_and_a_text_that_shows_it_ends_it() {
             .last_reply(kan(20))
             .starts_with("**c2 `robot ‹2›` is revoked**: its holder gave it up")
     );
+    let mut story = alone();
+    let leak = crate::gate::event::Leak::Token(vec![mac(102), mac(2)]);
+    story.leak(kan(30), vec![leak]);
+    assert_eq!(story.live(2), None);
+    let said = story.last_reply(kan(20));
+    assert!(
+        said.contains("is revoked**: its token stood in a text in #30"),
+        "{said}"
+    );
 }
 
 #[test]
