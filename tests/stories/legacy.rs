@@ -319,3 +319,26 @@ fn thread_number() -> ownergate::gate::ids::IssueNumber {
 fn file_of_other() -> String {
     line(OTHER, "other", &["board:read"], None)
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn its_holder_gets_no_successor_though_the_gate_lets_holders_have_one() {
+    let mut story = begin().await;
+    let dev = "[board.gate.dev]\n";
+    story
+        .restart(&[(dev, &format!("{dev}holder_rotation = true\n"))])
+        .await;
+    let thread = story.thread(&story.stage.codex, "sort").await;
+    thread.credential(&Key::new()).await;
+    imported(&thread).await;
+    let call = story
+        .stage
+        .client()
+        .post(format!("{}/v1/rotate", story.stage.url()))
+        .bearer_auth(ROBOT)
+        .header("Idempotency-Key", "first-key");
+    let answer = call.send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("no holder swaps its token here"), "{text}");
+    assert!(story.alive(ROBOT).await);
+}
