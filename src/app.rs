@@ -384,6 +384,7 @@ fn admin(settings: &Settings, gateway: &Arc<Gateway>) -> anyhow::Result<Server> 
             .configure(socket::routes)
             .default_service(web::to(http::nothing_here))
     })
+    .on_connect(http::note_peer)
     .workers(1)
     .disable_signals()
     .shutdown_timeout(DRAIN)

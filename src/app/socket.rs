@@ -12,7 +12,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use anyhow::{Context, bail};
 
 use super::audit;
-use crate::http::{ApiError, Gateway};
+use crate::http::{self, ApiError, Gateway};
 
 /// Binds the socket, mode 0600.
 pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
@@ -50,6 +50,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .service(web::resource("/verify").route(web::get().to(verify)))
         .service(web::resource("/audit").route(web::get().to(audit::audit)));
+    http::admin(config);
 }
 
 /// The running store's own report.

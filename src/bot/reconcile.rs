@@ -459,7 +459,7 @@ async fn look(bot: &Arc<Bot>, key: ThreadKey, thread: &Thread) -> Result<(), Pas
 fn edited(bot: &Arc<Bot>, thread: &Thread, body: Option<&Hash>) -> Result<bool, PassFault> {
     for number in &thread.requests {
         if let Some(request) = bot.core.get::<Request>(&Key::request(*number))?
-            && matches!(request.source.subject, Subject::Issue(_))
+            && matches!(request.source.subject, Some(Subject::Issue(_)))
             && request.is_open(bot.clock.now())
             && body != Some(&request.source.body)
         {

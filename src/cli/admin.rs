@@ -41,17 +41,30 @@ impl Admin {
         path: &str,
         parameters: &[(&str, String)],
     ) -> anyhow::Result<(StatusCode, Value)> {
-        let answer = self
-            .client
-            .get(format!("http://ownergate{path}"))
-            .query(parameters)
-            .send()
-            .await
-            .context("the running bot does not answer on its admin socket")?;
-        let status = answer.status();
-        let body = answer.json().await.context("the bot's answer is no JSON")?;
-        Ok((status, body))
+        let call = self.client.get(format!("http://ownergate{path}"));
+        answer(call.query(parameters)).await
     }
+
+    /// Hands a file in; an answer that is no success is an answer, too.
+    pub(super) async fn post(
+        &self,
+        path: &str,
+        parameters: &[(&str, String)],
+        file: Vec<u8>,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let call = self.client.post(format!("http://ownergate{path}"));
+        answer(call.query(parameters).body(file)).await
+    }
+}
+
+async fn answer(call: reqwest::RequestBuilder) -> anyhow::Result<(StatusCode, Value)> {
+    let answer = call
+        .send()
+        .await
+        .context("the running bot does not answer on its admin socket")?;
+    let status = answer.status();
+    let body = answer.json().await.context("the bot's answer is no JSON")?;
+    Ok((status, body))
 }
 
 /// Loads the configuration, or says everything that is wrong with it.

@@ -9,6 +9,7 @@ pub mod approve;
 pub mod audit;
 pub mod check_config;
 pub mod demo;
+pub mod import;
 pub mod keygen;
 pub mod open;
 pub mod printable;
@@ -47,6 +48,8 @@ pub enum Command {
     Approve(approve::ApproveArgs),
     /// Show what happened: what an identity or a credential did and what was done to it
     Audit(audit::Args),
+    /// Hand secrets from before to the running bot
+    Import(import::Args),
     /// Verify a store: the journal's chain, its batches and policies, and the records
     Verify(verify::Args),
     /// Let the journal have this program's newest format; the program before can then not be put back
@@ -63,6 +66,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Open(args) => open::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Import(args) => import::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Upgrade(args) => upgrade::run(args),
     }

@@ -34,23 +34,28 @@ use super::ids::{
     CredentialNumber, Hash, IdentityNumber, Mac, RepositoryId, RequestNumber, Slug, ThreadKey,
     UserId,
 };
-use super::policy::Policy;
+use super::import::Row;
+use super::policy::{Policy, STRICTEST};
 use super::time::after;
+use super::verdict::Opening;
 
 /// The record of one credential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credential {
     /// Never used twice.
     pub number: CredentialNumber,
-    /// Whose it is.
-    pub identity: IdentityNumber,
-    /// What it is: a token of ours; other kinds may come.
+    /// Whose it is; `None`: a secret from before that no identity has.
+    pub identity: Option<IdentityNumber>,
+    /// What it is: a token of ours, or a secret from before.
     pub kind: CredentialKind,
+    /// Where it belongs, if no identity has it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub alone: Option<Alone>,
     /// How it is looked up.
     pub mac: Mac,
     /// Which pepper the MAC was made with.
     pub pepper_id: String,
-    /// A name that its requester gave it.
+    /// A name that its requester, or the file that it was imported from, gave it.
     pub label: Option<String>,
     /// What was granted.
     pub scopes: BTreeSet<String>,
@@ -100,6 +105,20 @@ struct Made;
 pub enum CredentialKind {
     /// An opaque token, verified by introspection.
     Token,
+    /// A secret that was in use before this installation, found by its hash. Its holder gets no
+    /// successor for it.
+    Legacy,
+}
+
+/// Where a credential belongs that no identity has. It went through all gates of its board together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alone {
+    /// The thread that it was imported in.
+    pub thread: ThreadKey,
+    /// Who asked.
+    pub requester: UserId,
+    /// The first approver.
+    pub owner: UserId,
 }
 
 /// How a credential stands.
@@ -112,6 +131,9 @@ pub enum CredentialStatus {
     Active(Timestamp),
     /// Its successor is in use; it ends at that time.
     Grace(Timestamp),
+    /// It stands still by itself, which only what no identity has does: linking it to one lets it
+    /// work again.
+    Paused(Ending),
     /// Final.
     Revoked(Ending),
 }
@@ -136,8 +158,9 @@ impl Credential {
         };
         Some(Self {
             number: terms.number,
-            identity: terms.identity,
+            identity: Some(terms.identity),
             kind: CredentialKind::Token,
+            alone: None,
             mac: terms.candidate.mac,
             pepper_id: terms.candidate.pepper_id,
             label: request.label.clone().or(terms.label),
@@ -158,6 +181,81 @@ impl Credential {
             shown_late: None,
             made: Made,
         })
+    }
+
+    /// One secret of an import whose gate is open. `None` if nothing would be left of what it may do,
+    /// or its identity is another than the row's. It is in use already, so that nothing waits for its
+    /// first use.
+    pub(super) fn imported(
+        grant: &Grant,
+        row: &Row,
+        number: CredentialNumber,
+        identity: Option<&Identity>,
+    ) -> Option<Self> {
+        let request = grant.request();
+        if row.identity != identity.map(|identity| identity.number) {
+            return None;
+        }
+        let within = |scope: &&String| {
+            grant.scopes().contains(*scope)
+                && identity.is_none_or(|identity| identity.scopes.contains(*scope))
+        };
+        let scopes: BTreeSet<String> = row.scopes.iter().filter(within).cloned().collect();
+        if scopes.is_empty() {
+            return None;
+        }
+        let at = grant.at();
+        let ends = after(at, grant.ttl());
+        let ends = row.expires_at.map_or(ends, |own| own.min(ends));
+        let alone = match identity {
+            Some(_) => None,
+            None => Some(Alone {
+                thread: request.thread,
+                requester: request.asker()?,
+                owner: request
+                    .approvals
+                    .iter()
+                    .map(|approval| approval.approver)
+                    .find(|user| grant.approvers().contains(user))?,
+            }),
+        };
+        Some(Self {
+            number,
+            identity: row.identity,
+            kind: CredentialKind::Legacy,
+            alone,
+            mac: row.mac.clone(),
+            pepper_id: row.pepper_id.clone(),
+            label: Some(row.label.clone()),
+            scopes,
+            resources: None,
+            modes: None,
+            request: request.number,
+            approvers: grant.approvers().clone(),
+            family: number,
+            generation: 1,
+            predecessor: None,
+            successor: None,
+            recipient: None,
+            issued_at: at,
+            expires_at: identity.map_or(ends, |identity| ends.min(identity.expires_at)),
+            status: CredentialStatus::Active(at),
+            told_cut: None,
+            shown_late: None,
+            made: Made,
+        })
+    }
+
+    /// What no identity had is this identity's from now on, and does no more than that gate granted.
+    pub(super) fn link(&mut self, opening: &Opening, identity: &Identity) {
+        self.identity = Some(identity.number);
+        self.alone = None;
+        self.scopes
+            .retain(|scope| opening.scopes().contains(scope) && identity.scopes.contains(scope));
+        self.approvers.extend(opening.approvers());
+        if matches!(self.status, CredentialStatus::Paused(_)) {
+            self.status = CredentialStatus::Active(opening.at());
+        }
     }
 
     /// Does less from now on: only what is in all of these, and not beyond that end. True if that
@@ -184,7 +282,7 @@ impl Credential {
     pub fn is_living(&self, now: Timestamp) -> bool {
         let status = match &self.status {
             CredentialStatus::Pending(until) | CredentialStatus::Grace(until) => now < *until,
-            CredentialStatus::Active(_) => true,
+            CredentialStatus::Active(_) | CredentialStatus::Paused(_) => true,
             CredentialStatus::Revoked(_) => false,
         };
         status && now < self.expires_at
@@ -204,6 +302,7 @@ impl Credential {
             CredentialStatus::Pending(_) => "pending",
             CredentialStatus::Active(_) => "active",
             CredentialStatus::Grace(_) => "grace",
+            CredentialStatus::Paused(_) => "paused",
         }
     }
 
@@ -211,8 +310,9 @@ impl Credential {
     pub fn check(&self, identity: &Identity) -> Check {
         Check {
             credential: self.number,
-            identity: self.identity,
-            slug: identity.slug.clone(),
+            identity: Some(identity.number),
+            slug: Some(identity.slug.clone()),
+            label: None,
             board: identity.board(),
             thread: identity.thread,
             environment: identity.environment.clone(),
@@ -232,6 +332,31 @@ impl Credential {
             identity_active: matches!(identity.status, IdentityStatus::Active),
             made: Made,
         }
+    }
+
+    /// The row that a check reads of what no identity has; `None` for anything else.
+    pub fn check_alone(&self) -> Option<Check> {
+        let alone = self.alone.as_ref()?;
+        self.identity.is_none().then(|| Check {
+            credential: self.number,
+            identity: None,
+            slug: None,
+            label: self.label.clone(),
+            board: alone.thread.repository,
+            thread: alone.thread,
+            environment: STRICTEST.to_owned(),
+            requester: alone.requester,
+            owner: alone.owner,
+            approvers: self.approvers.clone(),
+            scopes: self.scopes.clone(),
+            resources: self.resources.clone(),
+            modes: self.modes.clone(),
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            status: self.status.clone(),
+            identity_active: true,
+            made: Made,
+        })
     }
 }
 
@@ -260,17 +385,20 @@ fn meet(
 pub struct Check {
     /// Which credential.
     pub credential: CredentialNumber,
-    /// Which identity.
-    pub identity: IdentityNumber,
+    /// Which identity; `None`: a secret from before that no identity has.
+    pub identity: Option<IdentityNumber>,
     /// Its slug.
-    pub slug: Slug,
+    pub slug: Option<Slug>,
+    /// What people call it, where it has no slug.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
     /// The board.
     pub board: RepositoryId,
     /// The identity's thread.
     pub thread: ThreadKey,
-    /// The gate that it came through.
+    /// The gate that it came through; `STRICTEST`: all of the board's together.
     pub environment: String,
-    /// Who asked for the identity.
+    /// Who asked for the identity, or for the import.
     pub requester: UserId,
     /// Its first approver.
     pub owner: UserId,
@@ -288,7 +416,7 @@ pub struct Check {
     pub expires_at: Timestamp,
     /// How the credential stands.
     pub status: CredentialStatus,
-    /// Whether the identity is active.
+    /// Whether the identity is active, if there is one.
     pub identity_active: bool,
     /// As in `Credential`.
     #[serde(skip)]
@@ -325,13 +453,14 @@ impl Check {
     /// *in force now*, so that cutting a policy narrows every live credential at the next check.
     pub fn live(self, policy: &Policy, now: Timestamp) -> Option<Live> {
         let board = policy.board(self.board)?;
-        let gate = board.gates.get(&self.environment)?;
+        let gate = board.gate(&self.environment)?;
         let first_use = match &self.status {
             CredentialStatus::Pending(until) if now < *until => true,
             CredentialStatus::Active(_) => false,
             CredentialStatus::Grace(until) if now < *until => false,
             CredentialStatus::Pending(_)
             | CredentialStatus::Grace(_)
+            | CredentialStatus::Paused(_)
             | CredentialStatus::Revoked(_) => return None,
         };
         if !self.identity_active || now >= self.expires_at {

@@ -10,6 +10,7 @@ use super::command::{self, Fault, MAX_REQUEST_BYTES, Reading};
 use super::due::Due;
 use super::evidence::Reads;
 use super::ids::{CommentId, Hash, IssueNumber, Mac, RepositoryId, ThreadKey, UserId};
+use super::import::Import;
 use super::judgement::{self, Heard};
 use super::policy::Policy;
 use super::uses::{Report, Tally};
@@ -109,6 +110,8 @@ pub enum Event {
     LossGoesOn,
     /// A comment of the bot itself rests on a line that the journal does not have.
     AheadOfJournal(Ahead),
+    /// An operator hands in a file of secrets from before.
+    Import(Box<Import>),
     /// What lives in a thread is to be compared with the policy in force.
     Compare {
         /// Which thread.

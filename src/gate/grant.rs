@@ -1,4 +1,5 @@
-//! The grant: what permits exactly one credential, and the only way to one.
+//! The grant: what permits exactly one credential, or exactly the secrets of one imported file, and
+//! the only way to either.
 //!
 //! A `Grant` is made from an open verdict and consumed when it becomes a credential; both steps take
 //! their input by value, and neither type can be built in another way. What is kept of a grant is a
@@ -21,6 +22,15 @@
 //!     let _ = grant.issue(two);
 //! }
 //! ```
+//!
+//! ```compile_fail,E0382
+//! // Nor by the rows that it imports.
+//! use ownergate::gate::{grant::Grant, ids::CredentialNumber, import::Row};
+//! fn twice(grant: Grant, rows: &[Row]) {
+//!     let _ = grant.import(rows, CredentialNumber(1), |_| None);
+//!     let _ = grant.import(rows, CredentialNumber(9), |_| None);
+//! }
+//! ```
 
 use std::collections::BTreeSet;
 
@@ -29,11 +39,13 @@ use serde::{Deserialize, Serialize};
 
 use super::credential::Credential;
 use super::evidence::Candidate;
+use super::identity::Identity;
 use super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, UserId};
-use super::request::{Request, Wanted};
+use super::import::{Row, digest};
+use super::request::{Action, Request, Wanted};
 use super::verdict::Opening;
 
-/// Permission for one credential, on one digest.
+/// Permission for one credential, or for the rows of one import, on one digest.
 #[derive(Debug)]
 pub struct Grant {
     opening: Opening,
@@ -94,6 +106,8 @@ pub enum GrantStatus {
     Open,
     /// It became this credential.
     Consumed(CredentialNumber),
+    /// It became the credentials of an import, from the first of these numbers to the last.
+    Imported(CredentialNumber, CredentialNumber),
     /// It became nothing.
     Void,
 }
@@ -145,6 +159,11 @@ impl Grant {
         self.opening.ttl()
     }
 
+    /// When the gate opened.
+    pub fn at(&self) -> Timestamp {
+        self.opening.at()
+    }
+
     /// The grant becomes one credential. `None` if the candidate was minted for something else.
     pub fn issue(self, terms: Terms) -> Option<(Credential, GrantRecord)> {
         let record = GrantRecord {
@@ -159,6 +178,38 @@ impl Grant {
             status: GrantStatus::Consumed(terms.number),
         };
         Credential::of(self, terms).map(|credential| (credential, record))
+    }
+
+    /// The grant becomes one credential for each row of the import that was approved, numbered from
+    /// `first`. `None` if these are not exactly those rows, or something of one is gone: its identity,
+    /// or everything that it may do.
+    pub fn import<'a>(
+        self,
+        rows: &[Row],
+        first: CredentialNumber,
+        identity: impl Fn(IdentityNumber) -> Option<&'a Identity>,
+    ) -> Option<(Vec<Credential>, GrantRecord)> {
+        let request = self.request();
+        let approved = request.effect.import.as_ref()?;
+        if request.action != Action::Import || approved.rows != digest(rows) {
+            return None;
+        }
+        let numbers = (first.0..).map(CredentialNumber);
+        let credentials: Option<Vec<Credential>> = rows
+            .iter()
+            .zip(numbers)
+            .map(|(row, number)| {
+                let identity = row.identity.and_then(&identity);
+                Credential::imported(&self, row, number, identity)
+            })
+            .collect();
+        let credentials = credentials?;
+        let last = credentials.last()?.number;
+        let record = GrantRecord {
+            status: GrantStatus::Imported(first, last),
+            ..self.keep()
+        };
+        Some((credentials, record))
     }
 
     /// The grant waits for a claim: what is kept of it. What makes a credential of it is another

@@ -45,6 +45,8 @@ pub enum Table {
     Inbox,
     /// What the whole installation knows about itself; one row.
     Installation,
+    /// Secrets from before that wait for their owners, by request and place in the file.
+    Legacy,
     /// Open requests of a board that name one slug.
     Naming,
     /// Decided, undone effects by line number and position.
@@ -79,7 +81,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Audit,
         Self::AuditBy,
         Self::Board,
@@ -93,6 +95,7 @@ impl Table {
         Self::Identity,
         Self::Inbox,
         Self::Installation,
+        Self::Legacy,
         Self::Naming,
         Self::Outbox,
         Self::Policy,
@@ -126,6 +129,7 @@ impl Table {
             Self::Identity => b'i',
             Self::Inbox => b'q',
             Self::Installation => b'w',
+            Self::Legacy => b'L',
             Self::Naming => b'y',
             Self::Outbox => b'o',
             Self::Policy => b'p',
@@ -250,6 +254,11 @@ impl Key {
     /// The installation.
     pub fn installation() -> Self {
         Self::new(Table::Installation, [])
+    }
+
+    /// A secret from before that waits, by its place in the file, from zero.
+    pub fn legacy(number: RequestNumber, place: u64) -> Self {
+        Self::new(Table::Legacy, [count(number.0), count(place)])
     }
 
     /// The open requests of a board that name a slug.

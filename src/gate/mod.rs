@@ -18,6 +18,7 @@ pub mod evidence;
 pub mod grant;
 pub mod identity;
 pub mod ids;
+pub mod import;
 pub mod judgement;
 pub mod key;
 pub mod policy;

@@ -266,8 +266,13 @@ pub struct Client {
 
 impl Client {
     /// Whether this client may see tokens of a board's environment (G1). Without named environments
-    /// it sees a board that has one gate, and that gate's tokens only.
+    /// it sees a board that has one gate, and that gate's tokens only. What belongs to all gates
+    /// together is seen by who sees every one of them.
     pub fn sees(&self, board: &Board, environment: &str) -> bool {
+        if environment == STRICTEST {
+            let mut gates = board.gates.keys();
+            return !board.gates.is_empty() && gates.all(|gate| self.sees(board, gate));
+        }
         let named = match &self.environments {
             Some(environments) => environments.contains(environment),
             None => board.gates.len() == 1,

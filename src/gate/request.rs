@@ -14,6 +14,7 @@ use super::actor::Actor;
 use super::approval::Approval;
 use super::code::Code;
 use super::ids::{CommentId, CredentialNumber, Hash, RequestNumber, Slug, ThreadKey, UserId};
+use super::import;
 use super::key::Subject;
 use super::policy::Policy;
 
@@ -72,6 +73,10 @@ pub struct Request {
 pub enum Action {
     /// A new credential, for a new identity or one that exists.
     Issue,
+    /// Secrets from before work here.
+    Import,
+    /// A secret from before that no identity has becomes one's.
+    Link,
     /// A successor of a credential that exists.
     Rotate,
     /// A paused identity works again, with what it has.
@@ -88,7 +93,7 @@ impl Action {
     pub fn delivers(self) -> bool {
         match self {
             Self::Issue | Self::Rotate => true,
-            Self::Resume | Self::Thaw | Self::Own => false,
+            Self::Import | Self::Link | Self::Resume | Self::Thaw | Self::Own => false,
         }
     }
 
@@ -96,6 +101,8 @@ impl Action {
     pub fn word(self) -> &'static str {
         match self {
             Self::Issue => "issue",
+            Self::Import => "import",
+            Self::Link => "link",
             Self::Rotate => "rotate",
             Self::Resume => "resume",
             Self::Thaw => "thaw",
@@ -107,11 +114,12 @@ impl Action {
 /// The text that asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
-    /// A comment or the issue's own body.
-    pub subject: Subject,
-    /// Who wrote it.
+    /// A comment or the issue's own body; `None`: it came over the host's own socket, and nothing on
+    /// the forge says it.
+    pub subject: Option<Subject>,
+    /// Who wrote it, or as whom the operator asks.
     pub author: UserId,
-    /// SHA-256 of the text as it was taken.
+    /// SHA-256 of the text as it was taken, or of the file that was handed in.
     pub body: Hash,
 }
 
@@ -159,6 +167,9 @@ pub struct Wanted {
     /// Whose successor the credential would be.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub predecessor: Option<CredentialNumber>,
+    /// The secrets from before that would come alive.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub import: Option<import::Wanted>,
     /// What lives already and would work again.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub alive: Vec<Alive>,

@@ -91,6 +91,10 @@ pub struct BoardState {
     pub requests: BTreeSet<RequestNumber>,
     /// How many identities were ever made here, by the word of their last status.
     pub identities: BTreeMap<String, u64>,
+    /// Secrets from before that no identity has and that are not revoked; those past their end are
+    /// dropped when another joins them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub alone: BTreeSet<CredentialNumber>,
 }
 
 /// What a challenge was used for; it is used once.
@@ -325,8 +329,8 @@ pub struct Loss {
     /// When that was journaled; comments of the bot from before may rest on what was lost.
     #[serde(default)]
     pub at: Option<Timestamp>,
-    /// Identities up to here are paused already.
+    /// Identities up to here, and secrets of that number that no identity has, are paused already.
     pub paused_to: IdentityNumber,
-    /// True once every identity is paused.
+    /// True once all are paused.
     pub done: bool,
 }

@@ -246,6 +246,8 @@ pub enum SourceRead<'a> {
     Comment(&'a ReadComment),
     /// The issue's body.
     Issue(&'a ReadIssue),
+    /// Nothing on the forge: it came over the host's own socket.
+    Host,
 }
 
 /// What an approval's one-time code says.
@@ -442,8 +444,9 @@ pub fn could_approve<'a>(
 }
 
 /// Who benefits does not approve. Where a token is handed to somebody: neither who asked nor the
-/// identity's requester. Where something goes on: the identity's requester. Where an identity gets an
-/// owner: who would be it.
+/// identity's requester. Where secrets from before come alive: neither who asked nor the requester of
+/// an identity that gets one. Where something goes on or is linked: the identity's requester. Where an
+/// identity gets an owner: who would be it.
 pub(super) fn benefits(request: &Request, identity: Option<&Identity>, user: UserId) -> bool {
     let asks = request.asker() == Some(user);
     let requested = identity
@@ -451,7 +454,11 @@ pub(super) fn benefits(request: &Request, identity: Option<&Identity>, user: Use
         .is_some_and(|identity| identity.requester == user);
     match request.action {
         Action::Issue | Action::Rotate => asks || requested,
-        Action::Resume | Action::Thaw => requested,
+        Action::Import => {
+            let import = request.effect.import.as_ref();
+            asks || import.is_some_and(|import| import.requesters.contains(&user))
+        }
+        Action::Link | Action::Resume | Action::Thaw => requested,
         Action::Own => asks || request.effect.owner == Some(user),
     }
 }

@@ -18,6 +18,7 @@ use super::effect::Effect;
 use super::event::Accepted;
 use super::grant::{GrantRecord, Rotation};
 use super::identity::Identity;
+use super::import::Row;
 use super::key::{Change, Key};
 use super::policy::Policy;
 use super::request::Request;
@@ -57,6 +58,7 @@ records!(
     Reporter,
     Request,
     Rotation,
+    Row,
     Seen,
     Signer,
     SlugOwner,

@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 
 use super::gateway::Gateway;
 use super::problem::ApiError;
+use crate::secret::legacy::LegacyHash;
 use crate::secret::token::parse_token;
 
 /// The header's value, if there is exactly one.
@@ -26,7 +27,8 @@ fn after_scheme<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
     (head.eq_ignore_ascii_case(scheme) && rest.starts_with(' ')).then(|| rest.trim_matches(' '))
 }
 
-/// The token that a request shows. Anything but one Bearer token of our form is an error.
+/// The token that a request shows. Anything but one Bearer token of our form, or of
+/// the length of a secret from before, is an error.
 pub(super) fn bearer<'a>(request: &'a HttpRequest, gateway: &Gateway) -> Result<&'a str, ApiError> {
     if request.headers().get(AUTHORIZATION).is_none() {
         return Err(ApiError::NoToken);
@@ -34,9 +36,9 @@ pub(super) fn bearer<'a>(request: &'a HttpRequest, gateway: &Gateway) -> Result<
     let token = only(request)
         .and_then(|value| after_scheme(value, "Bearer"))
         .ok_or(ApiError::InvalidToken)?;
-    parse_token(&gateway.prefix, token)
-        .map(|_| token)
-        .ok_or(ApiError::InvalidToken)
+    let fits = parse_token(&gateway.prefix, token).is_some()
+        || LegacyHash::of_shown(&gateway.prefix, token).is_some();
+    fits.then_some(token).ok_or(ApiError::InvalidToken)
 }
 
 /// The configured client that a request proves to be.

@@ -3,6 +3,7 @@
 //! Callers are configured clients. Whatever is wrong with a token, or whosever it is, the answer is
 //! the same `{"active":false}` and not a byte more.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use actix_web::http::header::CACHE_CONTROL;
@@ -19,9 +20,10 @@ use crate::bot::core::Outcome;
 use crate::gate::credential::{Check, Credential, Live};
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
-use crate::gate::ids::{CredentialNumber, IdentityNumber, Mac, Slug, ThreadKey, UserId};
+use crate::gate::ids::{CredentialNumber, IdentityNumber, Mac, ThreadKey, UserId};
 use crate::gate::key::Key;
 use crate::gate::thread::Standstill;
+use crate::secret::legacy::LegacyHash;
 use crate::secret::token::parse_token;
 use crate::store::{StoreError, SubmitError};
 
@@ -141,18 +143,23 @@ async fn first_use(
 }
 
 /// The row that a token finds, and its possible MACs. The slug is a label of that row; a token that
-/// names another is none.
+/// names another is none. What has not our form may be a secret from before, unless it is too short.
 pub(super) fn row(
     bot: &Bot,
     gateway: &Gateway,
     token: &str,
 ) -> Result<Option<(Check, Vec<Mac>)>, ApiError> {
     let Some(parts) = parse_token(&gateway.prefix, token) else {
-        return Ok(None);
+        let Some(hash) = LegacyHash::of_shown(&gateway.prefix, token) else {
+            return Ok(None);
+        };
+        let macs = hash.macs(&gateway.peppers);
+        let check = bot.core.check(&macs).map_err(unreadable)?;
+        return Ok(check.map(|check| (check, macs)));
     };
     let macs = gateway.peppers.token_macs(token);
     let check = bot.core.check(&macs).map_err(unreadable)?;
-    let check = check.filter(|check| check.slug == parts.slug);
+    let check = check.filter(|check| check.slug.as_ref() == Some(&parts.slug));
     Ok(check.map(|check| (check, macs)))
 }
 
@@ -176,14 +183,14 @@ pub(super) async fn feed(bot: &Bot, event: Event) -> Result<Answer, ApiError> {
 #[derive(Serialize)]
 pub(super) struct Description<'a> {
     active: bool,
-    sub: &'a Slug,
+    sub: Cow<'a, str>,
     scope: String,
     exp: i64,
     iat: i64,
     jti: String,
     iss: &'a str,
     aud: &'a str,
-    client_id: &'a Slug,
+    client_id: Cow<'a, str>,
     token_type: &'static str,
     ownergate: Ours<'a>,
 }
@@ -191,8 +198,8 @@ pub(super) struct Description<'a> {
 /// The part of the answer that no standard names.
 #[derive(Serialize)]
 struct Ours<'a> {
-    identity_id: IdentityNumber,
-    identity_status: &'static str,
+    identity_id: Option<IdentityNumber>,
+    identity_status: Option<&'static str>,
     workspace: &'a str,
     resources: &'a Option<BTreeSet<String>>,
     modes: &'a Option<BTreeSet<String>>,
@@ -200,6 +207,17 @@ struct Ours<'a> {
     owner_id: UserId,
     requester_id: UserId,
     thread: ThreadKey,
+    /// What people call a secret from before that no identity has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<&'a str>,
+}
+
+/// Whom a token stands for: its identity, else a word that no identity can have for its name.
+fn subject(check: &Check) -> Cow<'_, str> {
+    match &check.slug {
+        Some(slug) => slug.as_str().into(),
+        None => format!("legacy:{}", check.credential).into(),
+    }
 }
 
 /// Describes a live token.
@@ -208,18 +226,18 @@ pub(super) fn describe<'a>(live: &'a Live, issuer: &'a str) -> Description<'a> {
     let scopes: Vec<&str> = live.scopes.iter().map(String::as_str).collect();
     Description {
         active: true,
-        sub: &check.slug,
+        sub: subject(check),
         scope: scopes.join(" "),
         exp: check.expires_at.as_second(),
         iat: check.issued_at.as_second(),
         jti: check.credential.to_string(),
         iss: issuer,
         aud: &live.workspace,
-        client_id: &check.slug,
+        client_id: subject(check),
         token_type: "Bearer",
         ownergate: Ours {
             identity_id: check.identity,
-            identity_status: "active",
+            identity_status: check.identity.map(|_| "active"),
             workspace: &live.workspace,
             resources: &check.resources,
             modes: &check.modes,
@@ -227,6 +245,7 @@ pub(super) fn describe<'a>(live: &'a Live, issuer: &'a str) -> Description<'a> {
             owner_id: check.owner,
             requester_id: check.requester,
             thread: check.thread,
+            label: check.label.as_deref(),
         },
     }
 }

@@ -12,6 +12,7 @@ pub mod document;
 pub mod gateway;
 mod health;
 mod hooks;
+mod import;
 mod introspect;
 mod pause;
 mod problem;
@@ -24,6 +25,7 @@ use actix_web::web::{self, ServiceConfig};
 
 pub use claim::limit as claim_limit;
 pub use gateway::{Doors, Gateway, Hook};
+pub use import::{admin, note_peer};
 pub use problem::ApiError;
 pub use rotate::limit as rotate_limit;
 pub use wrong_codes::WrongCodes;

@@ -1,5 +1,5 @@
 //! `POST /v1/pause`: a holder lets the identity that it acts for stand still, at once. Owners let it go
-//! on; the token cannot.
+//! on; the token cannot. A secret from before that no identity has stands still by itself.
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
@@ -28,6 +28,12 @@ pub(super) async fn pause(
         } => Ok(HttpResponse::Ok()
             .insert_header((CACHE_CONTROL, "no-store"))
             .json(json!({ "identity_status": "paused" }))),
+        Answer::Decided {
+            outcome: "done_alone",
+            ..
+        } => Ok(HttpResponse::Ok()
+            .insert_header((CACHE_CONTROL, "no-store"))
+            .json(json!({ "credential_status": "paused" }))),
         _ => Err(ApiError::InvalidToken),
     }
 }

@@ -80,9 +80,10 @@ pub(super) async fn rotate(
     bot.usage.note(credential.number, gateway.clock.now(), None);
     let use_by = match heir.status {
         CredentialStatus::Pending(until) => until,
-        CredentialStatus::Active(_) | CredentialStatus::Grace(_) | CredentialStatus::Revoked(_) => {
-            heir.expires_at
-        }
+        CredentialStatus::Active(_)
+        | CredentialStatus::Grace(_)
+        | CredentialStatus::Paused(_)
+        | CredentialStatus::Revoked(_) => heir.expires_at,
     };
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))

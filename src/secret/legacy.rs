@@ -18,6 +18,7 @@ use super::token::{TokenPrefix, parse_token};
 use crate::forgejo::text::json_cause;
 use crate::gate::command::one_line;
 use crate::gate::ids::{Hash, Mac, Slug};
+use crate::gate::import::MOST_ROWS;
 
 /// The fewest characters of a secret that may be used: a shorter one can be guessed from its hash,
 /// and its hash was in a file.
@@ -25,7 +26,7 @@ pub const SHORTEST: usize = 20;
 /// The largest file, bytes.
 pub const LARGEST_FILE: usize = 1024 * 1024;
 /// The most lines of a file.
-pub const MOST_LINES: usize = 1_000;
+pub const MOST_LINES: usize = MOST_ROWS;
 /// The most characters of a label.
 const LONGEST_LABEL: usize = 80;
 /// The most scopes of a line.

@@ -30,6 +30,7 @@ mod history;
 mod judge;
 mod kills;
 mod leak;
+mod legacy;
 mod max_silence;
 mod miniature;
 mod moves;

@@ -111,6 +111,7 @@ async fn help_shows_how_commands_are_written() {
     - `/gate rotate codex-7f3a [c2] [recipient=age1…]` (owners and the requester, in the identity's thread: asks for a successor)
     - `/gate release codex-7f3a [reason]` (the requester in the identity's own thread: gives it back)
     - `/gate own codex-7f3a` (owners, in the identity's thread: asks to be its owner)
+    - `/gate link c9 codex-7f3a` (owners, in the identity's thread: asks that a secret from before becomes that identity's)
     - `/gate freeze [reason]` (owners: the whole board stands still, at once)
     - `/gate thaw` (owners: asks that the board goes on)
     - `/gate inspect codex-7f3a`

@@ -49,6 +49,8 @@ pub enum Command {
     Thaw,
     /// Asks that whoever asks becomes the identity's owner.
     Own(Slug),
+    /// Asks that a secret from before becomes the identity's.
+    Link(CredentialNumber, Slug),
     /// An owner's no.
     Deny(Words),
     /// The requester takes a request back.
@@ -192,9 +194,9 @@ pub fn one_line(text: &str, most: usize) -> String {
 }
 
 /// Every verb there is, in the order in which `help` shows them.
-pub const VERBS: [&str; 17] = [
+pub const VERBS: [&str; 18] = [
     "request", "approve", "deny", "withdraw", "revoke", "pause", "resume", "narrow", "rotate",
-    "release", "own", "freeze", "thaw", "inspect", "audit", "list", "help",
+    "release", "own", "link", "freeze", "thaw", "inspect", "audit", "list", "help",
 ];
 
 impl Command {
@@ -212,6 +214,7 @@ impl Command {
             Self::Rotate(_) => "rotate",
             Self::Release(_) => "release",
             Self::Own(_) => "own",
+            Self::Link(..) => "link",
             Self::Freeze(_) => "freeze",
             Self::Thaw => "thaw",
             Self::Inspect(_) => "inspect",
@@ -237,6 +240,7 @@ impl Command {
             | Self::Rotate(_)
             | Self::Resume(_)
             | Self::Thaw
+            | Self::Link(..)
             | Self::Own(_) => false,
         }
     }
@@ -249,6 +253,7 @@ impl Command {
             | Self::Rotate(_)
             | Self::Resume(_)
             | Self::Thaw
+            | Self::Link(..)
             | Self::Own(_) => true,
             Self::Deny(_)
             | Self::Withdraw(_)

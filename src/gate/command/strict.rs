@@ -24,6 +24,7 @@ pub(super) fn read(body: &str, verb: &str) -> Option<Reading> {
         "rotate" => rotate(body),
         "resume" => named(body, "resume").map(Command::Resume),
         "own" => named(body, "own").map(Command::Own),
+        "link" => link(body),
         "thaw" => thaw(body),
         _ => return None,
     };
@@ -204,6 +205,32 @@ fn named(body: &str, verb: &'static str) -> Result<Slug, Fault> {
     let slug = slug(words.next(), verb)?;
     match words.next() {
         None => Ok(slug),
+        Some(word) => Err(form::unknown_key(word, &[])),
+    }
+}
+
+/// `/gate link cN SLUG` and nothing else.
+fn link(body: &str) -> Result<Command, Fault> {
+    let line = alone(body, "link")?;
+    let mut words = line.split(' ').skip(2);
+    let number = words.next().ok_or(Fault::Missing {
+        verb: "link",
+        what: "the number of a credential such as `c9`",
+    })?;
+    let number = CredentialNumber::parse(number).ok_or(Fault::BadValue {
+        key: "credential",
+        must: "the number of a credential such as `c9`, right after `link`".to_owned(),
+    })?;
+    let slug = words.next().ok_or(Fault::Missing {
+        verb: "link",
+        what: "the name of the identity that it is to belong to",
+    })?;
+    let slug = Slug::parse(slug).ok_or(Fault::BadValue {
+        key: "identity",
+        must: "the name of an identity of this thread, right after the number".to_owned(),
+    })?;
+    match words.next() {
+        None => Ok(Command::Link(number, slug)),
         Some(word) => Err(form::unknown_key(word, &[])),
     }
 }

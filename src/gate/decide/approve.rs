@@ -24,7 +24,9 @@ use super::super::verdict::{
 };
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{Draft, issue, judge, lifecycle, loss, own, propose, resume, state, thaw};
+use super::{
+    Draft, import, issue, judge, lifecycle, link, loss, own, propose, resume, state, thaw,
+};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -294,8 +296,12 @@ fn open(draft: &mut Draft<'_>, said: &Said<'_>, opening: Opening, identity: Opti
         (Action::Resume, Some(identity)) => resume::act(draft, said, &opening, identity.clone()),
         (Action::Own, Some(identity)) => own::act(draft, said, &opening, identity.clone()),
         (Action::Thaw, _) => thaw::act(draft, said, &opening),
+        (Action::Import, _) => import::act(draft, said, opening),
+        (Action::Link, Some(identity)) => link::act(draft, said, &opening, identity.clone()),
         // The gate's rules demand that the identity lives.
-        (Action::Resume | Action::Own, None) => draft.outcome("approve", "unknown_identity"),
+        (Action::Link | Action::Resume | Action::Own, None) => {
+            draft.outcome("approve", "unknown_identity")
+        }
     }
 }
 

@@ -215,6 +215,7 @@ fn may_narrow(
         | Command::Rotate(_)
         | Command::Resume(_)
         | Command::Thaw
+        | Command::Link(..)
         | Command::Own(_)
         | Command::Inspect(_)
         | Command::Audit(_)

@@ -73,7 +73,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     let foreign = |number: &CredentialNumber| {
         draft
             .get::<Credential>(&Key::credential(*number))
-            .is_none_or(|credential| credential.identity != identity.number)
+            .is_none_or(|credential| credential.identity != Some(identity.number))
     };
     if let Some(number) = asked.credential.filter(foreign) {
         draft.outcome("audit", "unknown_credential");

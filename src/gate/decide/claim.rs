@@ -61,7 +61,7 @@ fn claim(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) -> Claim {
     draft.cause("claimed", json!({ "request": request.number }));
     let before = match grant.status {
         GrantStatus::Open => None,
-        GrantStatus::Void => return Claim::Over("void"),
+        GrantStatus::Void | GrantStatus::Imported(..) => return Claim::Over("void"),
         GrantStatus::Consumed(number) => {
             let known = draft.get::<Credential>(&Key::credential(number));
             match known {
@@ -179,7 +179,9 @@ fn keep_narrow(draft: &mut Draft<'_>, credential: &mut Credential, before: &Cred
         modes: before.modes.clone(),
         ttl: None,
     };
-    let identity = draft.get::<Identity>(&Key::identity(credential.identity));
+    let identity = credential
+        .identity
+        .and_then(|number| draft.get::<Identity>(&Key::identity(number)));
     if let (true, Some(identity)) = (credential.narrow(&less, Some(before.expires_at)), identity) {
         draft.put(Key::credential(credential.number), credential);
         draft.put(Key::check(&credential.mac), &credential.check(&identity));

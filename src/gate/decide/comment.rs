@@ -19,8 +19,8 @@ use super::super::thread::{Seen, Share, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::{CodeRead, Reason};
 use super::{
-    Draft, approve, ask, audited, code, freeze, judge, lifecycle, look, narrow, own, pause, refuse,
-    release, resume, revoke, rotate, show, thaw,
+    Draft, approve, ask, audited, code, freeze, judge, lifecycle, link, look, narrow, own, pause,
+    refuse, release, resume, revoke, rotate, show, thaw,
 };
 
 /// How long a caught-up approval waits for its delivery, in seconds.
@@ -353,6 +353,7 @@ fn obey(draft: &mut Draft<'_>, said: &Said<'_>, command: Command) {
         Command::Narrow(words) => narrow::decide(draft, said, &words),
         Command::Rotate(rotation) => rotate::decide(draft, said, &rotation),
         Command::Own(slug) => own::decide(draft, said, &slug),
+        Command::Link(number, slug) => link::decide(draft, said, number, &slug),
         Command::Freeze(words) => freeze::decide(draft, said, &words),
         Command::Thaw => thaw::decide(draft, said),
         Command::Release(words) => release::decide(draft, said, &words),

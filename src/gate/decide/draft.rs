@@ -208,7 +208,7 @@ impl<'a> Draft<'a> {
         for entry in &mut self.entries {
             if let (None, Some(number)) = (entry.identity, entry.credential) {
                 let credential = self.world.get::<Credential>(&Key::credential(number));
-                entry.identity = credential.map(|credential| credential.identity);
+                entry.identity = credential.and_then(|credential| credential.identity);
             }
             if let Some(number) = entry.identity {
                 let identity = self.world.get::<Identity>(&Key::identity(number));

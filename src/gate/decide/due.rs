@@ -124,7 +124,7 @@ fn revoke_closed(
 fn alone(draft: &Draft<'_>, number: CredentialNumber) -> Option<(Credential, Identity)> {
     let credential = draft.get::<Credential>(&Key::credential(number))?;
     let identity = draft
-        .get::<Identity>(&Key::identity(credential.identity))
+        .get::<Identity>(&Key::identity(credential.identity?))
         .filter(|identity| identity.status == IdentityStatus::Active)?;
     let heir = credential
         .successor

@@ -6,9 +6,9 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::credential::Credential;
 use super::super::identity::Identity;
-use super::super::ids::Mac;
+use super::super::ids::{CredentialNumber, Mac};
 use super::super::key::Key;
-use super::{Draft, leak, lifecycle};
+use super::{Draft, alone, leak, lifecycle};
 
 /// Decides it. A token that is unknown or no longer living changes nothing; a sealed one that was
 /// never used is not used by this.
@@ -17,19 +17,17 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac]) {
     let Some(check) = leak::living(draft, macs) else {
         return;
     };
-    let identity = draft.get::<Identity>(&Key::identity(check.identity));
-    let credential = draft.get::<Credential>(&Key::credential(check.credential));
-    let (Some(mut identity), Some(mut credential)) = (identity, credential) else {
+    let Some(mut credential) = draft.get::<Credential>(&Key::credential(check.credential)) else {
         return;
     };
     let number = credential.number;
     draft.cause("given_up", json!({ "credential": number }));
     let by = Actor::Holder(number);
     let why = "its holder gave it up";
-    if lifecycle::revoke_credential(draft, &mut identity, &mut credential, &by, why) {
+    if let Some(stopped) = alone::revoke(draft, &mut credential, &by, why) {
         draft.outcome("give_up", "done");
-        let text = format!("**`{}` {number} is revoked**: {why}.", identity.slug);
-        draft.tell(identity.thread, &text, None);
+        let text = format!("**{} is revoked**: {why}.", stopped.name);
+        draft.tell(stopped.thread, &text, None);
     }
 }
 
@@ -39,12 +37,15 @@ pub(super) fn stand_still(draft: &mut Draft<'_>, macs: &[Mac]) {
     let Some(check) = leak::living(draft, macs) else {
         return;
     };
-    let Some(mut identity) = draft.get::<Identity>(&Key::identity(check.identity)) else {
-        return;
-    };
     let number = check.credential;
     draft.cause("holder_paused", json!({ "credential": number }));
     let why = format!("the holder of {number} wants it");
+    let Some(identity) = check.identity else {
+        return alone_stands_still(draft, number, &why);
+    };
+    let Some(mut identity) = draft.get::<Identity>(&Key::identity(identity)) else {
+        return;
+    };
     if lifecycle::pause(draft, &mut identity, &Actor::Holder(number), &why) {
         draft.outcome("pause", "done");
         let text = format!(
@@ -52,5 +53,21 @@ pub(super) fn stand_still(draft: &mut Draft<'_>, macs: &[Mac]) {
             identity.slug
         );
         draft.tell(identity.thread, &text, None);
+    }
+}
+
+/// What no identity has stands still by itself.
+fn alone_stands_still(draft: &mut Draft<'_>, number: CredentialNumber, why: &str) {
+    let Some(mut credential) = draft.get::<Credential>(&Key::credential(number)) else {
+        return;
+    };
+    if let Some(stopped) = alone::pause(draft, &mut credential, &Actor::Holder(number), why) {
+        draft.outcome("pause", "done_alone");
+        let text = format!(
+            "**{} is paused**: {why}. {}",
+            stopped.name,
+            alone::onward(number)
+        );
+        draft.tell(stopped.thread, &text, None);
     }
 }

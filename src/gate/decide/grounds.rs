@@ -19,7 +19,7 @@ use super::super::request::{Action, Request, Wanted};
 use super::super::thread::Seen;
 use super::super::verdict::{SourceRead, source_stands, summary_stands};
 use super::comment::Said;
-use super::{Draft, judge, lifecycle, look, propose, resume, rotate, thaw};
+use super::{Draft, import, judge, lifecycle, link, look, propose, resume, rotate, thaw};
 
 /// What was read again for an approval.
 pub(super) struct Evidence<'a> {
@@ -60,8 +60,9 @@ pub(super) fn gather<'a>(
         draft.need(Need::Repository);
     }
     let source = match request.source.subject {
-        Subject::Comment(id) => comment(draft, CommentId(id)).map(SourceRead::Comment),
-        Subject::Issue(_) => issue.map(SourceRead::Issue),
+        Some(Subject::Comment(id)) => comment(draft, CommentId(id)).map(SourceRead::Comment),
+        Some(Subject::Issue(_)) => issue.map(SourceRead::Issue),
+        None => Some(SourceRead::Host),
     };
     let summary = match &request.summary {
         Some(summary) => comment(draft, summary.comment),
@@ -76,7 +77,7 @@ pub(super) fn gather<'a>(
     let repository = request.thread.repository;
     let seen = |subject: Subject| draft.get::<Seen>(&Key::seen(repository, subject));
     Some(Evidence {
-        source_seen: seen(request.source.subject),
+        source_seen: request.source.subject.and_then(seen),
         summary_seen: request
             .summary
             .as_ref()
@@ -187,6 +188,10 @@ pub(super) fn moved(draft: &Draft<'_>, board: &Board, request: &Request) -> bool
     let now = match request.action {
         // Everything that it would do stands in the request itself.
         Action::Issue | Action::Own => return false,
+        Action::Import => import::effect_again(draft, board, request),
+        Action::Link => {
+            identity().and_then(|identity| link::effect_again(draft, board, request, &identity))
+        }
         Action::Thaw => thaw::effect(draft, board),
         Action::Resume => {
             identity().map(|identity| resume::effect(draft, board, &identity, request.asked_at))

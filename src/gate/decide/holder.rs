@@ -38,7 +38,9 @@ fn rotate(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Reads) -> Rot
         return Rotated::NotAlive;
     };
     let credential = draft.get::<Credential>(&Key::credential(check.credential));
-    let identity = draft.get::<Identity>(&Key::identity(check.identity));
+    let identity = check
+        .identity
+        .and_then(|number| draft.get::<Identity>(&Key::identity(number)));
     let (Some(credential), Some(identity)) = (credential, identity) else {
         return Rotated::NotAlive;
     };

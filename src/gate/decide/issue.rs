@@ -292,7 +292,7 @@ pub(super) fn write(
 }
 
 /// The end of a credential that lives for more than a day is announced in time, and said.
-fn announce_end(draft: &mut Draft<'_>, credential: &Credential) {
+pub(super) fn announce_end(draft: &mut Draft<'_>, credential: &Credential) {
     let life = seconds_between(credential.issued_at, credential.expires_at);
     let life = u64::try_from(life).unwrap_or(0);
     if life > DAY {
@@ -353,7 +353,7 @@ fn write_identity(draft: &mut Draft<'_>, identity: &Identity) {
 }
 
 /// Drops the oldest ended credentials from the identity's list; their own records stay.
-fn forget_ended(draft: &Draft<'_>, identity: &mut Identity) {
+pub(super) fn forget_ended(draft: &Draft<'_>, identity: &mut Identity) {
     let now = draft.now();
     while identity.credentials.len() > REMEMBERED {
         let ended = identity.credentials.iter().position(|number| {
@@ -380,9 +380,10 @@ fn deliver(
     };
     let pending_until = match &credential.status {
         CredentialStatus::Pending(until) => *until,
-        CredentialStatus::Active(_) | CredentialStatus::Grace(_) | CredentialStatus::Revoked(_) => {
-            credential.expires_at
-        }
+        CredentialStatus::Active(_)
+        | CredentialStatus::Grace(_)
+        | CredentialStatus::Paused(_)
+        | CredentialStatus::Revoked(_) => credential.expires_at,
     };
     let with = reply::Delivery {
         slug,

@@ -16,7 +16,7 @@ use super::super::ids::{Mac, RepositoryId, ThreadKey};
 use super::super::key::Key;
 use super::super::request::Request;
 use super::super::thread::RecipientState;
-use super::{Draft, lifecycle};
+use super::{Draft, alone, lifecycle};
 
 /// Live tokens that one line revokes.
 const TOKENS: usize = 32;
@@ -67,25 +67,23 @@ pub(super) fn living(draft: &Draft<'_>, macs: &[Mac]) -> Option<Check> {
 
 /// A live token stood in a text: it is revoked at once and its thread is told.
 fn revoke(draft: &mut Draft<'_>, check: &Check, seen_in: ThreadKey) {
-    let identity = draft.get::<Identity>(&Key::identity(check.identity));
-    let credential = draft.get::<Credential>(&Key::credential(check.credential));
-    let (Some(mut identity), Some(mut credential)) = (identity, credential) else {
+    let Some(mut credential) = draft.get::<Credential>(&Key::credential(check.credential)) else {
         return;
     };
-    let place = if seen_in == identity.thread {
+    let place = if seen_in == check.thread {
         "in this thread".to_owned()
-    } else if seen_in.repository == identity.board() {
+    } else if seen_in.repository == check.board {
         format!("in {}", seen_in.issue)
     } else {
         "on another board".to_owned()
     };
     let why = format!("its token stood in a text {place}");
-    if lifecycle::revoke_credential(draft, &mut identity, &mut credential, &Actor::Bot, &why) {
+    if let Some(stopped) = alone::revoke(draft, &mut credential, &Actor::Bot, &why) {
         let text = format!(
-            "**`{}` {} is revoked**: {why}. Delete that text; whoever read it has the token.",
-            identity.slug, credential.number
+            "**{} is revoked**: {why}. Delete that text; whoever read it has the token.",
+            stopped.name
         );
-        draft.tell(identity.thread, &text, None);
+        draft.tell(stopped.thread, &text, None);
     }
 }
 
@@ -136,7 +134,7 @@ fn revoke_pending(draft: &mut Draft<'_>, state: &RecipientState) -> Vec<Reposito
         let credential = draft.get::<Credential>(&Key::credential(*number));
         let identity = credential
             .as_ref()
-            .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity)));
+            .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity?)));
         let (Some(mut identity), Some(mut credential)) = (identity, credential) else {
             continue;
         };

@@ -16,7 +16,7 @@ use super::super::policy::Board;
 use super::super::reply::escape::mention;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::{BoardState, OpenRequests, RecipientState, Thread};
-use super::{Draft, state};
+use super::{Draft, import, state};
 
 /// Everybody who asked for something that lives or is open in this thread.
 pub(super) fn requesters_of(draft: &Draft<'_>, thread: &Thread) -> BTreeSet<UserId> {
@@ -356,6 +356,7 @@ pub(super) fn end(draft: &mut Draft<'_>, request: &mut Request, status: RequestS
 pub(super) fn unlist(draft: &mut Draft<'_>, request: &Request) {
     let number = request.number;
     let repository = request.thread.repository;
+    import::forget(draft, request);
 
     let key = Key::thread(request.thread);
     let mut thread: Thread = draft.get_or_default(&key);

@@ -159,7 +159,7 @@ fn open_request(
 ) {
     let number = request.number;
     let stands = |body: &Hash| standing(body) == Standing::Same;
-    let is_source = request.source.subject == Subject::Comment(comment.0);
+    let is_source = request.source.subject == Some(Subject::Comment(comment.0));
     if is_source && !stands(&request.source.body) {
         return void(draft, &request, SOURCE_CHANGED);
     }
@@ -315,7 +315,7 @@ fn issue(draft: &mut Draft<'_>, thread: ThreadKey, read: &ReadIssue) {
                 Subject::Issue(thread.issue.0),
             ));
             for request in lifecycle::open_in(draft, thread) {
-                let asked_in_body = matches!(request.source.subject, Subject::Issue(_));
+                let asked_in_body = matches!(request.source.subject, Some(Subject::Issue(_)));
                 let stands = found.body.as_ref() == Some(&request.source.body)
                     && seen
                         .as_ref()

@@ -11,12 +11,13 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
+use super::super::credential::Credential;
 use super::super::event::Ahead;
 use super::super::identity::Identity;
-use super::super::ids::IdentityNumber;
+use super::super::ids::{CredentialNumber, IdentityNumber};
 use super::super::key::Key;
 use super::super::thread::{BoardState, Counters, Installation, Loss, Missing};
-use super::{Answer, Draft, lifecycle};
+use super::{Answer, Draft, alone, lifecycle};
 
 /// How far the counters jump.
 const JUMP: u64 = 1_000;
@@ -78,15 +79,21 @@ pub(super) fn go_on(draft: &mut Draft<'_>) {
     draft.cause("loss_goes_on", json!({ "from": loss.paused_to }));
     let counters: Counters = draft.get_or_default(&Key::counters());
     let first = loss.paused_to.0 + 1;
-    let last = (loss.paused_to.0 + PART).min(counters.identity);
+    // Secrets that no identity has are found by their own numbers.
+    let end = counters.identity.max(counters.credential);
+    let last = (loss.paused_to.0 + PART).min(end);
+    let why = "lines of the journal are missing";
     for number in first..=last {
+        let key = Key::credential(CredentialNumber(number));
+        if let Some(mut credential) = draft.get::<Credential>(&key) {
+            alone::pause(draft, &mut credential, &Actor::Bot, why);
+        }
         if let Some(mut identity) = draft.get::<Identity>(&Key::identity(IdentityNumber(number))) {
-            let why = "lines of the journal are missing";
             lifecycle::pause(draft, &mut identity, &Actor::Bot, why);
         }
     }
     loss.paused_to = IdentityNumber(last);
-    loss.done = last >= counters.identity;
+    loss.done = last >= end;
     let more = !loss.done;
     draft.put(Key::installation(), &installation);
     if more {

@@ -5,6 +5,7 @@
 //! from the start, so nothing is ever decided on half of the facts.
 
 mod abandoned;
+mod alone;
 mod approve;
 mod arrived;
 mod ask;
@@ -19,10 +20,12 @@ mod freeze;
 mod given_up;
 mod grounds;
 mod holder;
+mod import;
 mod issue;
 mod judge;
 mod leak;
 mod lifecycle;
+mod link;
 mod look;
 mod loss;
 mod named;
@@ -56,7 +59,7 @@ use super::credential::{Credential, Live};
 use super::effect::Effect;
 use super::event::Event;
 use super::evidence::Needs;
-use super::ids::{CredentialNumber, Hash, Seq};
+use super::ids::{CredentialNumber, Hash, RequestNumber, Seq};
 use super::key::{Change, Key};
 use super::policy::Policy;
 use super::uses::Reported;
@@ -135,6 +138,8 @@ pub enum Answer {
     Claim(Claim),
     /// What came of a holder's wish for a successor.
     Rotated(Rotated),
+    /// What came of a file of secrets from before: the request for it, or why there is none.
+    Import(Result<RequestNumber, String>),
     /// More of the same is to be done.
     More,
     /// So many of the uses are written down.
@@ -218,6 +223,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Policy(policy) => policy::decide(&mut draft, policy),
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),
         Event::LossGoesOn => loss::go_on(&mut draft),
+        Event::Import(import) => import::decide(&mut draft, import),
         Event::Compare { thread } => cut::decide(&mut draft, *thread),
         Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),
         Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),

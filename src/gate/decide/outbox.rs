@@ -141,7 +141,7 @@ pub(super) fn refused(draft: &mut Draft<'_>, effect: (u64, u32), why: &str) {
             let credential = draft.get::<Credential>(&Key::credential(number));
             let identity = credential
                 .as_ref()
-                .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity)));
+                .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity?)));
             if let (Some(mut identity), Some(mut credential)) = (identity, credential) {
                 let why = "it could not be delivered: the forge refuses my comments in its thread";
                 lifecycle::revoke_credential(

@@ -8,10 +8,13 @@ use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, RequestNumber, Slug};
 use super::comment::Said;
 use super::named::{Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown};
-use super::{Draft, lifecycle};
+use super::{Draft, alone, lifecycle};
 
 /// Decides a pause.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    if alone::stop(draft, said, words, "pause") {
+        return;
+    }
     match meant(draft, said, words) {
         Meant::Identity(identity, named) => pause(draft, said, *identity, &words.after(named)),
         Meant::Asked(_, _, Some(only)) => pause(draft, said, *only, words),

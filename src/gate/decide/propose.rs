@@ -59,35 +59,61 @@ impl Proposal {
 /// Puts a request up, or refuses it with every reason.
 pub(super) fn put_up(draft: &mut Draft<'_>, said: &Said<'_>, proposal: Proposal) {
     let verb = verb(proposal.action);
+    if let Err((text, code)) = judge_and_take(draft, said, proposal, None) {
+        refuse(draft, said, verb, &text, code);
+    }
+}
+
+/// Puts up what no text on the forge asks for; `shown` are further lines of its summary. A refusal goes
+/// to whoever asked and not into the thread.
+pub(super) fn put_up_from_host(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    proposal: Proposal,
+    shown: &[String],
+) -> Result<RequestNumber, (String, &'static str)> {
+    judge_and_take(draft, said, proposal, Some(shown))
+}
+
+/// Takes a request if nothing speaks against it, with the further lines of its summary if it came from
+/// the host; else every reason, and the code of the first.
+fn judge_and_take(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    proposal: Proposal,
+    host: Option<&[String]>,
+) -> Result<RequestNumber, (String, &'static str)> {
     let Some(gate) = said.board.gate(&proposal.effect.environment) else {
         let text = reasons::sentence(&Reason::NoGate(proposal.effect.environment), said.board);
-        return refuse(
-            draft,
-            said,
-            verb,
-            &format!("{}.", capital(&text)),
-            "no_gate",
-        );
+        return Err((format!("{}.", capital(&text)), "no_gate"));
     };
-    let request = compose(draft, said, proposal);
+    let mut request = compose(draft, said, proposal);
+    if host.is_some() {
+        request.source.subject = None;
+    }
     let newest = identity_of(draft, said.board, &request);
     let denied = deny(draft, said, &gate, &request, newest.as_ref());
     if let Some(first) = denied.first() {
-        let code = reasons::code(first);
-        let text = all(&denied, said);
-        return refuse(draft, said, verb, &text, code);
+        return Err((all(&denied, said), reasons::code(first)));
     }
-    if let Err((text, code)) = room(draft, said, &request, newest.as_ref()) {
-        return refuse(draft, said, verb, &text, code);
+    room(draft, said, &request, newest.as_ref())?;
+    if host.is_none() {
+        draft.react(said.thread, said.comment(), Reaction::Eyes);
     }
-    take(draft, said, &gate, &request, newest.as_ref());
+    take(draft, said, &gate, &request, newest.as_ref(), host);
+    Ok(request.number)
 }
 
 /// The verb that asks for it.
 fn verb(action: Action) -> &'static str {
     match action {
         Action::Issue => "request",
-        Action::Rotate | Action::Resume | Action::Thaw | Action::Own => action.word(),
+        Action::Import
+        | Action::Link
+        | Action::Rotate
+        | Action::Resume
+        | Action::Thaw
+        | Action::Own => action.word(),
     }
 }
 
@@ -142,13 +168,27 @@ pub(super) fn standing(
         return no(Reason::Edited);
     }
     match said.reads.issues.get(&said.thread.issue) {
+        Some(ReadIssue::Found(found))
+            if found.open && found.body.is_some() && is_late(said, found) =>
+        {
+            return no(Reason::IssueNotInTime);
+        }
+        Some(ReadIssue::Found(_) | ReadIssue::Gone) | None => {}
+    }
+    place(draft, said)
+}
+
+/// The place: an open thread of the right repository.
+pub(super) fn place(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'static str)> {
+    let no = |reason: Reason| {
+        let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
+        Err((text, reasons::code(&reason)))
+    };
+    match said.reads.issues.get(&said.thread.issue) {
         None => draft.need(Need::Issue(said.thread.issue)),
         Some(ReadIssue::Gone) => return no(Reason::ThreadClosed),
         Some(ReadIssue::Found(found)) if !found.open => return no(Reason::ThreadClosed),
         Some(ReadIssue::Found(found)) if found.body.is_none() => return no(Reason::BodyTooLarge),
-        Some(ReadIssue::Found(found)) if is_late(said, found) => {
-            return no(Reason::IssueNotInTime);
-        }
         Some(ReadIssue::Found(_)) => {}
     }
     match &said.reads.repository {
@@ -181,7 +221,7 @@ fn compose(draft: &Draft<'_>, said: &Said<'_>, proposal: Proposal) -> Request {
         requester,
         asker_login: said.login.to_owned(),
         source: Source {
-            subject: said.subject,
+            subject: Some(said.subject),
             author: said.author,
             body: said.body.clone(),
         },
@@ -355,6 +395,7 @@ fn take(
     gate: &Gate,
     request: &Request,
     identity: Option<&Identity>,
+    host: Option<&[String]>,
 ) {
     let number = request.number;
     let repository = said.thread.repository;
@@ -395,9 +436,10 @@ fn take(
 
     let could: Vec<UserId> =
         could_approve(said.board, request, identity, draft.given.policy.bot).collect();
-    let Some(advice) = judge::advice(draft, said, said.thread) else {
+    let Some(mut advice) = judge::advice(draft, said, said.thread) else {
         return;
     };
+    advice.splice(0..0, host.unwrap_or_default().iter().cloned());
     let shown = reply::Asked {
         board: said.board,
         gate,
@@ -415,7 +457,6 @@ fn take(
     let third = draft.given.policy.request_ttl / 3;
     draft.due(after(request.asked_at, third), &Due::Remind(number));
     draft.due(request.ends_at, &Due::End(number));
-    draft.react(said.thread, said.comment(), Reaction::Eyes);
     draft.post(said.thread, Role::Summary(number), body);
     opened(draft, said, request);
 }

@@ -109,7 +109,7 @@ fn meant(
                     Action::Issue | Action::Rotate => {
                         format!(" To take back what it issued: `/gate revoke {slug}`.")
                     }
-                    Action::Resume | Action::Thaw | Action::Own => {
+                    Action::Import | Action::Link | Action::Resume | Action::Thaw | Action::Own => {
                         format!(" To stop it: `/gate pause {slug}`.")
                     }
                 };

@@ -15,6 +15,7 @@ use super::super::key::Key;
 use super::super::time::{after, rfc3339};
 use super::super::uses::{REPORT_SKEW, Report, ReportRecord, Reported, Reporter, Uses};
 use super::super::world::encode;
+use super::alone::{self, Home};
 use super::uses::{AROUND, LINE};
 use super::{Answer, Draft};
 
@@ -28,8 +29,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, client: &str, reports: &[Report]) {
     let mut line = 0;
     for report in reports {
         let outcome = match judge(draft, client, report) {
-            Ok((credential, identity)) => {
-                let entry = entry(client, report, &credential, &identity);
+            Ok((credential, home)) => {
+                let entry = entry(client, report, &credential, &home);
                 let record = ReportRecord {
                     line: draft.given.seq.0,
                 };
@@ -63,47 +64,43 @@ pub(super) fn decide(draft: &mut Draft<'_>, client: &str, reports: &[Report]) {
 }
 
 /// Whether a report is taken, and of what.
-fn judge(
-    draft: &Draft<'_>,
-    client: &str,
-    report: &Report,
-) -> Result<(Credential, Identity), Reported> {
+fn judge(draft: &Draft<'_>, client: &str, report: &Report) -> Result<(Credential, Home), Reported> {
     let known = draft.get::<ReportRecord>(&Key::report(client, &report.event));
     if known.is_some() {
         return Err(Reported::Known);
     }
     let found = report.credential.and_then(|number| {
         let credential = draft.get::<Credential>(&Key::credential(number))?;
-        let identity = draft.get::<Identity>(&Key::identity(credential.identity))?;
+        let home = alone::home(draft, &credential)?;
         let uses: Uses = draft.get_or_default(&Key::uses(number));
         let seen = report.seen || uses.clients.contains_key(client);
         let policy = &draft.given.policy;
-        let shown = policy.shows(client, identity.board(), &identity.environment);
-        (seen && shown).then_some((credential, identity))
+        let shown = policy.shows(client, home.thread.repository, &home.environment);
+        (seen && shown).then_some((credential, home))
     });
-    let (credential, identity) = found.ok_or(Reported::UnknownCredential)?;
-    let until = end(&credential, &identity).min(after(draft.now(), REPORT_SKEW));
+    let (credential, home) = found.ok_or(Reported::UnknownCredential)?;
+    let until = end(&credential, home.identity.as_ref()).min(after(draft.now(), REPORT_SKEW));
     if report.at < credential.issued_at || report.at > until {
         return Err(Reported::OutsideItsLife);
     }
-    Ok((credential, identity))
+    Ok((credential, home))
 }
 
 /// When a credential ended or will end.
-fn end(credential: &Credential, identity: &Identity) -> Timestamp {
+fn end(credential: &Credential, identity: Option<&Identity>) -> Timestamp {
     let own = match &credential.status {
-        CredentialStatus::Revoked(ending) => ending.at,
+        CredentialStatus::Revoked(ending) | CredentialStatus::Paused(ending) => ending.at,
         CredentialStatus::Grace(until) => *until,
         CredentialStatus::Pending(_) | CredentialStatus::Active(_) => credential.expires_at,
     };
-    let whole = match &identity.status {
+    let whole = identity.map(|identity| match &identity.status {
         IdentityStatus::Revoked(ending) | IdentityStatus::Released(ending) => ending.at,
         IdentityStatus::Active | IdentityStatus::Paused(_) => identity.expires_at,
-    };
-    own.min(whole).min(credential.expires_at)
+    });
+    own.min(whole.unwrap_or(own)).min(credential.expires_at)
 }
 
-fn entry(client: &str, report: &Report, credential: &Credential, identity: &Identity) -> Entry {
+fn entry(client: &str, report: &Report, credential: &Credential, home: &Home) -> Entry {
     let mut said = report.action.clone();
     for (link, part) in [(" ", &report.object), (": ", &report.outcome)] {
         if let Some(part) = part {
@@ -117,13 +114,7 @@ fn entry(client: &str, report: &Report, credential: &Credential, identity: &Iden
         "unverified_at": rfc3339(report.at),
         "unverified_event_id": report.event_id,
     });
-    Entry::new(
-        REPORTED,
-        Actor::Client(client.to_owned()),
-        format!("{client} says: {said}"),
-    )
-    .in_thread(identity.thread)
-    .about_identity(identity.number)
-    .about_credential(credential.number)
-    .with_facts(facts)
+    let actor = Actor::Client(client.to_owned());
+    let entry = Entry::new(REPORTED, actor, format!("{client} says: {said}")).with_facts(facts);
+    home.about(entry, credential.number)
 }

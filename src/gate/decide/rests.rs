@@ -34,7 +34,7 @@ pub(super) fn anything(
     };
     let open = lifecycle::open_in(draft, thread).iter().any(|request| {
         let summary = request.summary.as_ref().map(|summary| summary.comment);
-        request.source.subject == subject
+        request.source.subject == Some(subject)
             || (comment.is_some() && summary == comment)
             || approved_by(request)
     });

@@ -13,10 +13,13 @@ use super::comment::{Said, explain};
 use super::named::{
     Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown, weak,
 };
-use super::{Draft, lifecycle};
+use super::{Draft, alone, lifecycle};
 
 /// Decides a revocation.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    if alone::stop(draft, said, words, "revoke") {
+        return;
+    }
     match meant(draft, said, words) {
         Meant::Identity(identity, named) => {
             revoke(draft, said, *identity, &words.after(named));

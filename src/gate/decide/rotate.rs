@@ -123,7 +123,7 @@ pub(super) fn effect(
 ) -> Option<Wanted> {
     let old = draft.get::<Credential>(&Key::credential(number))?;
     let gate = board.gates.get(&identity.environment)?;
-    if old.identity != identity.number || old.word(draft.now()) == "revoked" {
+    if old.identity != Some(identity.number) || old.word(draft.now()) == "revoked" {
         return None;
     }
     let scopes = old

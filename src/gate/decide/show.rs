@@ -12,7 +12,7 @@ use super::super::reply::{self, Shown};
 use super::super::request::Request;
 use super::super::thread::{BoardState, SlugOwner};
 use super::comment::{Said, explain};
-use super::{Draft, judge, lifecycle};
+use super::{Draft, import, judge, lifecycle};
 
 /// Entries that `inspect` shows.
 const LATELY: usize = 10;
@@ -104,7 +104,8 @@ pub(super) fn list(draft: &mut Draft<'_>, said: &Said<'_>) {
         return explain(draft, said, text, None, "not_an_owner");
     }
     lifecycle::free_ended(draft, said.thread.repository);
-    let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
+    let mut state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
+    state.alone = import::living_alone(draft, said.board);
     // The newest: what is past its end and not freed yet is at the other end.
     let mut open: Vec<Request> = state
         .requests

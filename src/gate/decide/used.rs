@@ -43,7 +43,10 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
     if live.first_use {
         let key = Key::credential(live.check.credential);
         let credential = draft.get::<Credential>(&key);
-        let identity = draft.get::<Identity>(&Key::identity(live.check.identity));
+        let identity = live
+            .check
+            .identity
+            .and_then(|number| draft.get::<Identity>(&Key::identity(number)));
         let (Some(mut credential), Some(mut identity)) = (credential, identity) else {
             return;
         };
@@ -87,7 +90,9 @@ fn shown_by(number: CredentialNumber, client: Option<&str>) -> Actor {
 /// A token that was replaced and whose grace is over stays dead; that it was shown is noted.
 fn too_late(draft: &mut Draft<'_>, check: &Check, client: Option<&str>) {
     let credential = draft.get::<Credential>(&Key::credential(check.credential));
-    let identity = draft.get::<Identity>(&Key::identity(check.identity));
+    let identity = check
+        .identity
+        .and_then(|number| draft.get::<Identity>(&Key::identity(number)));
     if let (Some(credential), Some(identity)) = (credential, identity) {
         let number = credential.number;
         draft.cause(
@@ -152,7 +157,8 @@ fn replace(
             let why = format!("{heir} is in use, and it never was");
             lifecycle::revoke_credential(draft, identity, &mut credential, &Actor::Clock, &why);
         }
-        CredentialStatus::Grace(_) | CredentialStatus::Revoked(_) => {}
+        CredentialStatus::Grace(_) | CredentialStatus::Paused(_) | CredentialStatus::Revoked(_) => {
+        }
     }
 }
 

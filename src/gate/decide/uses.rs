@@ -6,11 +6,11 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::audit::{Entry, USED};
 use super::super::credential::Credential;
-use super::super::identity::Identity;
 use super::super::key::Key;
 use super::super::time::instant;
 use super::super::uses::{Tally, Use, Uses};
 use super::super::world::encode;
+use super::alone::{self, Home};
 use super::{Answer, Draft};
 
 /// Bytes of entries and records in one line, which the rest of it leaves room for.
@@ -25,12 +25,11 @@ pub(super) fn decide(draft: &mut Draft<'_>, tallies: &[Tally]) {
     for tally in tallies {
         let key = Key::uses(tally.credential);
         let credential = draft.get::<Credential>(&Key::credential(tally.credential));
-        let identity = credential
-            .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity)));
+        let home = credential.and_then(|credential| alone::home(draft, &credential));
         let mut uses: Uses = draft.get_or_default(&key);
-        if let Some(identity) = identity {
+        if let Some(home) = home {
             uses.add(tally.client.as_deref(), tally.uses);
-            let entry = entry(tally, &identity);
+            let entry = entry(tally, &home);
             bytes += json!(entry).to_string().len() + encode(&uses).to_string().len() + AROUND;
             if bytes > LINE && taken > 0 {
                 break;
@@ -44,16 +43,13 @@ pub(super) fn decide(draft: &mut Draft<'_>, tallies: &[Tally]) {
     draft.answer(Answer::Counted(taken));
 }
 
-fn entry(tally: &Tally, identity: &Identity) -> Entry {
+fn entry(tally: &Tally, home: &Home) -> Entry {
     let actor = match &tally.client {
         Some(name) => Actor::Client(name.clone()),
         None => Actor::Holder(tally.credential),
     };
-    Entry::new(USED, actor, words(tally.uses))
-        .in_thread(identity.thread)
-        .about_identity(identity.number)
-        .about_credential(tally.credential)
-        .with_facts(json!(tally.uses))
+    let entry = Entry::new(USED, actor, words(tally.uses)).with_facts(json!(tally.uses));
+    home.about(entry, tally.credential)
 }
 
 fn words(uses: Use) -> String {

@@ -7,6 +7,7 @@
 mod audited;
 pub mod escape;
 pub mod faults;
+mod imports;
 mod judged;
 pub mod machine;
 mod moves;
@@ -16,6 +17,7 @@ mod shown;
 mod timed;
 
 pub use audited::audit;
+pub use imports::{import_row, imported, linked};
 pub use judged::advice;
 pub use moves::{claimable, frozen, frozen_already, narrowed, owned, resumed, thawed};
 pub use normal::{Asked, Delivery, approve_line, asks, credential, summary};

@@ -13,7 +13,7 @@ use super::super::time::{instant, span};
 use super::escape::{foreign, login, mention};
 use super::machine::Block;
 use super::reasons::codes;
-use super::{comment, fence};
+use super::{comment, fence, imports};
 
 /// The exact line that approves a request as it was asked.
 pub fn approve_line(request: &Request) -> String {
@@ -40,6 +40,22 @@ pub fn asks(request: &Request) -> String {
         (Action::Rotate, Some(old)) => format!("asks for a successor of {name} {old}"),
         (Action::Issue | Action::Rotate, _) => format!("asks for {name}"),
         (Action::Resume, _) => format!("asks to resume {name}"),
+        (Action::Import, _) => {
+            let lines = request
+                .effect
+                .import
+                .as_ref()
+                .map_or(0, |import| import.lines);
+            match lines {
+                1 => "asks that a secret from before works here".to_owned(),
+                lines => format!("asks that {lines} secrets from before work here"),
+            }
+        }
+        (Action::Link, _) => {
+            let alive = request.effect.alive.first();
+            let number = alive.map_or_else(String::new, |alive| alive.credential.to_string());
+            format!("asks that {number} becomes {name}'s")
+        }
         (Action::Thaw, _) => "asks that this board goes on".to_owned(),
         (Action::Own, _) => format!("asks to own {name}"),
     }
@@ -168,6 +184,8 @@ fn what(request: &Request, board: &Board, identity: Option<&Identity>) -> Vec<St
             }
             lines
         }
+        Action::Import => imports::what(request, board),
+        Action::Link => imports::what_is_linked(request, board),
         Action::Thaw => {
             let since = wanted.since.map(instant).unwrap_or_default();
             vec![format!(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::super::command::VERBS;
-use super::super::credential::Credential;
+use super::super::credential::{Credential, CredentialKind};
 use super::super::evidence::History;
 use super::super::identity::Identity;
 use super::super::ids::{CredentialNumber, Seq, UserId};
@@ -94,8 +94,12 @@ impl Shown<'_> {
             Some(at) if self.credentials.len() > 1 => format!(", last used {}", instant(at)),
             Some(_) | None => String::new(),
         };
+        let before = match credential.kind {
+            CredentialKind::Token => "",
+            CredentialKind::Legacy => " from before",
+        };
         format!(
-            "- {}{label}: {}, {}, ends {}{used}",
+            "- {}{label}: {}{before}, {}, ends {}{used}",
             credential.number,
             credential.word(now),
             codes(&credential.scopes),
@@ -194,6 +198,12 @@ pub fn list(state: &BoardState, open: &[Request], board: &Board, seq: Seq) -> St
     } else {
         lines.push(format!("- identities: {}", counts.join(", ")));
     }
+    if !state.alone.is_empty() {
+        lines.push(format!(
+            "- secrets from before without an identity: {}",
+            state.alone.len()
+        ));
+    }
     comment(&lines.join("\n"), Block::notice(), seq)
 }
 
@@ -228,6 +238,7 @@ fn usage(verb: &str, board: &Board) -> String {
             "- `/gate narrow codex-7f3a scopes={scopes} [ttl=2h] [resources=…] [modes=…] [reason]` (owners; the requester in the identity's own thread; at once, and only ever less)"
         ),
         "rotate" => "- `/gate rotate codex-7f3a [c2] [recipient=age1…]` (owners and the requester, in the identity's thread: asks for a successor)".to_owned(),
+        "link" => "- `/gate link c9 codex-7f3a` (owners, in the identity's thread: asks that a secret from before becomes that identity's)".to_owned(),
         "own" => "- `/gate own codex-7f3a` (owners, in the identity's thread: asks to be its owner)".to_owned(),
         "freeze" => "- `/gate freeze [reason]` (owners: the whole board stands still, at once)".to_owned(),
         "thaw" => "- `/gate thaw` (owners: asks that the board goes on)".to_owned(),

@@ -139,8 +139,8 @@ fn unedited(case: &Case<'_>) -> Finding {
 
 fn newer_than_summary(case: &Case<'_>) -> Finding {
     let after_source = match case.request.source.subject {
-        Subject::Comment(id) => case.comment.0 > id,
-        Subject::Issue(_) => true,
+        Some(Subject::Comment(id)) => case.comment.0 > id,
+        Some(Subject::Issue(_)) | None => true,
     };
     match &case.request.summary {
         None => Finding::Deny(Reason::NoSummary),
@@ -292,16 +292,23 @@ fn source_unchanged(case: &Case<'_>) -> Finding {
 }
 
 /// True if the text that asked is still what it was, by the same author, and was never seen with
-/// another body in between.
+/// another body in between. What came over the host's own socket has no text that could change; that is
+/// written down with the request and cannot be said of any other.
 pub(crate) fn source_stands(
     request: &Request,
     source: SourceRead<'_>,
     seen: Option<&Seen>,
 ) -> bool {
-    let (author, body) = match source {
-        SourceRead::Comment(ReadComment::Found(found)) => (found.author, Some(&found.body)),
-        SourceRead::Issue(ReadIssue::Found(found)) => (found.author, found.body.as_ref()),
-        SourceRead::Comment(_) | SourceRead::Issue(ReadIssue::Gone) => return false,
+    let (author, body) = match (source, request.source.subject) {
+        (SourceRead::Host, subject) => return subject.is_none(),
+        (SourceRead::Comment(_) | SourceRead::Issue(_), None) => return false,
+        (SourceRead::Comment(ReadComment::Found(found)), Some(_)) => {
+            (found.author, Some(&found.body))
+        }
+        (SourceRead::Issue(ReadIssue::Found(found)), Some(_)) => {
+            (found.author, found.body.as_ref())
+        }
+        (SourceRead::Comment(_) | SourceRead::Issue(ReadIssue::Gone), Some(_)) => return false,
     };
     author == Some(request.source.author)
         && body == Some(&request.source.body)

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::super::credential::{Credential, CredentialStatus};
+use super::super::credential::{Credential, CredentialKind, CredentialStatus};
 use super::super::evidence::{ReadIssue, ReadRepository, Reads};
 use super::super::identity::Identity;
 use super::super::ids::Hash;
@@ -142,10 +142,11 @@ fn deny_if(condition: bool, reason: Reason) -> Finding {
 }
 
 /// The one rule that allows: the gate lets holders do so, and the shown credential is in use and was not
-/// replaced. A gate that wants owners' signatures never does.
+/// replaced. A gate that wants owners' signatures never does, and a secret from before gets none.
 fn holder_may(case: &HolderCase<'_>) -> Finding {
     let signed = case.gate.factors.contains(&Factor::Signature);
-    if !case.gate.holder_rotation || signed {
+    let legacy = case.credential.kind == CredentialKind::Legacy;
+    if !case.gate.holder_rotation || signed || legacy {
         return Finding::Deny(Reason::HolderMayNot(asking(case)));
     }
     match case.credential.status {
@@ -153,6 +154,7 @@ fn holder_may(case: &HolderCase<'_>) -> Finding {
         CredentialStatus::Active(_)
         | CredentialStatus::Pending(_)
         | CredentialStatus::Grace(_)
+        | CredentialStatus::Paused(_)
         | CredentialStatus::Revoked(_) => {
             Finding::Deny(Reason::NotActive(case.credential.word(case.now)))
         }

@@ -152,9 +152,10 @@ fn not_paused(case: &Opened<'_>) -> Finding {
         .identity
         .is_some_and(|identity| matches!(identity.status, IdentityStatus::Paused(_)));
     match case.request.action {
-        Action::Issue | Action::Rotate => deny_if(paused, Reason::Paused),
+        Action::Issue | Action::Link | Action::Rotate => deny_if(paused, Reason::Paused),
         Action::Resume => deny_if(!paused, Reason::NotPaused),
-        Action::Thaw | Action::Own => Finding::Silent,
+        // The identities of an import are looked at where it is composed.
+        Action::Import | Action::Thaw | Action::Own => Finding::Silent,
     }
 }
 
@@ -162,8 +163,10 @@ fn not_paused(case: &Opened<'_>) -> Finding {
 fn lives(case: &Opened<'_>) -> Finding {
     let living = case.identity.is_some_and(Identity::is_living);
     match case.request.action {
-        Action::Issue | Action::Thaw => Finding::Silent,
-        Action::Rotate | Action::Resume | Action::Own => deny_if(!living, Reason::NotLiving),
+        Action::Issue | Action::Import | Action::Thaw => Finding::Silent,
+        Action::Link | Action::Rotate | Action::Resume | Action::Own => {
+            deny_if(!living, Reason::NotLiving)
+        }
     }
 }
 
@@ -175,9 +178,12 @@ fn not_frozen(case: &Opened<'_>) -> Finding {
             since.is_none() || since != case.request.effect.since,
             Reason::NotFrozen,
         ),
-        Action::Issue | Action::Rotate | Action::Resume | Action::Own => {
-            deny_if(since.is_some(), Reason::Frozen)
-        }
+        Action::Issue
+        | Action::Import
+        | Action::Link
+        | Action::Rotate
+        | Action::Resume
+        | Action::Own => deny_if(since.is_some(), Reason::Frozen),
     }
 }
 
@@ -243,7 +249,7 @@ fn approvals_of_this_gate(case: &Opened<'_>) -> Finding {
 
 fn something_left(case: &Opened<'_>) -> Finding {
     let works = match case.request.action {
-        Action::Issue | Action::Rotate | Action::Resume => true,
+        Action::Issue | Action::Import | Action::Link | Action::Rotate | Action::Resume => true,
         Action::Thaw | Action::Own => false,
     };
     deny_if(works && granted(case).is_empty(), Reason::NothingLeft)

@@ -127,7 +127,7 @@ fn request(policy: &Policy) -> Request {
         requester,
         asker_login: "codex".to_owned(),
         source: Source {
-            subject: Subject::Comment(9),
+            subject: Some(Subject::Comment(9)),
             author: CODEX,
             body: Hash::of(b"/gate request"),
         },

@@ -162,7 +162,7 @@ fn a_file_has_an_end_and_is_text() {
     assert!(read(many(MOST_LINES).as_bytes(), &board(), now()).is_ok());
     assert_eq!(
         faults(&many(MOST_LINES + 1)),
-        ["1001 lines; at most 1000 are imported at once"]
+        ["101 lines; at most 100 are imported at once"]
     );
     let huge = " ".repeat(LARGEST_FILE + 1);
     assert_eq!(faults(&huge), ["larger than 1048576 bytes"]);

@@ -23,6 +23,7 @@ fn words(text: &str, verb: &str) -> Words {
             | Command::Rotate(_)
             | Command::Resume(_)
             | Command::Thaw
+            | Command::Link(..)
             | Command::Own(_) => Words::default(),
         },
         other => panic!("{text:?} is {other:?}"),

@@ -331,3 +331,26 @@ fn a_new_issue_may_only_ask() {
         Reading::Fault(Fault::NotFirst { line: 3, .. })
     ));
 }
+
+#[test]
+fn a_link_names_a_credential_and_an_identity_and_nothing_else() {
+    let Reading::Command(Command::Link(number, slug)) = read("/gate link c9 codex-7f3a\n") else {
+        panic!("not a link");
+    };
+    assert_eq!(
+        (number.to_string().as_str(), slug.as_str()),
+        ("c9", "codex-7f3a")
+    );
+    for (text, code) in [
+        ("/gate link", "bad_form"),
+        ("/gate link c9", "bad_form"),
+        ("/gate link codex-7f3a c9", "bad_request"),
+        ("/gate link c9 Codex", "bad_request"),
+        ("/gate link c9 codex-7f3a please", "bad_form"),
+        ("/gate link c9 codex-7f3a\nplease", "not_alone"),
+        ("/gate link  c9 codex-7f3a", "bad_character"),
+    ] {
+        let code_of = fault(text).code();
+        assert_eq!(code_of, code, "{text}");
+    }
+}

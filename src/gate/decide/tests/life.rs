@@ -67,7 +67,7 @@ fn an_agent_asks_and_an_owner_approves() {
     let entry = entries.last().unwrap();
     assert_eq!(entry.thread, Some(kan(12)));
     assert_eq!(entry.request, Some(RequestNumber(1)));
-    assert_eq!(entry.identity, Some(credential.identity));
+    assert_eq!(entry.identity, credential.identity);
     assert_eq!(entry.credential, Some(credential.number));
     assert_eq!(entry.actor, crate::gate::actor::Actor::User(ALICE));
 }

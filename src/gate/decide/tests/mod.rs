@@ -14,6 +14,7 @@ mod ending;
 mod forge;
 mod history;
 mod holder;
+mod imports;
 mod judged;
 mod life;
 mod moves;

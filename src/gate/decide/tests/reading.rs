@@ -129,6 +129,37 @@ impl Story {
             }
         }
         assert!(counts.is_empty(), "{counts:?}");
+        self.imports_are_consistent();
+    }
+
+    fn imports_are_consistent(&self) {
+        let mut listed: BTreeSet<CredentialNumber> = BTreeSet::new();
+        for state in self.all::<BoardState>(Table::Board) {
+            listed.extend(state.alone);
+        }
+        for credential in self.all::<Credential>(Table::Credential) {
+            let number = credential.number;
+            assert_eq!(credential.identity.is_none(), credential.alone.is_some());
+            if let Some(check) = credential.check_alone() {
+                let row: Check = self.record(&Key::check(&credential.mac)).expect("a row");
+                assert_eq!(row, check, "{number}");
+            }
+            let living = credential.alone.is_some() && credential.is_living(self.now);
+            assert!(
+                !living || listed.contains(&number),
+                "{number} is not listed"
+            );
+            let over = matches!(credential.status, CredentialStatus::Revoked(_));
+            let may = credential.alone.is_some() && !over;
+            assert!(may || !listed.contains(&number), "{number} is listed");
+        }
+        for key in self.records.keys().filter(|key| key.table == Table::Legacy) {
+            let Some(Part::Number(number)) = key.parts.first() else {
+                panic!("{key:?}");
+            };
+            let number = u64::try_from(*number).expect("counted from one");
+            assert_eq!(self.request(number).status, RequestStatus::Open, "{key:?}");
+        }
     }
 
     /// A record.

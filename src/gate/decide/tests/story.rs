@@ -16,6 +16,7 @@ use crate::gate::effect::{Effect, Reaction};
 use crate::gate::event::{Accepted, Arrival, EffectDone, Leak, Look, Road, Spoken, What};
 use crate::gate::evidence::{Candidate, Need, Reads};
 use crate::gate::ids::{CommentId, Mac, RepositoryId, ThreadKey, UserId};
+use crate::gate::import::Import;
 use crate::gate::key::{Part, Table};
 use crate::gate::policy::Board;
 use crate::gate::uses::Uses;
@@ -124,6 +125,7 @@ impl Story {
                         | Event::Reported { .. }
                         | Event::Claimed { .. }
                         | Event::HolderRotates { .. }
+                        | Event::Import(_)
                 );
                 assert!(waits || decision.under_reserve || decision.changes.is_empty());
                 self.commit(*decision);
@@ -508,6 +510,29 @@ impl Story {
                     self.settle();
                     match decision.answer {
                         Answer::Claim(claim) => return claim,
+                        other => panic!("{other:?}"),
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it never has enough");
+    }
+
+    /// An operator hands in a file of secrets from before.
+    pub(super) fn import(&mut self, mut import: Import) -> Result<RequestNumber, String> {
+        import.reads.at = Some(self.now);
+        for _ in 0..8 {
+            match self.feed(&Event::Import(Box::new(import.clone()))) {
+                Step::Gather(needs) => {
+                    for need in needs {
+                        self.read(import.board, need, &mut import.reads);
+                    }
+                }
+                Step::Decided(decision) => {
+                    self.settle();
+                    match decision.answer {
+                        Answer::Import(asked) => return asked,
                         other => panic!("{other:?}"),
                     }
                 }

@@ -20,6 +20,7 @@ struct Facts {
     sender: Option<UserId>,
     road: Road,
     asked_in_body: bool,
+    from_host: bool,
     source: ReadComment,
     source_seen: Option<Seen>,
     summary: ReadComment,
@@ -79,6 +80,7 @@ impl Facts {
             sender: Some(ALICE),
             road: Road::Hook,
             asked_in_body: false,
+            from_host: false,
             source: ReadComment::Found(found(CODEX, "codex", b"/gate request", 0)),
             source_seen: Some(Seen::new(Hash::of(b"/gate request"), time(0))),
             summary: ReadComment::Found(found(BOT, "bot", b"summary", 1)),
@@ -145,7 +147,9 @@ impl Facts {
             seen: &self.seen,
             unverified_sender: self.sender,
             road: self.road,
-            source: if self.asked_in_body {
+            source: if self.from_host {
+                SourceRead::Host
+            } else if self.asked_in_body {
                 SourceRead::Issue(&self.issue)
             } else {
                 SourceRead::Comment(&self.source)
@@ -410,7 +414,7 @@ fn a_one_time_code_that_fits_is_what_its_gate_demands() {
     assert_eq!(count(&facts.case()), Ok(()));
 }
 
-const WHAT: [Row; 22] = [
+const WHAT: [Row; 24] = [
     ("no scopes restated", |facts| {
         facts.restated.scopes.clear();
         Reason::NotRestated("scopes=…")
@@ -469,9 +473,17 @@ const WHAT: [Row; 22] = [
         facts.source = ReadComment::Gone;
         Reason::SourceChanged
     }),
+    ("nothing is shown where a comment asked", |facts| {
+        facts.from_host = true;
+        Reason::SourceChanged
+    }),
+    ("a comment is shown where nothing asked", |facts| {
+        facts.request.source.subject = None;
+        Reason::SourceChanged
+    }),
     ("the request's body was edited", |facts| {
         facts.asked_in_body = true;
-        facts.request.source.subject = Subject::Issue(12);
+        facts.request.source.subject = Some(Subject::Issue(12));
         Reason::SourceChanged
     }),
     ("the summary was edited", |facts| {
@@ -566,7 +578,7 @@ fn every_reason_is_named_at_once() {
 #[test]
 fn what_is_within_the_limits_is_counted() {
     type Row = (&'static str, fn(&mut Facts));
-    let rows: [Row; 9] = [
+    let rows: [Row; 10] = [
         ("narrower", |facts| {
             facts.restated.scopes.remove("card:write");
             facts.restated.ttl = Some(1);
@@ -597,15 +609,20 @@ fn what_is_within_the_limits_is_counted() {
         }),
         ("asked in the body, which stands", |facts| {
             facts.asked_in_body = true;
-            facts.request.source.subject = Subject::Issue(12);
+            facts.request.source.subject = Some(Subject::Issue(12));
             facts.request.source.body = Hash::of(b"text");
             facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
+        }),
+        ("asked on the host, where no text is", |facts| {
+            facts.from_host = true;
+            facts.request.source.subject = None;
+            facts.source_seen = None;
         }),
         (
             "asked in the body, whose number is not a comment's",
             |facts| {
                 facts.asked_in_body = true;
-                facts.request.source.subject = Subject::Issue(99);
+                facts.request.source.subject = Some(Subject::Issue(99));
                 facts.request.source.body = Hash::of(b"text");
                 facts.source_seen = Some(Seen::new(Hash::of(b"text"), time(0)));
             },

@@ -155,7 +155,8 @@ impl Life {
                 Action::Issue | Action::Rotate => {
                     request.asker() == Some(who) || requester == Some(who)
                 }
-                Action::Resume => requester == Some(who),
+                Action::Link | Action::Resume => requester == Some(who),
+                Action::Import => unreachable!("nothing is imported here"),
                 Action::Own => request.asker() == Some(who) || request.effect.owner == Some(who),
                 Action::Thaw => false,
             };
@@ -204,7 +205,7 @@ impl Life {
             ends = ends.min(granted_at + old.ends.duration_since(old.granted_at));
         }
         let most = Most {
-            identity: credential.identity,
+            identity: credential.identity.unwrap(),
             board: request.thread.repository,
             request: request.number,
             predecessor: request.effect.predecessor,

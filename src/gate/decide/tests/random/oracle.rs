@@ -67,7 +67,9 @@ impl Life {
             let check: Check = self.story.record(&Key::check(&credential.mac)).unwrap();
             let identity: Identity = self
                 .story
-                .record(&Key::identity(credential.identity))
+                .record(&Key::identity(
+                    credential.identity.expect("nothing is imported here"),
+                ))
                 .unwrap();
             assert_eq!(check, credential.check(&identity), "the row is up to date");
             assert!(check.scopes.is_subset(&granted.scopes));
@@ -170,7 +172,7 @@ impl Life {
             && comment.updated == comment.created
             && comment.thread == request.thread
             && counted.comment > request.summary.as_ref()?.comment
-            && request.source.subject != Subject::Comment(counted.comment.0);
+            && request.source.subject != Some(Subject::Comment(counted.comment.0));
         let mut delivered = false;
         let mut alone = true;
         for accepted in self.story.deliveries.iter().map(|one| &one.accepted) {

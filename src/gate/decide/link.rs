@@ -1,0 +1,147 @@
+//! A secret from before that no identity has becomes one's: a request of an owner through that
+//! identity's gate. From then on it does no more than the identity may, and stops with it.
+
+use serde_json::json;
+
+use super::super::audit::Entry;
+use super::super::credential::Credential;
+use super::super::identity::{Identity, IdentityStatus};
+use super::super::ids::{CredentialNumber, Slug};
+use super::super::key::Key;
+use super::super::policy::Board;
+use super::super::reply;
+use super::super::request::{Action, Alive, Request, RequestStatus, Wanted};
+use super::super::thread::BoardState;
+use super::super::verdict::Opening;
+use super::comment::Said;
+use super::named::{asked_about, told};
+use super::propose::{Proposal, put_up, refuse, standing};
+use super::{Draft, alone, issue, lifecycle};
+
+/// Decides the wish.
+pub(super) fn decide(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    number: CredentialNumber,
+    slug: &Slug,
+) {
+    if let Err((text, code)) = standing(draft, said) {
+        return refuse(draft, said, "link", &text, code);
+    }
+    if !said.by_owner() {
+        let text =
+            "Only an owner of this board can ask that a secret from before becomes an identity's.";
+        return refuse(draft, said, "link", text, "not_an_owner");
+    }
+    let identity = match asked_about(draft, said, slug) {
+        Ok(identity) => identity,
+        Err((text, code)) => return refuse(draft, said, "link", &text, code),
+    };
+    let living = alone::get(draft, said.thread.repository, number)
+        .is_some_and(|credential| credential.is_living(draft.now()));
+    if !living {
+        let text =
+            format!("No secret from before {number} lives on this board without an identity.");
+        return refuse(draft, said, "link", &text, "unknown_credential");
+    }
+    if let Some(effect) = effect(draft, said.board, number, &identity) {
+        put_up(draft, said, Proposal::of(Action::Link, effect));
+    } else {
+        let text = format!("`{slug}` is {}.", identity.word(draft.now()));
+        refuse(draft, said, "link", &text, "not_living");
+    }
+}
+
+/// What would be the identity's. `None` if there is no such secret or the identity gets nothing now.
+fn effect(
+    draft: &Draft<'_>,
+    board: &Board,
+    number: CredentialNumber,
+    identity: &Identity,
+) -> Option<Wanted> {
+    let credential = alone::get(draft, board.repository_id, number)?;
+    let gate = board.gates.get(&identity.environment)?;
+    let active = matches!(identity.status, IdentityStatus::Active);
+    if !active || draft.now() >= identity.expires_at || !credential.is_living(draft.now()) {
+        return None;
+    }
+    let scopes: std::collections::BTreeSet<String> = credential
+        .scopes
+        .iter()
+        .filter(|scope| {
+            identity.scopes.contains(*scope)
+                && gate.scopes.contains(*scope)
+                && board.scopes.contains(*scope)
+        })
+        .cloned()
+        .collect();
+    Some(Wanted {
+        identity: Some(identity.slug.clone()),
+        scopes: scopes.clone(),
+        environment: identity.environment.clone(),
+        alive: vec![Alive {
+            credential: number,
+            scopes,
+            ends: credential.expires_at.min(identity.expires_at),
+        }],
+        ..Wanted::default()
+    })
+}
+
+/// What would be the identity's now, to be compared with what was asked.
+pub(super) fn effect_again(
+    draft: &Draft<'_>,
+    board: &Board,
+    request: &Request,
+    identity: &Identity,
+) -> Option<Wanted> {
+    let asked = request.effect.alive.first()?;
+    effect(draft, board, asked.credential, identity)
+}
+
+/// The gate is open: the secret is the identity's.
+pub(super) fn act(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    opening: &Opening,
+    mut identity: Identity,
+) {
+    let mut request = opening.request().clone();
+    let number = request.effect.alive.first().map(|alive| alive.credential);
+    let credential: Option<Credential> =
+        number.and_then(|number| alone::get(draft, said.thread.repository, number));
+    let Some(mut credential) = credential else {
+        return draft.outcome("approve", "unknown_credential");
+    };
+    let number = credential.number;
+    credential.link(opening, &identity);
+    identity.credentials.push(number);
+    let text = format!("{number} for {}", request.number);
+    identity
+        .recent
+        .push(draft.now(), "credential_linked", &text);
+    draft.put(Key::credential(number), &credential);
+    draft.put(Key::check(&credential.mac), &credential.check(&identity));
+    draft.put(Key::identity(identity.number), &identity);
+    let key = Key::board(said.thread.repository);
+    let mut board: BoardState = draft.get_or_default(&key);
+    board.alone.remove(&number);
+    draft.put(key, &board);
+    lifecycle::end(draft, &mut request, RequestStatus::Approved);
+    draft.entry(
+        Entry::new("credential_linked", said.actor(), text)
+            .in_thread(identity.thread)
+            .about_request(request.number)
+            .about_identity(identity.number)
+            .about_credential(number)
+            .with_facts(json!({
+                "digest": request.digest,
+                "approvers": opening.approvers(),
+                "scopes": credential.scopes,
+            })),
+    );
+    draft.outcome("approve", "linked");
+    let by = issue::names(said.board, opening.approvers());
+    let text = reply::linked(request.number, &credential, &identity.slug, &by);
+    told(draft, said, &text);
+}

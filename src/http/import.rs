@@ -1,0 +1,170 @@
+//! `POST /import` on the admin socket: an operator hands in a file of secrets from before.
+//!
+//! The file is read whole or not at all. Its hashes become MACs here, and nothing else of them goes on.
+//! Who is at the other end of the socket is what the host says.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+
+use actix_web::dev::Extensions;
+use actix_web::rt::net::UnixStream;
+use actix_web::web::{self, Data, Payload, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::body;
+use super::gateway::Gateway;
+use super::problem::ApiError;
+use crate::bot::core::Outcome;
+use crate::gate::decide::Answer;
+use crate::gate::event::Event;
+use crate::gate::evidence::Reads;
+use crate::gate::ids::IssueNumber;
+use crate::gate::import::{Import, Line};
+use crate::gate::policy::Board;
+use crate::secret::legacy::{LARGEST_FILE, LegacyLine, read};
+use crate::secret::pepper::Peppers;
+use crate::store::SubmitError;
+
+/// Rounds of reading for one file; each is for something the round before showed.
+const ROUNDS: usize = 8;
+
+/// The user of the host at the other end of the admin socket.
+#[derive(Clone, Copy, Debug)]
+struct Peer(u32);
+
+/// Notes who is at the other end, for every connection to the admin socket.
+pub fn note_peer(connection: &dyn Any, extensions: &mut Extensions) {
+    let peer = connection
+        .downcast_ref::<UnixStream>()
+        .and_then(|stream| stream.peer_cred().ok());
+    if let Some(peer) = peer {
+        extensions.insert(Peer(peer.uid()));
+    }
+}
+
+/// What an operator of this host may hand in.
+pub fn admin(config: &mut ServiceConfig) {
+    config.service(web::resource("/import").route(web::post().to(import)));
+}
+
+/// What the address says beside the file.
+struct Named {
+    board: String,
+    issue: IssueNumber,
+    operator: String,
+}
+
+/// Answers an operator.
+async fn import(
+    request: HttpRequest,
+    payload: Payload,
+    gateway: Data<Gateway>,
+) -> Result<HttpResponse, ApiError> {
+    let bot = gateway.bot()?;
+    let named = named(request.query_string())?;
+    let policy = bot.core.policy();
+    let board = policy
+        .boards
+        .values()
+        .find(|board| board.name == named.board)
+        .ok_or_else(|| ApiError::BadRequest("there is no board of that name".to_owned()))?;
+    let file = body::read(&request, payload, LARGEST_FILE).await?;
+    let file = Zeroizing::new(file.to_vec());
+    let read = match read(&file, &board.scopes, gateway.clock.now()) {
+        Ok(read) => read,
+        Err(faults) => {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            return Ok(HttpResponse::UnprocessableEntity().json(json!({ "faults": faults })));
+        }
+    };
+    let lines = read.lines.iter().map(|line| known(line, &gateway.peppers));
+    let import = Import {
+        operator: named.operator,
+        uid: request.conn_data::<Peer>().map(|peer| peer.0),
+        board: board.repository_id,
+        issue: named.issue,
+        file: read.digest.clone(),
+        lines: lines.collect(),
+        reads: Box::default(),
+    };
+    decided(&gateway, board, import).await
+}
+
+/// A line without its hash.
+fn known(line: &LegacyLine, peppers: &Peppers) -> Line {
+    Line {
+        macs: line.hash.macs(peppers),
+        pepper_id: peppers.pepper_id().to_owned(),
+        label: line.label.clone(),
+        scopes: line.scopes.clone(),
+        expires_at: line.expires_at,
+        identity: line.identity.clone(),
+    }
+}
+
+/// Reads board, issue and operator; each once, and nothing else.
+fn named(query: &str) -> Result<Named, ApiError> {
+    let bad = || {
+        ApiError::BadRequest("give `board`, `issue` and `operator`, and nothing else".to_owned())
+    };
+    let mut pairs = BTreeMap::new();
+    for (key, value) in form_urlencoded::parse(query.as_bytes()) {
+        if pairs.insert(key.into_owned(), value.into_owned()).is_some() {
+            return Err(bad());
+        }
+    }
+    let mut take = |key: &str| pairs.remove(key).ok_or_else(bad);
+    let (board, issue, operator) = (take("board")?, take("issue")?, take("operator")?);
+    let issue = issue.parse::<i64>().ok().filter(|issue| *issue > 0);
+    match issue {
+        Some(issue) if pairs.is_empty() => Ok(Named {
+            board,
+            issue: IssueNumber(issue),
+            operator,
+        }),
+        Some(_) | None => Err(bad()),
+    }
+}
+
+/// Has it decided, with what its decision wants to be read.
+async fn decided(
+    gateway: &Gateway,
+    board: &Board,
+    mut import: Import,
+) -> Result<HttpResponse, ApiError> {
+    let bot = gateway.bot()?;
+    let mut reads = Reads::default();
+    for _ in 0..ROUNDS {
+        *import.reads = reads.clone();
+        match bot
+            .core
+            .try_feed(Event::Import(Box::new(import.clone())))
+            .await?
+        {
+            Outcome::Gather(needs) => bot
+                .gatherer
+                .gather(board.repository_id, &needs, &mut reads)
+                .await
+                .map_err(|error| {
+                    tracing::warn!(%error, "cannot read what an import rests on");
+                    ApiError::ForgeAway
+                })?,
+            Outcome::Decided { answer, effects } => {
+                bot.decided(&answer, effects);
+                return match answer {
+                    Answer::Import(Ok(number)) => Ok(HttpResponse::Accepted().json(json!({
+                        "request": number.to_string(),
+                        "lines": import.lines.len(),
+                        "file": import.file.as_str(),
+                    }))),
+                    Answer::Import(Err(why)) => Err(ApiError::Shut(why)),
+                    _ => Err(ApiError::Unhealthy),
+                };
+            }
+            Outcome::Wait(_) | Outcome::Unreadable(_) => break,
+        }
+    }
+    Err(ApiError::from(SubmitError::Unhealthy))
+}
