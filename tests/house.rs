@@ -190,9 +190,10 @@ const PURE_STD: [&str; 11] = [
     "std::sync::LazyLock",
 ];
 
-/// What the core may use of its neighbours: the form of a recipient, and whether a signature fits, are
-/// computed from texts alone.
-const PURE_NEIGHBOURS: [&str; 3] = [
+/// What the core may use of its neighbours: the form of a recipient, the challenge of a verifier, and
+/// whether a signature fits, are computed from texts alone.
+const PURE_NEIGHBOURS: [&str; 4] = [
+    "crate::secret::claim",
     "crate::secret::recipient::Recipient",
     "crate::secret::sshkey",
     "crate::secret::sshsig",
