@@ -35,6 +35,8 @@ pub(super) enum Act {
     GiveUp(u8),
     /// Every owner of its board approves a request as it was asked.
     Agree(u8),
+    /// A holder wants a successor of its token.
+    Swap(u8),
     /// The configuration changes.
     Configure(u8),
     /// What lives in a thread is compared with the configuration.
@@ -111,6 +113,7 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => n().prop_map(Act::HolderPause),
         1 => n().prop_map(Act::GiveUp),
         8 => n().prop_map(Act::Agree),
+        2 => n().prop_map(Act::Swap),
         1 => n().prop_map(Act::Configure),
         1 => n().prop_map(Act::Compare),
         2 => n().prop_map(Act::Pass),

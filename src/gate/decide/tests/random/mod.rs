@@ -55,8 +55,12 @@ struct Life {
 
 impl Life {
     fn new() -> Self {
+        let mut story = Story::new();
+        story.reconfigure(KAN, |board| {
+            board.gates.get_mut("dev").unwrap().holder_rotation = true;
+        });
         Self {
-            story: Story::new(),
+            story,
             late: Vec::new(),
             checked: 0,
             counted: BTreeMap::new(),
@@ -150,6 +154,12 @@ impl Life {
                         _ => None,
                     };
                     assert_eq!(says, may, "a check says what lives");
+                }
+            }
+            Act::Swap(which) => {
+                if let Some(credential) = self.token(*which) {
+                    let key = format!("key-{}", which % 2);
+                    self.story.wish(credential.number.0, &key);
                 }
             }
             Act::Claim(which) => self.claim(*which),

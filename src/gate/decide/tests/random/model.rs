@@ -98,6 +98,21 @@ impl Life {
         }
     }
 
+    /// A holder's own successor may do what its predecessor may, which must be something.
+    fn swapped(&mut self, number: CredentialNumber, at: Timestamp) {
+        let old = self.story.credential(number.0).predecessor.unwrap();
+        assert!(
+            self.model.allows(old, at).is_some(),
+            "{old} has a successor"
+        );
+        let heir = Most {
+            predecessor: Some(old),
+            over: None,
+            ..self.model.most[&old].clone()
+        };
+        self.model.most.insert(number, heir);
+    }
+
     fn learn(&mut self, entry: &Entry, at: Timestamp) {
         let request = || -> Request {
             let number = entry.request.expect("it names its request");
@@ -122,7 +137,13 @@ impl Life {
                 self.agreed(&request(), None);
                 self.model.granted.insert(entry.request.unwrap(), at);
             }
-            "credential_issued" => self.issued(&request(), entry.credential.unwrap(), at),
+            "credential_issued" => {
+                let number = entry.credential.unwrap();
+                match self.swap(number) {
+                    Some(_) => self.swapped(number, at),
+                    None => self.issued(&request(), number, at),
+                }
+            }
             "identity_resumed" => self.resumed(&request(), identity.unwrap(), at),
             "board_thawed" => {
                 let board = entry.thread.unwrap().repository;

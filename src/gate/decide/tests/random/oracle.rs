@@ -9,9 +9,9 @@ use crate::gate::approval::Approval;
 use crate::gate::command::{self, Command, Reading};
 use crate::gate::credential::{Check, Credential, CredentialStatus};
 use crate::gate::event::{Look, Road, What};
-use crate::gate::grant::{GrantRecord, GrantStatus};
+use crate::gate::grant::{GrantRecord, GrantStatus, Rotation};
 use crate::gate::identity::{Identity, IdentityStatus};
-use crate::gate::ids::Hash;
+use crate::gate::ids::{CredentialNumber, Hash};
 use crate::gate::key::{Key, Subject, Table};
 use crate::gate::request::Request;
 
@@ -50,14 +50,18 @@ impl Life {
             for (request, number) in issued {
                 let credential = credentials.iter().find(|c| c.number == number).unwrap();
                 assert_eq!(credential.request, request);
-                self.check_issued(credential, line);
+                match self.swap(number) {
+                    Some(rotation) => self.check_swapped(credential, &rotation),
+                    None => self.check_issued(credential, line),
+                }
             }
         }
         self.checked = self.story.lines.len();
         self.compare();
         for credential in &credentials {
-            let granted = grants
-                .iter()
+            let swap = self.swap(credential.number).map(|swap| swap.grant);
+            let mut all = swap.iter().chain(&grants);
+            let granted = all
                 .find(|grant| grant.request == credential.request)
                 .unwrap();
             // Claimed once more, a grant has another credential, and the one before has ended.
@@ -85,6 +89,30 @@ impl Life {
                 credential.number
             );
         }
+    }
+
+    /// The holder's wish that a credential came of, if it was one.
+    pub(super) fn swap(&self, number: CredentialNumber) -> Option<Rotation> {
+        let rotations: Vec<Rotation> = self.all(Table::Rotation);
+        let mut rotations = rotations.into_iter();
+        rotations.find(|rotation| rotation.successor == number)
+    }
+
+    /// A successor that a holder made is no more than the credential that it holds, at a gate that lets
+    /// holders do so.
+    fn check_swapped(&self, heir: &Credential, rotation: &Rotation) {
+        let old = self.story.credential(heir.predecessor.unwrap().0);
+        let key = Key::identity(heir.identity.unwrap());
+        let identity: Identity = self.story.record(&key).unwrap();
+        let board = self.story.policy.board(identity.board()).unwrap();
+        assert!(board.gates[&identity.environment].holder_rotation);
+        assert_eq!(identity.status, IdentityStatus::Active);
+        assert_eq!(old.successor, Some(heir.number));
+        assert_eq!(rotation.grant.policy, self.story.policy.hash());
+        assert!(heir.scopes.is_subset(&old.scopes) && heir.expires_at <= old.expires_at);
+        assert_eq!(heir.recipient, old.recipient);
+        assert_eq!(heir.approvers, old.approvers);
+        assert!(matches!(old.status, CredentialStatus::Active(_)));
     }
 
     /// Who paused or gave back an identity may do so and said so; an edited comment gives nothing back.
