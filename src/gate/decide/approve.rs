@@ -115,16 +115,21 @@ fn meant(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated) -> Option<
     Some(request)
 }
 
-/// True for an approval that is signed for a gate that demands it: it counts also if the forge did not
-/// deliver it. Whether the signature fits is judged later.
+/// True for an approval whose signature counts, for a gate that demands one: it counts also if the forge
+/// did not deliver it. One whose signature does not count waits for its delivery as any other.
 pub(super) fn is_signed(draft: &Draft<'_>, said: &Said<'_>, restated: &Restated) -> bool {
-    let request = draft.get::<Request>(&Key::request(restated.request));
-    restated.armor.is_some()
-        && request.is_some_and(|request| {
-            said.board
-                .gate(&request.effect.environment)
-                .is_some_and(|gate| gate.factors.contains(&Factor::Signature))
-        })
+    let Some(request) = draft.get::<Request>(&Key::request(restated.request)) else {
+        return false;
+    };
+    let demanded = said
+        .board
+        .gate(&request.effect.environment)
+        .is_some_and(|gate| gate.factors.contains(&Factor::Signature));
+    let policy = &draft.given.policy;
+    demanded
+        && signed::read(policy, said.board, &request, said.author, restated)
+            .good()
+            .is_some()
 }
 
 /// Reasons that need no further reading: nobody's approval should cost the forge six calls.

@@ -28,16 +28,7 @@ impl Life {
     pub(super) fn check(&mut self) {
         let grants: Vec<GrantRecord> = self.all(Table::Grant);
         let credentials: Vec<Credential> = self.all(Table::Credential);
-        for request in self.all::<Request>(Table::Request) {
-            for counted in &request.approvals {
-                let key = (request.number, counted.comment);
-                if !self.counted.contains_key(&key) {
-                    let said = self.check_counted(&request, counted);
-                    self.counted
-                        .insert(key, said.expect("it must not be counted"));
-                }
-            }
-        }
+        self.check_approvals();
         for line in self.checked..self.story.lines.len() {
             let issued: Vec<_> = self.story.lines[line]
                 .decision
@@ -88,6 +79,20 @@ impl Life {
                 "{} is left over",
                 credential.number
             );
+        }
+    }
+
+    /// Every approval that a request counts was one.
+    fn check_approvals(&mut self) {
+        for request in self.all::<Request>(Table::Request) {
+            for counted in &request.approvals {
+                let key = (request.number, counted.comment);
+                if !self.counted.contains_key(&key) {
+                    let said = self.check_counted(&request, counted);
+                    self.counted
+                        .insert(key, said.expect("it must not be counted"));
+                }
+            }
         }
     }
 
