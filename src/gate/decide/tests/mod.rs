@@ -12,6 +12,7 @@ mod counted;
 mod cut;
 mod ending;
 mod forge;
+mod going_on;
 mod history;
 mod holder;
 mod imports;
