@@ -11,11 +11,13 @@ use super::super::identity::Identity;
 use super::super::ids::CredentialNumber;
 use super::super::key::Key;
 use super::super::policy::Board;
+use super::super::reply::reasons;
 use super::super::request::{Action, Wanted};
 use super::super::time::seconds_between;
+use super::super::verdict::Reason;
 use super::comment::Said;
 use super::named::{asked_about, numbers};
-use super::propose::{Proposal, put_up, refuse, standing};
+use super::propose::{Proposal, capital, put_up, refuse, standing};
 use super::{Draft, ask};
 
 /// Decides the wish for a successor.
@@ -32,7 +34,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, rotation: &Rotation
         Err((text, code)) => return refuse(draft, said, "rotate", &text, code),
     };
     let Some(mut effect) = effect(draft, said.board, &identity, old.number) else {
-        return;
+        let reason = Reason::NoGate(identity.environment.clone());
+        let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
+        return refuse(draft, said, "rotate", &text, reasons::code(&reason));
     };
     if let Some(delivery) = &rotation.delivery {
         (effect.recipient, effect.challenge) = ask::sides(delivery);

@@ -384,3 +384,13 @@ fn an_approval_names_what_the_request_has_and_no_more() {
         assert_eq!(story.live(1), None);
     }
 }
+
+#[test]
+fn what_has_no_gate_any_more_gets_no_successor_and_says_so() {
+    let mut story = in_use();
+    story.reconfigure(KAN, |board| {
+        board.gates.remove("dev");
+    });
+    story.say(kan(12), CODEX, "/gate rotate codex-kan-12");
+    assert_eq!(story.last_code(kan(12)), "no_gate");
+}
