@@ -219,6 +219,7 @@ impl Bot {
             at: self.clock.now(),
             what,
             urgent: false,
+            stood_still: false,
         }
     }
 

@@ -28,6 +28,8 @@ const AT_ONCE: usize = 16;
 const ROUNDS: usize = 8;
 /// Seconds of failing after which an event leaves its thread's order.
 const PARK_AFTER: i64 = 30;
+/// Seconds of failing, with the forge away, after which what it wants to stop stands still.
+const STAND_STILL_AFTER: i64 = 60;
 /// Seconds of failing after which it is given up.
 const GIVE_UP_AFTER: i64 = 24 * 3_600;
 
@@ -102,7 +104,7 @@ async fn one(bot: &Arc<Bot>, id: Id) {
             Ok(Outcome::Wait(until)) => return bot.inbox.later(id, until, true),
             Ok(Outcome::Gather(needs)) => {
                 if let Err(fault) = gather(bot, &accepted, &needs, &mut reads).await {
-                    return failed(bot, id, &fault).await;
+                    return failed(bot, id, &accepted, &fault).await;
                 }
             }
             Ok(Outcome::Unreadable(what)) => {
@@ -145,7 +147,7 @@ async fn gather(
 }
 
 /// A read failed: the event waits with growing pauses.
-async fn failed(bot: &Arc<Bot>, id: Id, fault: &GatherFault) {
+async fn failed(bot: &Arc<Bot>, id: Id, accepted: &Accepted, fault: &GatherFault) {
     let now = bot.clock.now();
     let trouble = bot.inbox.failed(id, now);
     let lasted = seconds_between(trouble.since, now);
@@ -165,11 +167,27 @@ async fn failed(bot: &Arc<Bot>, id: Id, fault: &GatherFault) {
     };
     let pause = backoff(trouble.attempts, retry_after, jitter(id, trouble.attempts));
     // Only an event that fails while the forge answers is the event's own trouble.
-    let aside = lasted >= PARK_AFTER && bot.forge.answers().await;
-    if aside {
+    let answers = lasted >= PARK_AFTER && bot.forge.answers().await;
+    if answers {
         bot.inbox.park(id);
+    } else if lasted >= STAND_STILL_AFTER && accepted.urgent {
+        stand_still(bot, id).await;
     }
+    let aside = answers;
     bot.inbox.later(id, later(bot.clock.now(), pause), aside);
+}
+
+/// The forge is away: what the event wants to stop stands still meanwhile.
+async fn stand_still(bot: &Arc<Bot>, (line, _): Id) {
+    match bot.core.feed(Event::Unread { line }).await {
+        Ok(Outcome::Decided { answer, effects }) => bot.decided(&answer, effects),
+        Ok(_) | Err(_) => {
+            tracing::error!(
+                line,
+                "cannot let stand still what an unread event wants to stop"
+            );
+        }
+    }
 }
 
 /// A moment after `now`.

@@ -27,6 +27,11 @@ pub enum Event {
         /// What was read.
         reads: Box<Reads>,
     },
+    /// The forge cannot be read for a minute: what an accepted narrowing wants to stop may stand still.
+    Unread {
+        /// The line that accepted it.
+        line: u64,
+    },
     /// An accepted event cannot be decided and is given up.
     Abandoned {
         /// The line that accepted it.
@@ -197,6 +202,9 @@ pub struct Accepted {
     pub what: What,
     /// True if it only narrows and its author by the delivery may do that: it overtakes.
     pub urgent: bool,
+    /// True once what it could stop stood still because of it, though it was not read again.
+    #[serde(default)]
+    pub stood_still: bool,
 }
 
 /// What an event is about.

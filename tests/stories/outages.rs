@@ -400,3 +400,32 @@ async fn a_forge_that_lives_under_a_path() {
         }
     }
 }
+
+/// The kill switch works without the forge: what a signed delivery wants to end stands still after a
+/// minute, and ends when the comment can be read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revoke_delivered_while_the_forge_is_away_pauses_and_ends_it_when_it_is_back() {
+    let story = Story::begin().await;
+    let (codex, alice) = (&story.stage.codex, &story.stage.alice);
+    let thread = story.thread(codex, "sort").await;
+    let token = thread.credential(&Key::new()).await;
+    assert!(story.alive(&token).await);
+    let away = story.stage.forge.fault("GET", "", None, Fault::status(502));
+    thread.say(alice, "/gate revoke codex-kan-1").await;
+    story.stage.settle().await.unwrap();
+    assert!(story.alive(&token).await, "it may be back in a moment");
+    for _ in 0..20 {
+        story.pass(15).await;
+    }
+    assert!(!story.alive(&token).await);
+    story.stage.forge.clear_fault(away);
+    for _ in 0..30 {
+        story.pass(15).await;
+    }
+    let said = thread.news(0);
+    assert!(
+        said.contains("a delivery wants it stopped and I cannot read the forge"),
+        "{said}"
+    );
+    assert!(said.contains("**`codex-kan-1` is revoked**"), "{said}");
+}

@@ -20,7 +20,7 @@ use super::super::time::{after, seconds_between};
 use super::super::verdict::{CodeRead, Reason};
 use super::{
     Draft, approve, ask, audited, code, freeze, judge, lifecycle, link, look, narrow, own, pause,
-    refuse, release, resume, revoke, rotate, show, thaw,
+    refuse, release, resume, revoke, rotate, show, thaw, unread,
 };
 
 /// How long a caught-up approval waits for its delivery, in seconds.
@@ -177,7 +177,10 @@ fn comment(
     };
     let found = match read {
         ReadComment::Found(found) => found,
-        ReadComment::Gone => return draft.outcome("comment", "gone"),
+        ReadComment::Gone => {
+            unread::not_borne_out(draft, accepted);
+            return draft.outcome("comment", "gone");
+        }
         ReadComment::NotPlain => return draft.outcome("comment", "not_plain"),
         ReadComment::TooLarge if spoken.judgement.is_some() => {
             return judge::unread(draft, accepted, id);
@@ -300,9 +303,11 @@ fn said_again(draft: &mut Draft<'_>, mut said: Said<'_>, now: &Hash, reading: Re
         // Used up all the same: whoever becomes an owner later has not said it as one.
         said.seen.used |= now == said.body;
         draft.put(key, &said.seen);
+        unread::not_borne_out(draft, said.accepted);
         return draft.outcome("comment", "stranger");
     }
     if now != said.body {
+        unread::not_borne_out(draft, said.accepted);
         said.seen.sight(now);
         let known = std::mem::replace(&mut said.seen.explained, true);
         draft.put(key, &said.seen);

@@ -78,16 +78,7 @@ fn ask(draft: &mut Draft<'_>, import: &Import, operator: &str) -> Result<Request
         .at
         .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
     let login = format!("operator {operator}");
-    // No text on the forge says it: what stands for one is never looked at, but for its place.
-    let accepted = Accepted {
-        road: Road::Hook,
-        repository: import.board,
-        issue: import.issue,
-        unverified_sender: Some(author),
-        at: draft.now(),
-        what: What::Screened,
-        urgent: false,
-    };
+    let accepted = unsaid(draft, import, author);
     let said = Said {
         board,
         accepted: &accepted,
@@ -127,6 +118,20 @@ fn ask(draft: &mut Draft<'_>, import: &Import, operator: &str) -> Result<Request
         .with_facts(json!({ "file": import.file, "operator": operator })),
     );
     Ok(number)
+}
+
+/// No text on the forge says it: what stands for one is never looked at, but for its place.
+fn unsaid(draft: &Draft<'_>, import: &Import, author: UserId) -> Accepted {
+    Accepted {
+        road: Road::Hook,
+        repository: import.board,
+        issue: import.issue,
+        unverified_sender: Some(author),
+        at: draft.now(),
+        what: What::Screened,
+        urgent: false,
+        stood_still: false,
+    }
 }
 
 /// Who asks: the forge's account of an operator who is at the other end of the socket, and who may ask

@@ -45,6 +45,7 @@ mod rotate;
 mod show;
 mod state;
 mod thaw;
+mod unread;
 mod used;
 mod uses;
 
@@ -205,6 +206,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
     match event {
         Event::Arrived(arrival) => arrived::decide(&mut draft, arrival),
         Event::Waiting { line, reads } => comment::waiting(&mut draft, *line, reads),
+        Event::Unread { line } => unread::decide(&mut draft, *line),
         Event::Abandoned {
             line,
             why,

@@ -31,6 +31,7 @@ mod standing;
 mod still;
 mod story;
 mod timed;
+mod unread;
 mod uses;
 
 use forge::*;

@@ -254,6 +254,7 @@ impl Story {
                 at: self.now,
                 what,
                 urgent: false,
+                stood_still: false,
             },
             leaks: Vec::new(),
         }
