@@ -94,7 +94,9 @@ impl<'a> Draft<'a> {
     /// Has something looked at when its time has come.
     pub(super) fn due(&mut self, at: Timestamp, due: &Due) {
         let record = DueRecord { due: due.clone() };
-        self.put(Key::due(at.as_second(), due), &record);
+        // Never before its time: a part of a second counts as a whole one.
+        let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
+        self.put(Key::due(second, due), &record);
     }
 
     /// Which effect the next one will be: its line, and its place in it.

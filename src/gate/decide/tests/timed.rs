@@ -231,3 +231,17 @@ fn nothing_is_said_of_what_got_a_successor_was_revoked_or_lived_for_a_day() {
     let after = (story.replies(kan(12)).len(), story.replies(kan(13)).len());
     assert_eq!(before, after);
 }
+
+/// Clocks have parts of seconds: nothing is looked at before its time and then forgotten.
+#[test]
+fn an_end_within_a_second_is_not_missed() {
+    let mut story = Story::new();
+    story.now += jiff::SignedDuration::from_millis(700);
+    story.ask(kan(12));
+    let ends_at = story.request(1).ends_at;
+    story.now = ends_at - jiff::SignedDuration::from_millis(300);
+    story.timers();
+    story.now = ends_at + jiff::SignedDuration::from_millis(400);
+    story.timers();
+    assert!(first_line(&story, 1).ends_with("**ended**"));
+}
