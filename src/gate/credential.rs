@@ -466,12 +466,7 @@ impl Check {
         if !self.identity_active || now >= self.expires_at {
             return None;
         }
-        let mut scopes: BTreeSet<String> = self
-            .scopes
-            .iter()
-            .filter(|scope| gate.scopes.contains(*scope) && board.scopes.contains(*scope))
-            .cloned()
-            .collect();
+        let mut scopes = board.granted(&gate, &self.scopes);
         for approver in &self.approvers {
             // An approver who is gone from the config hands nothing on any more.
             let owner = board.owner(*approver)?;

@@ -139,6 +139,24 @@ impl Board {
         Some(Cow::Owned(gates.fold(first, Gate::and)))
     }
 
+    /// Of these scopes, those that a gate of this board grants: what both of them list.
+    pub fn granted<'a>(
+        &self,
+        gate: &Gate,
+        scopes: impl IntoIterator<Item = &'a String>,
+    ) -> BTreeSet<String> {
+        scopes
+            .into_iter()
+            .filter(|scope| self.grants(gate, scope))
+            .cloned()
+            .collect()
+    }
+
+    /// True if a gate of this board grants a scope: both of them list it.
+    pub fn grants(&self, gate: &Gate, scope: &str) -> bool {
+        gate.scopes.contains(scope) && self.scopes.contains(scope)
+    }
+
     /// The environment that a request without one means: the only gate, else `dev`.
     pub fn default_environment(&self) -> &str {
         match self.gates.keys().next() {

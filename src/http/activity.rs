@@ -51,9 +51,7 @@ pub(super) async fn report(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
     let bot = gateway.bot()?;
-    let client = authorization::client(&request, &gateway).inspect_err(|_| {
-        gateway.metrics.check("bad_client");
-    })?;
+    let client = authorization::client(&request, &gateway)?;
     if body::media_type(&request)? != "application/json" {
         return Err(ApiError::UnsupportedMedia(
             "send the events as JSON: application/json",

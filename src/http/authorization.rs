@@ -46,6 +46,10 @@ pub(super) fn bearer<'a>(request: &'a HttpRequest, gateway: &Gateway) -> Result<
 /// Half of the clients form-encode name and secret before Basic, as RFC 6749 §2.3.1 says, half do
 /// not: both forms are compared, always both, in constant time.
 pub(super) fn client(request: &HttpRequest, gateway: &Gateway) -> Result<String, ApiError> {
+    known_client(request, gateway).inspect_err(|_| gateway.metrics.check("bad_client"))
+}
+
+fn known_client(request: &HttpRequest, gateway: &Gateway) -> Result<String, ApiError> {
     let decoded = only(request)
         .and_then(|value| after_scheme(value, "Basic"))
         .and_then(|value| {

@@ -29,7 +29,7 @@ use crate::gate::thread::Challenge;
 use crate::gate::time::rfc3339;
 use crate::secret::claim::{Said, challenge_of};
 use crate::secret::token::{RawToken, mint};
-use crate::store::{StoreError, SubmitError};
+use crate::store::SubmitError;
 
 /// The largest claim, in bytes.
 const MOST: usize = 4 * 1024;
@@ -103,21 +103,13 @@ fn wrong(bot: &Bot, gateway: &Gateway, named: Option<RequestNumber>) -> Result<A
     let Some(number) = named else {
         return Ok(ApiError::NotFound);
     };
-    let there = bot
-        .core
-        .get::<Request>(&Key::request(number))
-        .map_err(unreadable)?;
+    let there = bot.core.get::<Request>(&Key::request(number))?;
     let too_many = there.is_some() && gateway.claims.check_key(&(number, false)).is_err();
     Ok(if too_many {
         ApiError::TooMany
     } else {
         ApiError::NotFound
     })
-}
-
-fn unreadable(error: StoreError) -> ApiError {
-    tracing::error!(%error, "cannot read a request");
-    ApiError::Unhealthy
 }
 
 /// The form or the JSON of a claim.
@@ -136,15 +128,9 @@ async fn read(request: &HttpRequest, payload: Payload) -> Result<Said, ApiError>
 
 /// The request that named a challenge.
 fn known(bot: &Bot, challenge: &str) -> Result<Option<Request>, ApiError> {
-    let named = bot
-        .core
-        .get::<Challenge>(&Key::challenge(challenge))
-        .map_err(unreadable)?;
+    let named = bot.core.get::<Challenge>(&Key::challenge(challenge))?;
     match named {
-        Some(named) => bot
-            .core
-            .get::<Request>(&Key::request(named.request))
-            .map_err(unreadable),
+        Some(named) => Ok(bot.core.get(&Key::request(named.request))?),
         None => Ok(None),
     }
 }

@@ -25,7 +25,7 @@ use crate::gate::key::Key;
 use crate::gate::thread::Standstill;
 use crate::secret::legacy::LegacyHash;
 use crate::secret::token::parse_token;
-use crate::store::{StoreError, SubmitError};
+use crate::store::SubmitError;
 
 /// The largest form, in bytes.
 pub(super) const MOST: usize = 8 * 1024;
@@ -37,9 +37,7 @@ pub(super) async fn introspect(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
     let bot = gateway.bot()?;
-    let client = authorization::client(&request, &gateway).inspect_err(|_| {
-        gateway.metrics.check("bad_client");
-    })?;
+    let client = authorization::client(&request, &gateway)?;
     body::form_only(&request)?;
     let form = body::read(&request, payload, MOST).await?;
     let token = token(&form)?;
@@ -85,10 +83,7 @@ pub(super) async fn alive(
     };
     let now = gateway.clock.now();
     let policy = bot.core.policy();
-    let frozen = bot
-        .core
-        .get::<Standstill>(&Key::standstill(check.board))
-        .map_err(unreadable)?;
+    let frozen = bot.core.get::<Standstill>(&Key::standstill(check.board))?;
     if frozen.is_some() {
         return Ok(None);
     }
@@ -154,18 +149,13 @@ pub(super) fn row(
             return Ok(None);
         };
         let macs = hash.macs(&gateway.peppers);
-        let check = bot.core.check(&macs).map_err(unreadable)?;
+        let check = bot.core.check(&macs)?;
         return Ok(check.map(|check| (check, macs)));
     };
     let macs = gateway.peppers.token_macs(token);
-    let check = bot.core.check(&macs).map_err(unreadable)?;
+    let check = bot.core.check(&macs)?;
     let check = check.filter(|check| check.slug.as_ref() == Some(&parts.slug));
     Ok(check.map(|check| (check, macs)))
-}
-
-fn unreadable(error: StoreError) -> ApiError {
-    tracing::error!(%error, "cannot read what a check needs");
-    ApiError::Unhealthy
 }
 
 /// Has an event decided, durable before this returns.

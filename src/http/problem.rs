@@ -11,7 +11,7 @@ use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, W
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
-use crate::store::SubmitError;
+use crate::store::{StoreError, SubmitError};
 
 /// Why a call is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,6 +183,13 @@ impl ResponseError for ApiError {
             problem["error"] = json!(code);
         }
         response.body(problem.to_string())
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "cannot read the store");
+        Self::Unhealthy
     }
 }
 

@@ -104,13 +104,9 @@ fn document(
     let bot = gateway.bot()?;
     let number = RequestNumber::parse(number);
     let found = match number {
-        Some(number) => bot.core.get::<Request>(&Key::request(number)),
-        None => Ok(None),
+        Some(number) => bot.core.get::<Request>(&Key::request(number))?,
+        None => None,
     };
-    let found = found.map_err(|error| {
-        tracing::error!(%error, "cannot read a request");
-        ApiError::Unhealthy
-    })?;
     let code = query.get("code").and_then(|code| Code::parse(code));
     let right = found.filter(|found| {
         let (right, shown) = (

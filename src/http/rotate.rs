@@ -61,11 +61,7 @@ pub(super) async fn rotate(
     let (check, macs) = row(bot, &gateway, token)?.ok_or(ApiError::InvalidToken)?;
     let credential = bot
         .core
-        .get::<Credential>(&Key::credential(check.credential))
-        .map_err(|error| {
-            tracing::error!(%error, "cannot read a credential");
-            ApiError::Unhealthy
-        })?
+        .get::<Credential>(&Key::credential(check.credential))?
         .ok_or(ApiError::InvalidToken)?;
     if gateway.rotations.check_key(&credential.family).is_err() {
         return Err(ApiError::TooMany);

@@ -19,14 +19,10 @@ use super::super::request::{Action, Request};
 use super::super::signed::{self, Signature};
 use super::super::thread::{BoardState, Hold, Signer};
 use super::super::time::after;
-use super::super::verdict::{
-    self, Case, CodeRead, Opened, Opening, Reason, Verdict, could_approve, count,
-};
+use super::super::verdict::{self, Case, CodeRead, Opening, Reason, Verdict, could_approve, count};
 use super::comment::{Said, explain};
 use super::grounds::{broken, fell, forget_stale, gather};
-use super::{
-    Draft, import, issue, judge, lifecycle, link, loss, own, propose, resume, state, thaw,
-};
+use super::{Draft, import, issue, judge, lifecycle, link, own, propose, resume, state, thaw};
 
 /// How long an approval with the right code waits for the summary's post to be recorded, seconds.
 const SUMMARY_WAIT: u64 = 60;
@@ -341,25 +337,16 @@ pub(super) fn verdict(
     request: &Request,
     identity: Option<&Identity>,
 ) -> Verdict {
-    let state: BoardState = draft.get_or_default(&Key::board(board.repository_id));
-    let standing = propose::standing_records(draft, request);
-    verdict::judge(&Opened {
-        now: draft.now(),
-        policy: &draft.given.policy,
-        policy_hash: &draft.given.policy_hash,
+    let judgements = judge::standings(draft, board, reads, request);
+    propose::weigh(
+        draft,
         board,
-        state: &state,
-        standstill: standing.standstill.as_ref(),
         gate,
         request,
-        slug: standing.slug.as_ref(),
         identity,
-        judgements: &judge::standings(draft, board, reads, request),
-        burnt: standing.burnt,
-        low_space: draft.given.low_space,
-        clock: draft.given.clock.as_deref(),
-        history_lost: loss::is_open(draft),
-    })
+        &judgements,
+        verdict::judge,
+    )
 }
 
 /// Counted, and the gate is shut: more owners are needed, or nothing is left, or something else.

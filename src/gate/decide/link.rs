@@ -65,16 +65,7 @@ fn effect(
     if !active || draft.now() >= identity.expires_at || !credential.is_living(draft.now()) {
         return None;
     }
-    let scopes: std::collections::BTreeSet<String> = credential
-        .scopes
-        .iter()
-        .filter(|scope| {
-            identity.scopes.contains(*scope)
-                && gate.scopes.contains(*scope)
-                && board.scopes.contains(*scope)
-        })
-        .cloned()
-        .collect();
+    let scopes = board.granted(gate, credential.scopes.intersection(&identity.scopes));
     Some(Wanted {
         identity: Some(identity.slug.clone()),
         scopes: scopes.clone(),

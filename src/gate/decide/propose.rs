@@ -12,6 +12,7 @@ use super::super::event::Road;
 use super::super::evidence::{FoundIssue, Need, ReadIssue, ReadRepository};
 use super::super::identity::Identity;
 use super::super::ids::{RequestNumber, Slug, UserId};
+use super::super::judgement;
 use super::super::key::{Key, Subject};
 use super::super::policy::{Board, Gate};
 use super::super::reply::{self, reasons};
@@ -268,25 +269,15 @@ fn deny(
     if request.effect.ttl.is_some_and(|ttl| ttl < 60) {
         reasons.push(Reason::TtlUnderLimit(60));
     }
-    let state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));
-    let standing = standing_records(draft, request);
-    reasons.extend(refusals(&Opened {
-        now: draft.now(),
-        policy: &draft.given.policy,
-        policy_hash: &draft.given.policy_hash,
-        board: said.board,
-        state: &state,
-        standstill: standing.standstill.as_ref(),
+    reasons.extend(weigh(
+        draft,
+        said.board,
         gate,
         request,
-        slug: standing.slug.as_ref(),
         identity,
-        judgements: &[],
-        burnt: standing.burnt,
-        low_space: draft.given.low_space,
-        clock: draft.given.clock.as_deref(),
-        history_lost: loss::is_open(draft),
-    }));
+        &[],
+        refusals,
+    ));
     if let Some(challenge) = &request.effect.challenge
         && draft.get::<Challenge>(&Key::challenge(challenge)).is_some()
     {
@@ -295,8 +286,39 @@ fn deny(
     reasons
 }
 
+/// Has the gate's rules look at a request with everything that the records say about it.
+pub(super) fn weigh<T>(
+    draft: &Draft<'_>,
+    board: &Board,
+    gate: &Gate,
+    request: &Request,
+    identity: Option<&Identity>,
+    judgements: &[(UserId, judgement::Standing)],
+    rules: impl FnOnce(&Opened<'_>) -> T,
+) -> T {
+    let state: BoardState = draft.get_or_default(&Key::board(board.repository_id));
+    let standing = standing_records(draft, request);
+    rules(&Opened {
+        now: draft.now(),
+        policy: &draft.given.policy,
+        policy_hash: &draft.given.policy_hash,
+        board,
+        state: &state,
+        standstill: standing.standstill.as_ref(),
+        gate,
+        request,
+        slug: standing.slug.as_ref(),
+        identity,
+        judgements,
+        burnt: standing.burnt,
+        low_space: draft.given.low_space,
+        clock: draft.given.clock.as_deref(),
+        history_lost: loss::is_open(draft),
+    })
+}
+
 /// What else a gate looks at.
-pub(super) struct Standing {
+struct Standing {
     /// Since when the board stands still.
     pub standstill: Option<Standstill>,
     /// Whose the name is.
@@ -306,7 +328,7 @@ pub(super) struct Standing {
 }
 
 /// Loads what else a gate looks at.
-pub(super) fn standing_records(draft: &Draft<'_>, request: &Request) -> Standing {
+fn standing_records(draft: &Draft<'_>, request: &Request) -> Standing {
     let wanted = &request.effect;
     let recipient = wanted
         .recipient

@@ -58,10 +58,8 @@ pub(super) fn stands(draft: &Draft<'_>, thread: ThreadKey) -> bool {
 
 /// An identity's credentials that can still be used first.
 pub(super) fn pending(draft: &Draft<'_>, identity: &Identity) -> Vec<Credential> {
-    identity
-        .credentials
-        .iter()
-        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
+    lifecycle::credentials_of(draft, identity)
+        .into_iter()
         .filter(|credential| {
             matches!(credential.status, CredentialStatus::Pending(_))
                 && credential.is_living(draft.now())

@@ -42,19 +42,13 @@ pub(super) fn effect(
     identity: &Identity,
     asked_at: Timestamp,
 ) -> Wanted {
-    let gate = board.gates.get(&identity.environment);
-    let scopes: std::collections::BTreeSet<String> = identity
-        .scopes
-        .iter()
-        .filter(|scope| {
-            board.scopes.contains(*scope) && gate.is_some_and(|gate| gate.scopes.contains(*scope))
-        })
-        .cloned()
-        .collect();
-    let alive = identity
-        .credentials
-        .iter()
-        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
+    let scopes = board
+        .gates
+        .get(&identity.environment)
+        .map(|gate| board.granted(gate, &identity.scopes))
+        .unwrap_or_default();
+    let alive = lifecycle::credentials_of(draft, identity)
+        .into_iter()
         .filter(|credential| credential.is_living(asked_at))
         .map(|credential| Alive {
             credential: credential.number,

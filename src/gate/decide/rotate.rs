@@ -18,7 +18,7 @@ use super::super::verdict::Reason;
 use super::comment::Said;
 use super::named::{asked_about, numbers};
 use super::propose::{Proposal, capital, put_up, refuse, standing};
-use super::{Draft, ask};
+use super::{Draft, ask, lifecycle};
 
 /// Decides the wish for a successor.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, rotation: &Rotation) {
@@ -61,11 +61,7 @@ fn predecessor(
 ) -> Result<Credential, (String, &'static str)> {
     let now = draft.now();
     let slug = &identity.slug;
-    let all: Vec<Credential> = identity
-        .credentials
-        .iter()
-        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
-        .collect();
+    let all = lifecycle::credentials_of(draft, identity);
     let living: Vec<&Credential> = all.iter().filter(|one| one.is_living(now)).collect();
     let found = match named {
         Some(number) => all.iter().find(|one| one.number == number),
@@ -130,16 +126,7 @@ pub(super) fn effect(
     if old.identity != Some(identity.number) || old.word(draft.now()) == "revoked" {
         return None;
     }
-    let scopes = old
-        .scopes
-        .iter()
-        .filter(|scope| {
-            identity.scopes.contains(*scope)
-                && gate.scopes.contains(*scope)
-                && board.scopes.contains(*scope)
-        })
-        .cloned()
-        .collect();
+    let scopes = board.granted(gate, old.scopes.intersection(&identity.scopes));
     let life = seconds_between(old.issued_at, old.expires_at);
     let life = u64::try_from(life).unwrap_or(0);
     Some(Wanted {

@@ -6,6 +6,7 @@
 
 use serde_json::json;
 
+use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::{Command, Reading, Words};
 use super::super::event::{Accepted, Road, Spoken, What};
@@ -119,10 +120,7 @@ pub(super) fn not_borne_out(draft: &mut Draft<'_>, accepted: &Accepted) {
         return;
     }
     let why = "what stood still while the forge was away did so for a comment that is not there as it was delivered";
-    draft.entry(
-        Entry::new("unread_not_borne_out", super::super::actor::Actor::Bot, why)
-            .in_thread(accepted.thread()),
-    );
+    draft.entry(Entry::new("unread_not_borne_out", Actor::Bot, why).in_thread(accepted.thread()));
     let text = format!("**Look at this**: {why}. `/gate resume` asks that it goes on.");
     draft.tell(accepted.thread(), &text, None);
 }

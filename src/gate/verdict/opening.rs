@@ -8,7 +8,7 @@ use super::super::command::Vouched;
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::UserId;
 use super::super::judgement::Standing;
-use super::super::policy::{Board, Factor, Gate};
+use super::super::policy::{Board, Factor};
 use super::super::request::Action;
 use super::super::signed::vouched;
 use super::super::thread::BoardState;
@@ -89,14 +89,10 @@ fn scopes_within_gate(case: &Opened<'_>) -> Finding {
         .effect
         .scopes
         .iter()
-        .filter(|scope| !allows(case.board, case.gate, scope))
+        .filter(|scope| !case.board.grants(case.gate, scope))
         .cloned()
         .collect();
     deny_if(!beyond.is_empty(), Reason::ScopesNotGranted(beyond))
-}
-
-fn allows(board: &Board, gate: &Gate, scope: &str) -> bool {
-    gate.scopes.contains(scope) && board.scopes.contains(scope)
 }
 
 fn life_within_gate(case: &Opened<'_>) -> Finding {
@@ -374,7 +370,7 @@ pub(super) fn granted(case: &Opened<'_>) -> BTreeSet<String> {
         .effect
         .scopes
         .iter()
-        .filter(|scope| allows(case.board, case.gate, scope))
+        .filter(|scope| case.board.grants(case.gate, scope))
         .filter(|scope| {
             case.request.approvals.iter().all(|approval| {
                 let ceiling = case
