@@ -14,10 +14,10 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::body;
+use super::decided::{decided, from_forge};
 use super::gateway::Gateway;
 use super::problem::ApiError;
 use crate::bot::Bot;
-use crate::bot::core::Outcome;
 use crate::gate::credential::Credential;
 use crate::gate::decide::{Answer, Claim};
 use crate::gate::event::Event;
@@ -29,12 +29,9 @@ use crate::gate::thread::Challenge;
 use crate::gate::time::rfc3339;
 use crate::secret::claim::{Said, challenge_of};
 use crate::secret::token::{RawToken, mint};
-use crate::store::SubmitError;
 
 /// The largest claim, in bytes.
 const MOST: usize = 4 * 1024;
-/// Rounds of reading for one claim; each is for something the round before showed.
-const ROUNDS: usize = 8;
 /// Claims of one request in a minute.
 const A_MINUTE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
@@ -79,7 +76,7 @@ pub(super) async fn claim(
     {
         return Err(ApiError::TooMany);
     }
-    let (made, token) = decided(bot, &gateway, &challenge, &right).await?;
+    let (made, token) = claimed(bot, &gateway, &challenge, &right).await?;
     gateway.metrics.check("claimed");
     let mut answer = HttpResponse::Ok();
     answer.insert_header((CACHE_CONTROL, "no-store"));
@@ -136,34 +133,24 @@ fn known(bot: &Bot, challenge: &str) -> Result<Option<Request>, ApiError> {
 }
 
 /// Has the claim decided, with what its decision wants to be read; the token that it minted for that.
-async fn decided(
+async fn claimed(
     bot: &Bot,
     gateway: &Gateway,
     challenge: &str,
     request: &Request,
 ) -> Result<(Box<Credential>, RawToken), ApiError> {
-    let mut reads = Reads::default();
     let mut minted = None;
-    for _ in 0..ROUNDS {
-        let event = Event::Claimed {
-            challenge: challenge.to_owned(),
-            reads: Box::new(reads.clone()),
-        };
-        match bot.core.try_feed(event).await? {
-            Outcome::Gather(needs) => {
-                gather(bot, gateway, request.thread, needs, &mut reads, &mut minted).await?;
-            }
-            Outcome::Decided { answer, effects } => {
-                bot.decided(&answer, effects);
-                let Answer::Claim(claim) = answer else {
-                    return Err(ApiError::Unhealthy);
-                };
-                return handed(claim, minted);
-            }
-            Outcome::Wait(_) | Outcome::Unreadable(_) => break,
-        }
+    let event = |reads: &Reads| Event::Claimed {
+        challenge: challenge.to_owned(),
+        reads: Box::new(reads.clone()),
+    };
+    let gather = async |needs: Needs, reads: &mut Reads| {
+        gather(bot, gateway, request.thread, needs, reads, &mut minted).await
+    };
+    match decided(bot, event, gather).await? {
+        Answer::Claim(claim) => handed(claim, minted),
+        _ => Err(ApiError::Unhealthy),
     }
-    Err(ApiError::from(SubmitError::Unhealthy))
 }
 
 /// Reads what a decision wants; the candidate is minted here, since nobody else may hold the token.
@@ -198,13 +185,7 @@ async fn gather(
     if others.is_empty() {
         return Ok(());
     }
-    bot.gatherer
-        .gather(thread.repository, &others, reads)
-        .await
-        .map_err(|error| {
-            tracing::warn!(%error, "cannot read what a claim rests on");
-            ApiError::ForgeAway
-        })
+    from_forge(bot, thread.repository, &others, reads, "a claim").await
 }
 
 /// The token of what was made, or why there is none.

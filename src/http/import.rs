@@ -14,21 +14,17 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::body;
+use super::decided::{decided, from_forge};
 use super::gateway::Gateway;
 use super::problem::ApiError;
-use crate::bot::core::Outcome;
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
-use crate::gate::evidence::Reads;
+use crate::gate::evidence::{Needs, Reads};
 use crate::gate::ids::IssueNumber;
 use crate::gate::import::{Import, Line};
 use crate::gate::policy::Board;
 use crate::secret::legacy::{LARGEST_FILE, LegacyLine, read};
 use crate::secret::pepper::Peppers;
-use crate::store::SubmitError;
-
-/// Rounds of reading for one file; each is for something the round before showed.
-const ROUNDS: usize = 8;
 
 /// The user of the host at the other end of the admin socket.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +85,7 @@ async fn import(
         lines: lines.collect(),
         reads: Box::default(),
     };
-    decided(&gateway, board, import).await
+    handed_in(&gateway, board, import).await
 }
 
 /// A line without its hash.
@@ -128,43 +124,28 @@ fn named(query: &str) -> Result<Named, ApiError> {
     }
 }
 
-/// Has it decided, with what its decision wants to be read.
-async fn decided(
+/// Has it decided.
+async fn handed_in(
     gateway: &Gateway,
     board: &Board,
-    mut import: Import,
+    import: Import,
 ) -> Result<HttpResponse, ApiError> {
     let bot = gateway.bot()?;
-    let mut reads = Reads::default();
-    for _ in 0..ROUNDS {
+    let event = |reads: &Reads| {
+        let mut import = import.clone();
         *import.reads = reads.clone();
-        match bot
-            .core
-            .try_feed(Event::Import(Box::new(import.clone())))
-            .await?
-        {
-            Outcome::Gather(needs) => bot
-                .gatherer
-                .gather(board.repository_id, &needs, &mut reads)
-                .await
-                .map_err(|error| {
-                    tracing::warn!(%error, "cannot read what an import rests on");
-                    ApiError::ForgeAway
-                })?,
-            Outcome::Decided { answer, effects } => {
-                bot.decided(&answer, effects);
-                return match answer {
-                    Answer::Import(Ok(number)) => Ok(HttpResponse::Accepted().json(json!({
-                        "request": number.to_string(),
-                        "lines": import.lines.len(),
-                        "file": import.file.as_str(),
-                    }))),
-                    Answer::Import(Err(why)) => Err(ApiError::Shut(why)),
-                    _ => Err(ApiError::Unhealthy),
-                };
-            }
-            Outcome::Wait(_) | Outcome::Unreadable(_) => break,
-        }
+        Event::Import(Box::new(import))
+    };
+    let gather = async |needs: Needs, reads: &mut Reads| {
+        from_forge(bot, board.repository_id, &needs, reads, "an import").await
+    };
+    match decided(bot, event, gather).await? {
+        Answer::Import(Ok(number)) => Ok(HttpResponse::Accepted().json(json!({
+            "request": number.to_string(),
+            "lines": import.lines.len(),
+            "file": import.file.as_str(),
+        }))),
+        Answer::Import(Err(why)) => Err(ApiError::Shut(why)),
+        _ => Err(ApiError::Unhealthy),
     }
-    Err(ApiError::from(SubmitError::Unhealthy))
 }

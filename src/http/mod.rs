@@ -8,6 +8,7 @@ mod activity;
 mod authorization;
 mod body;
 mod claim;
+mod decided;
 pub mod document;
 pub mod gateway;
 mod health;

@@ -14,26 +14,23 @@ use serde_json::{Map, Value, json};
 
 use super::authorization;
 use super::body;
+use super::decided::{decided, from_forge};
 use super::gateway::Gateway;
 use super::introspect::row;
 use super::problem::ApiError;
 use crate::bot::Bot;
-use crate::bot::core::Outcome;
 use crate::gate::credential::{Credential, CredentialStatus};
 use crate::gate::decide::{Answer, Rotated};
 use crate::gate::event::Event;
-use crate::gate::evidence::Reads;
+use crate::gate::evidence::{Needs, Reads};
 use crate::gate::ids::{CredentialNumber, Hash, Mac, RepositoryId};
 use crate::gate::key::Key;
 use crate::gate::time::rfc3339;
-use crate::store::SubmitError;
 
 /// The header that tells one wish from another (draft-ietf-httpapi-idempotency-key-header).
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The largest body, in bytes: there is nothing to say in it.
 const MOST: usize = 1024;
-/// Rounds of reading for one rotation; each is for something the round before showed.
-const ROUNDS: usize = 8;
 /// Tries of one line of successors in a minute.
 const A_MINUTE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 
@@ -70,7 +67,7 @@ pub(super) async fn rotate(
     if silence.refuses(&bot.core.policy(), check.board, &gateway.clock) {
         return Err(ApiError::InvalidToken);
     }
-    let rotated = decided(bot, check.board, macs, key).await?;
+    let rotated = wished(bot, check.board, &macs, &key).await?;
     let (heir, sealed) = handed(rotated)?;
     gateway.metrics.check("rotated");
     bot.usage.note(credential.number, gateway.clock.now(), None);
@@ -127,39 +124,25 @@ async fn nothing_said(request: &HttpRequest, payload: Payload) -> Result<(), Api
     }
 }
 
-/// Has the wish decided, with what its decision wants to be read.
-async fn decided(
+/// Has the wish decided.
+async fn wished(
     bot: &Bot,
-    repository: RepositoryId,
-    macs: Vec<Mac>,
-    key: Hash,
+    board: RepositoryId,
+    macs: &[Mac],
+    key: &Hash,
 ) -> Result<Rotated, ApiError> {
-    let mut reads = Reads::default();
-    for _ in 0..ROUNDS {
-        let event = Event::HolderRotates {
-            macs: macs.clone(),
-            key: key.clone(),
-            reads: Box::new(reads.clone()),
-        };
-        match bot.core.try_feed(event).await? {
-            Outcome::Gather(needs) => {
-                let gathered = bot.gatherer.gather(repository, &needs, &mut reads);
-                gathered.await.map_err(|error| {
-                    tracing::warn!(%error, "cannot read what a rotation rests on");
-                    ApiError::ForgeAway
-                })?;
-            }
-            Outcome::Decided { answer, effects } => {
-                bot.decided(&answer, effects);
-                return match answer {
-                    Answer::Rotated(rotated) => Ok(rotated),
-                    _ => Err(ApiError::Unhealthy),
-                };
-            }
-            Outcome::Wait(_) | Outcome::Unreadable(_) => break,
-        }
+    let event = |reads: &Reads| Event::HolderRotates {
+        macs: macs.to_vec(),
+        key: key.clone(),
+        reads: Box::new(reads.clone()),
+    };
+    let gather = async |needs: Needs, reads: &mut Reads| {
+        from_forge(bot, board, &needs, reads, "a rotation").await
+    };
+    match decided(bot, event, gather).await? {
+        Answer::Rotated(rotated) => Ok(rotated),
+        _ => Err(ApiError::Unhealthy),
     }
-    Err(ApiError::from(SubmitError::Unhealthy))
 }
 
 /// The successor and its sealed token, or why there is none.
