@@ -128,7 +128,7 @@ pub(super) fn effect(
     }
     let scopes = board.granted(gate, old.scopes.intersection(&identity.scopes));
     let life = seconds_between(old.issued_at, old.expires_at);
-    let life = u64::try_from(life).unwrap_or(0);
+    let life = whole_minutes(u64::try_from(life).unwrap_or(0));
     Some(Wanted {
         identity: Some(identity.slug.clone()),
         scopes,
@@ -139,4 +139,9 @@ pub(super) fn effect(
         predecessor: Some(number),
         ..Wanted::default()
     })
+}
+
+/// A life that a narrowing has ended at an odd second, as people write spans: never longer.
+fn whole_minutes(life: u64) -> u64 {
+    if life < 60 { life } else { life - life % 60 }
 }

@@ -119,6 +119,24 @@ fn what_was_resumed_with_less_does_not_grow_with_its_identity() {
     assert_eq!(story.request(4).effect.scopes, names(&["board:read"]));
 }
 
+/// `ttl=21607s` is nothing that an owner likes to restate.
+#[test]
+fn a_successors_life_is_whole_minutes_and_never_longer_than_its_predecessors() {
+    let mut story = in_use();
+    story.pass(7);
+    story.say(
+        kan(12),
+        CODEX,
+        "/gate narrow codex-kan-12 scopes=board:read ttl=6h",
+    );
+    story.say(kan(12), CODEX, "/gate rotate codex-kan-12");
+    let life = story.request(2).effect.ttl.unwrap();
+    let credential = story.credential(1);
+    let before = (credential.expires_at - credential.issued_at).get_seconds();
+    assert!(before % 60 != 0);
+    assert_eq!(i64::try_from(life).unwrap(), before - before % 60);
+}
+
 #[test]
 fn what_was_thawed_or_owned_is_decided() {
     let mut story = in_use();
