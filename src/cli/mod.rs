@@ -8,9 +8,11 @@ mod admin;
 pub mod approve;
 pub mod audit;
 pub mod check_config;
+pub mod completions;
 pub mod demo;
 pub mod import;
 pub mod keygen;
+pub mod man;
 pub mod open;
 pub mod printable;
 pub mod serve;
@@ -54,6 +56,10 @@ pub enum Command {
     Verify(verify::Args),
     /// Let the journal have this program's newest format; the program before can then not be put back
     Upgrade(upgrade::Args),
+    /// Print the completion script of a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write those of all commands into a folder
+    Man(man::Args),
 }
 
 /// Runs a command.
@@ -69,5 +75,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Import(args) => import::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Upgrade(args) => upgrade::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
     }
 }
