@@ -113,7 +113,7 @@ pub struct Application {
     config: tokio::sync::Mutex<Config>,
     /// Whether boards are read from time to time.
     reconcile: bool,
-    /// The signing key's installation and the peppers' names, which a reload must find unchanged.
+    /// The signing keys' and the peppers' names, which a reload must find unchanged.
     kept: reload::Kept,
 }
 
@@ -291,7 +291,7 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
         waits_for: Mutex::new("the start"),
         claims: http::claim_limit(),
         rotations: http::rotate_limit(),
-        signing_key: Arc::clone(&secrets.signing_key),
+        bot_keys: Arc::clone(&secrets.bot_keys),
         wrong_codes: http::WrongCodes::default(),
         bot: OnceLock::new(),
     })

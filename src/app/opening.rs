@@ -87,7 +87,7 @@ pub(super) async fn open(
         .and_then(world::decode);
     gateway.now_waiting_for("the forge, which has to say who the bot is");
     let own = who_am_i(settings, &forge, before.as_ref()).await?;
-    let installation = secrets.signing_key.installation_id().to_string();
+    let installation = secrets.bot_keys.current.installation_id().to_string();
     let policy = settings.config.policy(installation, own);
     let boards: Vec<RepositoryId> = policy.boards.keys().copied().collect();
     let bot = Arc::new(assemble(
@@ -136,7 +136,7 @@ async fn open_store(
     let metrics = Arc::clone(&gateway.metrics);
     let mut options = Options::new(
         &settings.config.store.path,
-        secrets.signing_key.installation_id().to_string(),
+        secrets.bot_keys.current.installation_id().to_string(),
         settings.clock.clone(),
     );
     options.accept_journal_loss = settings.accept_journal_loss;
@@ -227,6 +227,7 @@ fn assemble(
         },
         forge,
         peppers: Arc::clone(&secrets.peppers),
+        bot_keys: Arc::clone(&secrets.bot_keys),
         screen: Screen::new(gateway.prefix.clone(), Arc::clone(&secrets.peppers)),
         codes: Codes::new(secrets.totp.clone()),
         clock,

@@ -16,10 +16,13 @@ use crate::bot::silence::Moment;
 use crate::config::{Config, Fault, Loaded, Warning};
 use crate::forgejo::Access;
 use crate::gate::ids::{RepositoryId, UserId};
+use crate::secret::signing::SigningKey;
 
 /// What of the secrets cannot be exchanged: names of them, no content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
+    signing_key: String,
+    previous_signing_key: Option<String>,
     installation: String,
     pepper: String,
     previous_pepper: Option<String>,
@@ -29,7 +32,13 @@ impl Kept {
     /// Names what a process was started with.
     pub(super) fn of(secrets: &Secrets) -> Self {
         Self {
-            installation: secrets.signing_key.installation_id().to_string(),
+            signing_key: secrets.bot_keys.current.public_hex(),
+            previous_signing_key: secrets
+                .bot_keys
+                .previous
+                .as_ref()
+                .map(SigningKey::public_hex),
+            installation: secrets.bot_keys.current.installation_id().to_string(),
             pepper: secrets.peppers.pepper_id().to_owned(),
             previous_pepper: secrets.peppers.previous_pepper_id().map(str::to_owned),
         }
@@ -169,7 +178,11 @@ fn fixed(old: &Config, new: &Config, bot: UserId, kept: &Kept, found: &Kept) -> 
         ),
         (
             "secrets.signing_key_file",
-            kept.installation != found.installation,
+            (&kept.signing_key, &kept.installation) != (&found.signing_key, &found.installation),
+        ),
+        (
+            "secrets.previous_signing_key_file",
+            kept.previous_signing_key != found.previous_signing_key,
         ),
         ("forge.url", old.forge.url != new.forge.url),
         (

@@ -13,6 +13,7 @@ use crate::config::{Config, Fault, SecretFile, SecretKind};
 use crate::forgejo::signature::HookSecrets;
 use crate::gate::ids::{RepositoryId, UserId};
 use crate::secret::file::{SecretText, read_secret_file};
+use crate::secret::note::BotKeys;
 use crate::secret::pepper::Peppers;
 use crate::secret::signing::SigningKey;
 use crate::secret::totp::TotpSecret;
@@ -22,8 +23,8 @@ use crate::secret::totp::TotpSecret;
 pub struct Secrets {
     /// For MACs.
     pub peppers: Arc<Peppers>,
-    /// Names the installation.
-    pub signing_key: Arc<SigningKey>,
+    /// Name the installation and sign for it.
+    pub bot_keys: Arc<BotKeys>,
     /// The bot's access token.
     pub forge_token: SecretString,
     /// Secrets of hooks by the board's name.
@@ -95,9 +96,7 @@ impl Secrets {
         )?;
         let peppers = Peppers::parse(&pepper, previous.as_ref())
             .map_err(|fault| named("secrets.pepper_file", &fault))?;
-        let key = text("secrets.signing_key_file", &config.secrets.signing_key_file)?;
-        let signing_key =
-            SigningKey::parse(&key).map_err(|fault| named("secrets.signing_key_file", &fault))?;
+        let bot_keys = bot_keys(config)?;
         let forge_token = secret(&text("forge.token_file", &config.forge.token_file)?);
         let mut hooks = BTreeMap::new();
         for board in &config.boards {
@@ -116,13 +115,35 @@ impl Secrets {
         }
         Ok(Self {
             peppers: Arc::new(peppers),
-            signing_key: Arc::new(signing_key),
+            bot_keys: Arc::new(bot_keys),
             forge_token,
             hooks,
             clients,
             totp,
         })
     }
+}
+
+/// The signing key, and the one before it, which must be one that it comes after.
+fn bot_keys(config: &Config) -> Result<BotKeys, (String, String)> {
+    let read = |name: &str, path: &Path| {
+        let key = text(name, path)?;
+        SigningKey::parse(&key).map_err(|fault| named(name, &fault))
+    };
+    let own = &config.secrets;
+    let current = read("secrets.signing_key_file", &own.signing_key_file)?;
+    let name = "secrets.previous_signing_key_file";
+    let previous = own.previous_signing_key_file.as_deref();
+    let previous = previous.map(|path| read(name, path)).transpose()?;
+    let is_before = |previous: &SigningKey| {
+        let public = previous.public_hex();
+        current.pedigree().iter().any(|step| step.after == public)
+    };
+    if previous.as_ref().is_some_and(|key| !is_before(key)) {
+        let why = "is not the key that signing_key_file comes after: `ownergate keygen signing-key --after` with this file makes one that does";
+        return Err((name.to_owned(), why.to_owned()));
+    }
+    Ok(BotKeys { current, previous })
 }
 
 fn totp(config: &Config) -> Result<BTreeMap<(RepositoryId, UserId), TotpSecret>, (String, String)> {

@@ -33,6 +33,7 @@ use crate::gate::decide::Answer;
 use crate::gate::effect::Effect;
 use crate::gate::event::Event;
 use crate::gate::time::after;
+use crate::secret::note::BotKeys;
 use crate::secret::pepper::Peppers;
 use crate::secret::screen::Screen;
 use crate::telemetry::Metrics;
@@ -60,6 +61,8 @@ pub struct Bot {
     pub gatherer: Gatherer,
     /// MACs and markers.
     pub peppers: Arc<Peppers>,
+    /// Sign what is sealed.
+    pub bot_keys: Arc<BotKeys>,
     /// Takes secrets out of texts.
     pub screen: Screen,
     /// Compares owners' one-time codes.

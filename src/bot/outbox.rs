@@ -2,7 +2,8 @@
 //!
 //! Posts of a thread go out in order. After an answer that does not say whether a post was made, and
 //! after every restart, the thread's comments are looked through for the post's marker before it is
-//! made again. A refusal for good is fed back to the core.
+//! made again. A refusal for good is fed back to the core. A sealed file is signed for as it goes out,
+//! so that whoever opens it can tell that the bot sent it.
 
 use std::sync::Arc;
 
@@ -15,12 +16,15 @@ use super::worker::{jitter, later};
 use super::{Bot, marker};
 use crate::forgejo::client::retry::backoff;
 use crate::forgejo::{Body, ForgejoError};
-use crate::gate::effect::{Effect, Post};
+use crate::gate::credential::Credential;
+use crate::gate::effect::{Effect, Post, Role};
 use crate::gate::event::{EffectDone, Event};
 use crate::gate::ids::{CommentId, Hash, ThreadKey};
 use crate::gate::key::{Key, Part, Table};
+use crate::gate::reply::machine::completed;
 use crate::gate::time::after;
 use crate::gate::world;
+use crate::secret::clipboard::sealed_file_in;
 
 /// Effects that are done at the same time.
 const AT_ONCE: usize = 8;
@@ -131,13 +135,14 @@ async fn record(bot: &Arc<Bot>, id: Id, thread: ThreadKey, event: Event) {
 type Done = (Option<CommentId>, Option<Hash>);
 
 async fn post(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Done, ForgejoError> {
-    let text = marker::mark(&bot.peppers, id, &post.body);
+    let noted = noted(bot, post);
+    let text = marker::mark(&bot.peppers, id, noted.as_deref().unwrap_or(&post.body));
     let hash = Hash::of(text.as_bytes());
     let path = bot.forge.path(post.thread.repository).await?;
     if bot.is_doubtful(id)
-        && let Some(comment) = look_for(bot, id, post).await?
+        && let Some(found) = look_for(bot, id, post).await?
     {
-        return Ok((Some(comment), Some(hash)));
+        return Ok(found);
     }
     bot.doubtful(id, true);
     let client = &bot.forge.client;
@@ -151,6 +156,24 @@ async fn post(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Done, ForgejoError>
             Err(error)
         }
     }
+}
+
+/// The text of a sealed comment with the bot's note on the file in it; `None` for any other.
+fn noted(bot: &Bot, post: &Post) -> Option<String> {
+    let Role::Credential(number) = post.role else {
+        return None;
+    };
+    // One that only tells of a credential has no file in it.
+    let sealed = sealed_file_in(post.body.as_bytes()).ok()?;
+    let credential = bot
+        .core
+        .get::<Credential>(&Key::credential(number))
+        .inspect_err(|error| tracing::error!(%error, %number, "a sealed file goes without a note"))
+        .ok()??;
+    let recipient = credential.recipient?;
+    completed(&post.body, |block| {
+        bot.bot_keys.note(block, &recipient, &sealed)
+    })
 }
 
 /// Replaces the text of an own comment; done twice, it is the same.
@@ -170,8 +193,9 @@ async fn edit(
     Ok((Some(comment), Some(hash)))
 }
 
-/// Looks for a post that may have been made, by its marker in comments of the bot's own id.
-async fn look_for(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Option<CommentId>, ForgejoError> {
+/// Looks for a post that may have been made, by its marker in comments of the bot's own id. Its text is
+/// taken as it is there: another key may sign by now.
+async fn look_for(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Option<Done>, ForgejoError> {
     let since = post
         .at
         .checked_sub(jiff::SignedDuration::from_secs(LOOK_BACK))
@@ -187,7 +211,8 @@ async fn look_for(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Option<CommentI
             if let (true, Body::Text(text)) = (by_us, &comment.body)
                 && marker::read(&bot.peppers, text.expose()) == Some(id)
             {
-                return Ok(Some(comment.id));
+                let hash = Hash::of(text.expose().as_bytes());
+                return Ok(Some((Some(comment.id), Some(hash))));
             }
         }
     }

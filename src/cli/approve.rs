@@ -140,14 +140,7 @@ fn approved(
     document
         .check(args.request, &args.code)
         .context("nothing is signed")?;
-    if known.is_none() {
-        let file = bots.pin(bot, &document.bot_key)?;
-        writeln!(
-            stderr,
-            "first use of {bot}: its key {} is pinned in {file}, and no other is believed from now on",
-            document.bot_key
-        )?;
-    }
+    pin(&bots, bot, known.as_deref(), &document.bot_key, stderr)?;
     if document.status != "open" {
         let status = printable(&document.status);
         bail!(
@@ -181,6 +174,34 @@ fn approved(
         signable.line,
         armor.trim_end()
     ))
+}
+
+/// Pins the bot's key at first use, or when the pinned one vouches for it; says so.
+fn pin(
+    bots: &KnownBots,
+    bot: &str,
+    known: Option<&str>,
+    found: &str,
+    stderr: &mut dyn Write,
+) -> anyhow::Result<()> {
+    match known {
+        None => {
+            let file = bots.pin(bot, found)?;
+            writeln!(
+                stderr,
+                "first use of {bot}: its key {found} is pinned in {file}, and no other is believed from now on"
+            )?;
+        }
+        Some(known) if known != found => {
+            let file = bots.succeed(bot, known, found)?;
+            writeln!(
+                stderr,
+                "{bot} has the new key {found}; its old one, {known}, vouches for it, and the new one is pinned in {file}"
+            )?;
+        }
+        Some(_) => {}
+    }
+    Ok(())
 }
 
 /// Who vouches for the key that would get the token.

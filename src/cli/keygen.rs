@@ -6,15 +6,15 @@
 //! into the owner's app as well: it is shown as a QR code, to a terminal or where that is asked for.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use zeroize::Zeroizing;
 
-use crate::secret::file::{SecretText, write_secret_file};
+use crate::secret::file::{SecretText, read_secret_file, write_secret_file};
 use crate::secret::pepper::Peppers;
 use crate::secret::seal::generate_age_identity;
 use crate::secret::signing::SigningKey;
@@ -29,6 +29,10 @@ pub struct KeygenArgs {
     /// Write the secret into this new file (mode 0600); an existing one is never overwritten.
     #[arg(long, value_name = "FILE", required_if_eq("kind", "totp"))]
     pub out: Option<PathBuf>,
+    /// For `signing-key`: the key file that the new key comes after; it vouches for the new one, which
+    /// names the same installation.
+    #[arg(long, value_name = "FILE", requires = "out")]
+    pub after: Option<PathBuf>,
     /// For `totp`: the owner, as the app shows it.
     #[arg(long, value_name = "LOGIN", default_value = "owner")]
     pub owner: String,
@@ -67,7 +71,14 @@ fn keygen(args: &KeygenArgs, stdout: &mut dyn Write, terminal: bool) -> anyhow::
     if args.kind == KeyKind::Totp {
         return totp(args, stdout, terminal);
     }
-    let made = make(args.kind)?;
+    let after = args.after.as_deref();
+    if after.is_some() && args.kind != KeyKind::SigningKey {
+        bail!("only a signing key comes after another: leave --after out");
+    }
+    let made = match after {
+        Some(path) => successor(path)?,
+        None => make(args.kind)?,
+    };
     match &args.out {
         Some(path) => {
             write_secret_file(path, made.secret.as_bytes())
@@ -179,6 +190,22 @@ fn make(kind: KeyKind) -> anyhow::Result<Made> {
     })
 }
 
+/// A new signing key that an old one vouches for.
+fn successor(of: &Path) -> anyhow::Result<Made> {
+    let text = read_secret_file(of).with_context(|| format!("the key {}", of.display()))?;
+    let old = SigningKey::parse(&text).with_context(|| format!("the key {}", of.display()))?;
+    let random = random_hex()?;
+    let new = SigningKey::parse(&SecretText::new(&random))?;
+    Ok(Made {
+        public: vec![
+            format!("public key: {}", new.public_hex()),
+            format!("comes after: {}", old.public_hex()),
+            format!("installation id: {}", old.installation_id()),
+        ],
+        secret: lines(&[&random, &old.successor_words(&new), "\n"]),
+    })
+}
+
 /// Joins the parts in one buffer of full size, so that no copy stays behind.
 fn lines(parts: &[&str]) -> Zeroizing<String> {
     let size = parts.iter().map(|part| part.len()).sum();
@@ -194,7 +221,6 @@ fn lines(parts: &[&str]) -> Zeroizing<String> {
 mod tests {
     use super::*;
     use crate::secret::clipboard::age_keys_in;
-    use crate::secret::file::read_secret_file;
 
     fn printed(kind: KeyKind, out: Option<PathBuf>) -> anyhow::Result<String> {
         drawn(kind, out, false, false)
@@ -210,6 +236,7 @@ mod tests {
         let args = KeygenArgs {
             kind,
             out,
+            after: None,
             owner: "alice".to_owned(),
             issuer: "Ownergate kan".to_owned(),
             qr,
@@ -246,6 +273,39 @@ mod tests {
             );
             assert_ne!(one, printed(kind, None).unwrap());
         }
+    }
+
+    #[test]
+    fn a_signing_key_that_comes_after_another_names_the_same_installation() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let key = |name: &str| SigningKey::parse(&read_secret_file(&path(name)).unwrap()).unwrap();
+        printed(KeyKind::SigningKey, Some(path("old"))).unwrap();
+        let mut said = Vec::new();
+        let mut args = KeygenArgs {
+            kind: KeyKind::SigningKey,
+            out: Some(path("new")),
+            after: Some(path("old")),
+            owner: String::new(),
+            issuer: String::new(),
+            qr: false,
+        };
+        keygen(&args, &mut said, false).unwrap();
+        let (old, new) = (key("old"), key("new"));
+        assert_eq!(new.installation_id(), old.installation_id());
+        assert_eq!(
+            String::from_utf8(said).unwrap(),
+            format!(
+                "public key: {}\ncomes after: {}\ninstallation id: {}\n",
+                new.public_hex(),
+                old.public_hex(),
+                old.installation_id()
+            )
+        );
+        args.kind = KeyKind::Pepper;
+        args.out = Some(path("pepper"));
+        assert!(keygen(&args, &mut Vec::new(), false).is_err());
+        assert!(!path("pepper").exists());
     }
 
     #[test]

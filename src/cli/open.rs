@@ -2,8 +2,8 @@
 //!
 //! Invariant: the token goes to one place only, a new private file or the standard output, and only
 //! if what was opened is a token and nothing else; on any failure before that nothing is left
-//! behind. That it opens says nothing about who sealed it: `--activate` asks the bot at the address
-//! that the caller knows.
+//! behind. That it opens says nothing about who sealed it: `--bot-key` refuses what the bot has not
+//! signed, `--activate` asks the bot at the address that the caller knows.
 
 use std::io::{IsTerminal, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -17,11 +17,15 @@ use zeroize::Zeroizing;
 use super::activate::{activate, bot_address};
 use crate::secret::clipboard::{KeyTextFault, SealedTextFault, age_keys_in, sealed_file_in};
 use crate::secret::file::write_secret_file;
+use crate::secret::note::{self, NoteFault};
 use crate::secret::seal::{UnsealFault, unseal_any};
 use crate::secret::token::RawToken;
 
 /// No comment and no key file is larger.
 const LARGEST_INPUT: u64 = 1024 * 1024;
+
+/// What is said where nothing shows that the bot sealed it.
+const NOT_CHECKED: &str = "warning: who sent this was not checked, and anybody can seal a file to an age1 key: --bot-key KEY checks it";
 
 /// Open a sealed credential: pipe the bot's comment, or the age file, into this command.
 #[derive(Debug, clap::Args)]
@@ -32,6 +36,10 @@ pub struct OpenArgs {
     /// Where the token goes.
     #[command(flatten)]
     pub destination: Destination,
+    /// The bot's public key (`GET /v1/bot-key`, learnt where you trust it), or a file with it: only
+    /// what the bot signed with it is opened. May be given again, while the bot changes its key.
+    #[arg(long, value_name = "KEY|FILE", value_parser = bot_keys)]
+    pub bot_key: Vec<Vec<String>>,
     /// Tell the bot that the token has arrived, and print what it may do.
     #[arg(long, requires = "bot")]
     pub activate: bool,
@@ -79,6 +87,9 @@ pub enum OpenFault {
     /// The file does not open, or holds something else.
     #[error(transparent)]
     Unseal(#[from] UnsealFault),
+    /// The bot did not sign it.
+    #[error(transparent)]
+    Note(#[from] NoteFault),
 }
 
 /// Opens a comment or an age file with the keys of an identity file, whatever the clipboard did to
@@ -87,6 +98,35 @@ pub fn open(sealed: &[u8], identity: &[u8]) -> Result<RawToken, OpenFault> {
     let keys = age_keys_in(identity)?;
     let file = sealed_file_in(sealed)?;
     Ok(unseal_any(&keys, &file)?)
+}
+
+/// As [`open`], and only what one of these keys of the bot signed for one of the keys of the file.
+pub fn open_noted(sealed: &[u8], identity: &[u8], known: &[String]) -> Result<RawToken, OpenFault> {
+    let keys = age_keys_in(identity)?;
+    let file = sealed_file_in(sealed)?;
+    let text = std::str::from_utf8(sealed).map_err(|_| NoteFault::Missing)?;
+    let recipients: Vec<String> = keys.iter().map(|key| key.recipient().to_string()).collect();
+    note::check(&note::block_in(text)?, &file, &recipients, known)?;
+    Ok(unseal_any(&keys, &file)?)
+}
+
+/// Public keys of a bot: the text of one, or a file with one on each line.
+pub(super) fn bot_keys(text: &str) -> Result<Vec<String>, String> {
+    let key = |text: &str| {
+        let whole = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        whole.then(|| text.to_ascii_lowercase())
+    };
+    if let Some(key) = key(text) {
+        return Ok(vec![key]);
+    }
+    let form = "64 hex characters, or a file with such a line";
+    let mut file = std::fs::File::open(text).map_err(|why| format!("not {form} ({why})"))?;
+    let bytes = read_capped(&mut file).map_err(|why| why.to_string())?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| format!("not {form}"))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let keys: Option<Vec<String>> = lines.map(key).collect();
+    keys.filter(|keys| !keys.is_empty())
+        .ok_or_else(|| format!("the file is not {form}"))
 }
 
 /// `run` with its three streams as values; `end` follows a printed token.
@@ -99,7 +139,13 @@ fn open_to(
 ) -> anyhow::Result<ExitCode> {
     let identity = read_identity(&args.identity, stderr)?;
     let sealed = read_capped(stdin).context("cannot read the standard input")?;
-    let token = open(&sealed, &identity)?;
+    let token = if args.bot_key.is_empty() {
+        let token = open(&sealed, &identity)?;
+        writeln!(stderr, "{NOT_CHECKED}")?;
+        token
+    } else {
+        open_noted(&sealed, &identity, &args.bot_key.concat())?
+    };
     if let Some(path) = &args.destination.out {
         write_secret_file(path, token.expose().as_bytes())
             .with_context(|| format!("cannot make the new file {}", path.display()))?;
@@ -164,7 +210,11 @@ mod tests {
 
     use super::*;
     use crate::gate::ids::Slug;
+    use crate::gate::reply::machine::completed;
+    use crate::secret::file::SecretText;
+    use crate::secret::note::BotKeys;
     use crate::secret::seal::{generate_age_identity, seal};
+    use crate::secret::signing::SigningKey;
     use crate::secret::token::{TokenPrefix, mint};
 
     #[derive(Parser)]
@@ -242,6 +292,26 @@ mod tests {
         Some(fault.to_string())
     }
 
+    fn not_checked() -> String {
+        format!("{NOT_CHECKED}\n")
+    }
+
+    /// The agent's comment with the bot's note in it.
+    fn noted(agent: &Agent, seed: &str) -> (String, String) {
+        let current = SigningKey::parse(&SecretText::new(&seed.repeat(32))).unwrap();
+        let public = current.public_hex();
+        let keys = BotKeys {
+            current,
+            previous: None,
+        };
+        let recipient = agent.key.lines().next().unwrap();
+        let recipient = recipient.trim_start_matches("# public key: ");
+        let comment = completed(agent.comment().trim_end(), |block| {
+            keys.note(block, recipient, agent.sealed.as_bytes())
+        });
+        (comment.unwrap(), public)
+    }
+
     fn utf16(text: &str) -> Vec<u8> {
         let units = text.encode_utf16().flat_map(u16::to_le_bytes);
         [0xFF, 0xFE].into_iter().chain(units).collect()
@@ -263,7 +333,7 @@ mod tests {
             let out = agent.path(&format!("token-{number}"));
             let done = agent.open(&["--out", &out], text.as_bytes());
             done.result.unwrap();
-            assert_eq!(done.stdout + &done.stderr, "");
+            assert_eq!((done.stdout, done.stderr), (String::new(), not_checked()));
             assert_eq!(std::fs::read_to_string(&out).unwrap(), agent.token.expose());
             let mode = std::fs::metadata(&out).unwrap().permissions().mode();
             assert_eq!(mode & 0o7777, 0o600);
@@ -302,6 +372,43 @@ mod tests {
     }
 
     #[test]
+    fn with_the_bots_key_only_what_the_bot_signed_is_opened() {
+        let agent = Agent::new();
+        let (comment, public) = noted(&agent, "11");
+        let crlf = comment.replace('\n', "\r\n");
+        let file = agent.path("bot-key");
+        std::fs::write(&file, format!("{}\n{public}\n", "0".repeat(64))).unwrap();
+        let (other, upper) = ("0".repeat(64), public.to_ascii_uppercase());
+        for known in [
+            &["--bot-key", &file][..],
+            &["--bot-key", &other, "--bot-key", &upper],
+        ] {
+            let done = agent.open(&[&["--stdout"], known].concat(), crlf.as_bytes());
+            assert_eq!(done.stdout, agent.token.expose());
+            assert_eq!(done.stderr, "");
+        }
+
+        let other = Agent::new();
+        let (foreign, _) = noted(&agent, "22");
+        let swapped = comment.replace(&agent.sealed, &other.sealed);
+        let wider = comment.replace("\"credential\",", "\"credential\",\"scopes\":\"all\",");
+        let without = agent.comment();
+        for (text, word) in [
+            (foreign.as_str(), "another key than the bot's"),
+            (&swapped, "another sealed file"),
+            (&wider, "was changed"),
+            (&without, "signed note is missing"),
+            (&agent.sealed, "signed note is missing"),
+        ] {
+            let out = agent.path("token");
+            let done = agent.open(&["--out", &out, "--bot-key", &public], text.as_bytes());
+            let said = format!("{:#}", done.result.unwrap_err());
+            assert!(said.contains(word) && said.lines().count() == 1, "{said}");
+            assert!(!std::fs::exists(&out).unwrap());
+        }
+    }
+
+    #[test]
     fn a_token_file_is_never_overwritten() {
         let agent = Agent::new();
         let out = agent.path("token");
@@ -317,8 +424,8 @@ mod tests {
         let agent = Agent::new();
         let done = agent.open(&["--stdout"], agent.sealed.as_bytes());
         assert_eq!(
-            (done.stdout.as_str(), done.stderr.as_str()),
-            (agent.token.expose(), "")
+            (done.stdout.as_str(), done.stderr),
+            (agent.token.expose(), not_checked())
         );
         let open_to_all = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(agent.path("key"), open_to_all).unwrap();
@@ -334,6 +441,12 @@ mod tests {
         assert!(usage_error(&["--stdout", "--activate"]).is_some());
         assert!(usage_error(&["--stdout", "--bot", "https://gate.example"]).is_some());
         assert!(usage_error(&["--stdout"]).is_none());
+        for bad in ["", "abc", "/dev/null", &"g".repeat(64)] {
+            assert!(
+                usage_error(&["--stdout", "--bot-key", bad]).is_some(),
+                "{bad}"
+            );
+        }
         let stranger = "http://gate.example";
         assert!(usage_error(&["--stdout", "--activate", "--bot", stranger]).is_some());
         let bot = "https://gate.example";

@@ -37,7 +37,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         anyhow::anyhow!("{}", lines.join("\n"))
     })?;
-    let installation = secrets.signing_key.installation_id().to_string();
+    let installation = secrets.bot_keys.current.installation_id().to_string();
     let options = Options::new(&config.store.path, installation, Clock::system());
     let done = store::upgrade(&options, args.confirm)?;
     writeln!(io::stdout().lock(), "{}", said(&done))?;

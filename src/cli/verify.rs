@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
                 anyhow::anyhow!("{}", lines.join("\n"))
             })?;
-            let installation = secrets.signing_key.installation_id().to_string();
+            let installation = secrets.bot_keys.current.installation_id().to_string();
             let report = store::verify(&config.store.path, Some(&installation), false)
                 .context("the store is not sound")?;
             (serde_json::to_value(report)?, false)

@@ -20,6 +20,8 @@ pub struct Secrets {
     pub previous_pepper_file: Option<PathBuf>,
     /// The Ed25519 key of the installation.
     pub signing_key_file: PathBuf,
+    /// The one before, while both hold.
+    pub previous_signing_key_file: Option<PathBuf>,
 }
 
 /// One secret file that the configuration names.
@@ -94,6 +96,10 @@ pub(super) fn read(mut section: Section<'_>) -> Secrets {
             "signing_key_file",
             r#"signing_key_file = "secrets/signing-key""#,
         ),
+        previous_signing_key_file: section.optional_path(
+            "previous_signing_key_file",
+            r#"previous_signing_key_file = "secrets/signing-key-before""#,
+        ),
     };
     section.finish();
     secrets
@@ -114,6 +120,10 @@ pub(super) fn files(config: &Config) -> Vec<SecretFile> {
         SecretKind::SigningKey,
         signing_key,
     );
+    if let Some(path) = &own.previous_signing_key_file {
+        let key = "secrets.previous_signing_key_file";
+        add(key, SecretKind::SigningKey, path);
+    }
     let forge_token = &config.forge.token_file;
     add("forge.token_file", SecretKind::ForgeToken, forge_token);
     files.extend(config.boards.iter().flat_map(files_of_board));
@@ -221,6 +231,7 @@ mod tests {
                 "secrets.pepper_file Pepper /etc/ownergate/secrets/pepper",
                 "secrets.previous_pepper_file Pepper /etc/ownergate/secrets/pepper-before",
                 "secrets.signing_key_file SigningKey /etc/ownergate/secrets/signing-key",
+                "secrets.previous_signing_key_file SigningKey /etc/ownergate/secrets/signing-key-before",
                 "forge.token_file ForgeToken /etc/ownergate/secrets/forge-token",
                 "board[kan].hook_secret_file HookSecret /etc/ownergate/secrets/hook-kan",
                 "board[kan].previous_hook_secret_file HookSecret /etc/ownergate/secrets/hook-kan-before",

@@ -16,6 +16,7 @@ const CONTRACT: &str = "
     server.trusted_proxies
     store.path
     secrets.pepper_file secrets.previous_pepper_file secrets.signing_key_file
+    secrets.previous_signing_key_file
     forge.url forge.token_file forge.bot_id forge.reconcile forge.insecure_http
     tokens.prefix tokens.activation tokens.grace tokens.identity_ttl tokens.closed_revoke
     requests.ttl

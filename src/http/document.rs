@@ -19,7 +19,7 @@ use crate::gate::request::{Request, digest_of};
 use crate::gate::signed::vouched;
 use crate::gate::statement::{Delivery, Statement};
 use crate::gate::time::{rfc3339, span};
-use crate::secret::signing::{SigningKey, is_signed_by};
+use crate::secret::signing::{SigningKey, Succession, is_signed_by, vouches};
 
 /// What the bot signs it for.
 const PURPOSE: &str = "ownergate/request/v1";
@@ -67,6 +67,9 @@ pub struct Document {
     pub owners: Vec<Approver>,
     /// The bot's public key, 64 hex characters.
     pub bot_key: String,
+    /// How the bot's earlier keys vouch for it, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pedigree: Vec<Succession>,
 }
 
 /// An owner who may approve.
@@ -163,6 +166,7 @@ impl Document {
             vouched: vouched(request, board),
             owners: approvers(board),
             bot_key: key.public_hex(),
+            pedigree: key.pedigree().to_vec(),
         })
     }
 
@@ -177,7 +181,8 @@ impl Document {
         Some(value)
     }
 
-    /// Reads an answer whose signature fits; `known` is the bot's key, if it is known already.
+    /// Reads an answer whose signature fits; `known` is the bot's key, if it is known already. Another
+    /// key is believed if the known one vouches for it.
     pub fn read(bytes: &[u8], known: Option<&str>) -> Result<Self, DocumentFault> {
         let mut value: Value = serde_json::from_slice(bytes).map_err(|_| DocumentFault::NotOne)?;
         let signature = match value
@@ -190,7 +195,7 @@ impl Document {
         let bytes = serde_json_canonicalizer::to_vec(&value).map_err(|_| DocumentFault::NotOne)?;
         let document: Self = serde_json::from_value(value).map_err(|_| DocumentFault::NotOne)?;
         let found = &document.bot_key;
-        if let Some(known) = known.filter(|known| known != found) {
+        if let Some(known) = known.filter(|known| !vouches(known, found, &document.pedigree)) {
             return Err(DocumentFault::OtherKey {
                 known: known.to_owned(),
                 found: found.clone(),

@@ -18,8 +18,8 @@ use crate::clock::Clock;
 use crate::forgejo::signature::HookSecrets;
 use crate::gate::ids::RepositoryId;
 use crate::secret::file::SecretText;
+use crate::secret::note::BotKeys;
 use crate::secret::pepper::Peppers;
-use crate::secret::signing::SigningKey;
 use crate::secret::token::TokenPrefix;
 use crate::store::Progress;
 use crate::telemetry::Metrics;
@@ -67,8 +67,8 @@ pub struct Gateway {
     pub claims: ClaimLimit,
     /// Counts rotations by holders.
     pub rotations: RotateLimit,
-    /// Signs what approvers are told.
-    pub signing_key: Arc<SigningKey>,
+    /// Sign what approvers and holders are told.
+    pub bot_keys: Arc<BotKeys>,
     /// Wrong codes, by address and request.
     pub wrong_codes: WrongCodes,
     /// The bot, once everything is open.

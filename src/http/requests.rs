@@ -22,6 +22,7 @@ use crate::gate::ids::{RequestNumber, UserId};
 use crate::gate::key::Key;
 use crate::gate::request::Request;
 use crate::gate::time::parse_span;
+use crate::secret::signing::SigningKey;
 
 /// Shows a request, signed.
 pub(super) async fn show(
@@ -32,7 +33,7 @@ pub(super) async fn show(
     let query = query(&request, &["code"])?;
     let document = document(&request, &number, &query, &gateway)?;
     let signed = document
-        .signed(&gateway.signing_key)
+        .signed(&gateway.bot_keys.current)
         .ok_or(ApiError::Unhealthy)?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -62,14 +63,18 @@ pub(super) async fn statement(
         .body(signable.text))
 }
 
-/// Tells the bot's public key: what it signs is checked with it.
+/// Tells the bot's public key: what it signs is checked with it. Beside it the one before, while both
+/// hold, and how each key vouched for the next.
 pub(super) async fn bot_key(gateway: Data<Gateway>) -> HttpResponse {
+    let keys = &gateway.bot_keys;
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(json!({
             "algorithm": "Ed25519",
-            "public_key": gateway.signing_key.public_hex(),
-            "installation": gateway.signing_key.installation_id(),
+            "public_key": keys.current.public_hex(),
+            "previous_key": keys.previous.as_ref().map(SigningKey::public_hex),
+            "pedigree": keys.current.pedigree(),
+            "installation": keys.current.installation_id(),
         }))
 }
 
@@ -128,8 +133,13 @@ fn document(
         });
     };
     let policy = bot.core.policy();
-    Document::of(&right, &policy, gateway.clock.now(), &gateway.signing_key)
-        .ok_or(ApiError::NotFound)
+    Document::of(
+        &right,
+        &policy,
+        gateway.clock.now(),
+        &gateway.bot_keys.current,
+    )
+    .ok_or(ApiError::NotFound)
 }
 
 /// What the approval restates.

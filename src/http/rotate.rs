@@ -1,7 +1,7 @@
 //! `POST /v1/rotate`: a holder swaps its token without an owner, where the gate lets holders do so.
 //!
 //! The answer holds the successor sealed to the key that the shown token was sealed to, so that a stolen
-//! token alone brings nothing. The same `Idempotency-Key` gets the same answer: a holder that lost it
+//! token alone brings nothing, and the bot's note that shows who sealed it. The same `Idempotency-Key` gets the same answer: a holder that lost it
 //! asks again.
 
 use std::num::NonZeroU32;
@@ -23,8 +23,9 @@ use crate::gate::credential::{Credential, CredentialStatus};
 use crate::gate::decide::{Answer, Rotated};
 use crate::gate::event::Event;
 use crate::gate::evidence::{Needs, Reads};
-use crate::gate::ids::{CredentialNumber, Hash, Mac, RepositoryId};
+use crate::gate::ids::{CredentialNumber, Hash, Mac, RepositoryId, Slug};
 use crate::gate::key::Key;
+use crate::gate::reply::machine::Block;
 use crate::gate::time::rfc3339;
 
 /// The header that tells one wish from another (draft-ietf-httpapi-idempotency-key-header).
@@ -87,9 +88,22 @@ pub(super) async fn rotate(
             "scope": heir.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
             "recipient": heir.recipient,
             "sealed": sealed,
+            "note": note(&gateway, &heir, check.slug.as_ref(), &sealed),
             "use_by": rfc3339(use_by),
             "expires_at": rfc3339(heir.expires_at),
         })))
+}
+
+/// What stands in the machine block of a sealed comment, signed as there.
+fn note(
+    gateway: &Gateway,
+    heir: &Credential,
+    slug: Option<&Slug>,
+    sealed: &str,
+) -> Option<Map<String, Value>> {
+    let block = Block::credential(heir, slug?).members();
+    let recipient = heir.recipient.as_deref()?;
+    gateway.bot_keys.note(block, recipient, sealed.as_bytes())
 }
 
 /// The hash of the one `Idempotency-Key`.

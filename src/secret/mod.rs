@@ -7,6 +7,7 @@ pub mod claim;
 pub mod clipboard;
 pub mod file;
 pub mod legacy;
+pub mod note;
 pub mod pepper;
 pub mod recipient;
 pub mod screen;

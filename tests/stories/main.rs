@@ -12,6 +12,7 @@ mod ask;
 mod ask_limits;
 mod ask_refused;
 mod audit;
+mod bot_note;
 mod check;
 mod claim;
 mod codes;

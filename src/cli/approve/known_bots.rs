@@ -1,7 +1,7 @@
 //! The keys of bots that were seen before, one `URL KEY` a line in the user's config folder.
 //!
-//! Invariant: a key is pinned when a bot is used first and never replaced by this program: whoever
-//! gave a bot a new key on purpose deletes the line.
+//! Invariant: a key is pinned when a bot is used first. This program replaces it only by one that the
+//! pinned key itself vouches for; whoever gave a bot another key on purpose deletes the line.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -9,6 +9,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+
+use crate::secret::file::write_secret_file;
 
 /// No list of bots is larger.
 const LARGEST: u64 = 1024 * 1024;
@@ -48,6 +50,27 @@ impl KnownBots {
             bail!("{file} does not name one key for {bot}: mend or delete its lines");
         }
         Ok(Some(key.to_ascii_lowercase()))
+    }
+
+    /// Puts a key in the place of the pinned one, which vouches for it; gives the file's name.
+    pub(super) fn succeed(&self, bot: &str, old: &str, key: &str) -> anyhow::Result<String> {
+        let file = self.0.display().to_string();
+        let replaced = || -> std::io::Result<()> {
+            let text = std::fs::read_to_string(&self.0)?;
+            let line = |line: &str| match line.split_once(' ') {
+                Some((url, pinned)) if url == bot && pinned.trim().eq_ignore_ascii_case(old) => {
+                    format!("{bot} {key}\n")
+                }
+                _ => format!("{line}\n"),
+            };
+            let text: String = text.lines().map(line).collect();
+            // Beside it and then in its place: a list that is cut would let any key be a first one.
+            let new = self.0.with_extension(format!("new-{}", std::process::id()));
+            write_secret_file(&new, text.as_bytes())?;
+            std::fs::rename(&new, &self.0)
+        };
+        replaced().with_context(|| format!("cannot write {file}"))?;
+        Ok(file)
     }
 
     /// Pins a key; gives the file's name.
@@ -115,6 +138,11 @@ mod tests {
         assert_eq!(key("https://gate.example"), Some(one));
         assert_eq!(key("https://gate.example/two"), Some(other));
         assert_eq!(key("https://gate.exampl"), None);
+        let next = "c".repeat(64);
+        bots.succeed("https://gate.example", &"a".repeat(64), &next)
+            .unwrap();
+        assert_eq!(key("https://gate.example"), Some(next));
+        assert_eq!(key("https://gate.example/two"), Some("b".repeat(64)));
         let mode = std::fs::metadata(&bots.0).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -15,7 +15,7 @@ pub(in super::super) async fn close(play: &mut Play) -> anyhow::Result<()> {
     let config = play.stage.config()?;
     let secrets = Secrets::read(&config)
         .map_err(|_| anyhow::anyhow!("the secrets of the demo cannot be read"))?;
-    let installation = secrets.signing_key.installation_id().to_string();
+    let installation = secrets.bot_keys.current.installation_id().to_string();
     play.stage.stop_bot().await;
     let report = store::verify(&config.store.path, Some(&installation), false)?;
     play.page.happens(&format!(

@@ -45,7 +45,12 @@ impl Block {
         if let Some(ttl) = wanted.ttl {
             block = block.with("ttl", ttl);
         }
-        block
+        // By its own key an agent knows its request among others.
+        match (&wanted.recipient, &wanted.challenge) {
+            (Some(recipient), _) => block.with("recipient", recipient.as_str()),
+            (None, Some(challenge)) => block.with("challenge", challenge.as_str()),
+            (None, None) => block,
+        }
     }
 
     /// `kind` `credential`; the sealed file stands in the fence.
@@ -87,15 +92,39 @@ impl Block {
         }
     }
 
+    /// What it says, for an answer that is no comment.
+    pub fn members(self) -> Map<String, Value> {
+        self.0
+    }
+
     /// The line, with the journal's number.
     pub fn render(self, seq: Seq) -> String {
-        let json = Value::Object(self.with("seq", seq.0).0).to_string();
-        let json = json
-            .replace('<', "\\u003c")
-            .replace('>', "\\u003e")
-            .replace("--", "-\\u002d");
-        format!("<!-- ownergate.v1 {json} -->")
+        line(self.with("seq", seq.0).0)
     }
+}
+
+const OPEN: &str = "<!-- ownergate.v1 ";
+const CLOSE: &str = " -->";
+
+/// A block's line; nothing in it can end the comment.
+fn line(members: Map<String, Value>) -> String {
+    let json = Value::Object(members).to_string();
+    let json = json
+        .replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace("--", "-\\u002d");
+    format!("{OPEN}{json}{CLOSE}")
+}
+
+/// A comment of the bot's with more in the block that ends it; `None` if no block ends it, or there is
+/// nothing to add.
+pub fn completed(
+    body: &str,
+    complete: impl FnOnce(Map<String, Value>) -> Option<Map<String, Value>>,
+) -> Option<String> {
+    let (text, block) = body.rsplit_once(OPEN)?;
+    let members = serde_json::from_str(block.strip_suffix(CLOSE)?).ok()?;
+    Some(format!("{text}{}", line(complete(members)?)))
 }
 
 #[cfg(test)]
@@ -114,5 +143,20 @@ mod tests {
         let read: Value = serde_json::from_str(inner).unwrap();
         assert_eq!(read["reason"], "a --> b <b> ---- c");
         assert_eq!(read["seq"], 7);
+    }
+
+    #[test]
+    fn a_block_is_completed_in_its_place_and_stays_one() {
+        let body = format!("**x**\n\n{}", Block::refusal("x", "a --> b").render(Seq(7)));
+        let more = completed(&body, |mut members| {
+            members.insert("note".to_owned(), Value::from("c --> d"));
+            Some(members)
+        })
+        .unwrap();
+        assert!(more.starts_with("**x**\n\n<!-- ownergate.v1 {"), "{more}");
+        assert_eq!(more.matches("-->").count(), 1);
+        assert_eq!(completed(&more, Some).unwrap(), more);
+        assert_eq!(completed(&body, |_| None), None);
+        assert_eq!(completed("**x**", Some), None);
     }
 }
