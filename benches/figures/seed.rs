@@ -52,7 +52,7 @@ pub(crate) struct Tokens {
 pub(crate) async fn write(config: &Config, clock: &Clock, count: u64) -> anyhow::Result<Tokens> {
     let secrets = Secrets::read(config)
         .map_err(|faults| anyhow::anyhow!("the stage's secrets: {}", faults.len()))?;
-    let installation = secrets.signing_key.installation_id().to_string();
+    let installation = secrets.bot_keys.current.installation_id().to_string();
     let options = Options::new(&config.store.path, installation.clone(), clock.clone());
     let opened =
         tokio::task::spawn_blocking(move || store::open(options, Arc::new(Progress::new())))
