@@ -139,6 +139,7 @@ impl One {
             status: IdentityStatus::Active,
             created_at: self.now,
             expires_at: after(self.now, 30 * 86_400),
+            resumed_at: None,
             last_rotated: None,
             credentials: vec![CredentialNumber(self.number)],
             recent,

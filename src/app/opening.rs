@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 
 use super::Settings;
 use super::secrets::Secrets;
+use crate::bot::accounts::Accounts;
 use crate::bot::codes::Codes;
 use crate::bot::core::{Core, Outcome};
 use crate::bot::evidence::Gatherer;
@@ -234,6 +235,7 @@ fn assemble(
         inbox: Default::default(),
         outbox: Default::default(),
         doubts: Default::default(),
+        accounts: Accounts::default(),
         reconciliation: Reconciliation::new(
             settings.config.forge.reconcile,
             Moment::now(&settings.clock),

@@ -272,7 +272,8 @@ impl Bot {
                 What::Opened(draft.spoken(board, issue.number.0, id(issue.user.as_ref())))
             }
             IssueAction::Edited => What::Look(Look::IssueEdited),
-            IssueAction::Closed | IssueAction::Reopened => What::Look(Look::Issue),
+            IssueAction::Closed => What::Look(Look::Issue),
+            IssueAction::Reopened => What::Look(Look::Reopened),
         };
         if matches!(what, What::Screened) && draft.leaks.is_empty() {
             return None;

@@ -3,6 +3,7 @@
 //! All of it is tasks on one runtime that feed events to the core and do what its decisions ask for.
 //! What they hold in memory is filled again from the journal's records at start; nothing here decides.
 
+pub mod accounts;
 pub mod audit;
 pub mod codes;
 pub mod core;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
+use self::accounts::Accounts;
 use self::codes::Codes;
 use self::core::{Core, Outcome};
 use crate::clock::Clock;
@@ -77,6 +79,8 @@ pub struct Bot {
     pub doubts: Mutex<BTreeSet<Id>>,
     /// What reconciliation remembers.
     pub reconciliation: Reconciliation,
+    /// What is remembered of owners' accounts.
+    pub accounts: Accounts,
     /// Counters for whoever runs it.
     pub metrics: Arc<Metrics>,
     /// Last uses of credentials.

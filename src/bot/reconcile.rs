@@ -12,11 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
-use super::Bot;
 use super::core::Outcome;
 use super::evidence::read_issue;
 use super::pages::{Listed, Pages};
 use super::silence::{Moment, Silence};
+use super::{Bot, accounts};
 use crate::forgejo::{Body, ForgejoError};
 use crate::gate::event::{Event, Look};
 use crate::gate::evidence::ReadIssue;
@@ -182,6 +182,7 @@ pub async fn pass(bot: &Arc<Bot>, board: RepositoryId) -> bool {
         let now = bot.clock.now();
         bot.reconciliation
             .memory(|boards| boards.entry(board).or_default().last_pass = Some(now));
+        accounts::look(bot, board).await;
     } else if silence.refuses(&bot.core.policy(), board, &bot.clock) {
         tracing::error!(
             board = board.0,
@@ -435,6 +436,7 @@ async fn look(bot: &Arc<Bot>, key: ThreadKey, thread: &Thread) -> Result<(), Pas
             .remove(&key)
     });
     let look = match &read {
+        ReadIssue::Found(found) if found.open && thread.closed.is_some() => Some(Look::Reopened),
         ReadIssue::Found(found) if found.open => {
             edited(bot, thread, found.body.as_ref())?.then_some(Look::IssueEdited)
         }
@@ -469,11 +471,12 @@ fn edited(bot: &Arc<Bot>, thread: &Thread, body: Option<&Hash>) -> Result<bool, 
     Ok(false)
 }
 
-/// True if something is active or open in a thread.
+/// True if something is active or open in a thread, or lives there and its closing is not noted yet.
 fn stands(bot: &Arc<Bot>, thread: &Thread) -> Result<bool, PassFault> {
     for number in &thread.identities {
         if let Some(identity) = bot.core.get::<Identity>(&Key::identity(*number))?
-            && identity.status == IdentityStatus::Active
+            && (identity.status == IdentityStatus::Active
+                || (identity.is_living() && thread.closed.is_none()))
         {
             return Ok(true);
         }

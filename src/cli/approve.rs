@@ -63,9 +63,31 @@ pub struct ApproveArgs {
     /// Grant them for this long only, such as 8h.
     #[arg(long, value_name = "SPAN", value_parser = seconds)]
     pub ttl: Option<u64>,
+    /// Your one-time code, where the gate asks for one too.
+    #[arg(long, value_name = "123456", value_parser = OneTime::parse)]
+    pub otp: Option<OneTime>,
     /// Sign without asking.
     #[arg(long)]
     pub yes: bool,
+}
+
+/// A one-time code; its `Debug` does not show it.
+#[derive(Clone)]
+pub struct OneTime(String);
+
+impl OneTime {
+    fn parse(text: &str) -> Result<Self, String> {
+        let digits = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
+        digits
+            .then(|| Self(text.to_owned()))
+            .ok_or_else(|| "not a one-time code of six digits".to_owned())
+    }
+}
+
+impl std::fmt::Debug for OneTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OneTime([REDACTED])")
+    }
 }
 
 fn number(text: &str) -> Result<RequestNumber, String> {
@@ -161,9 +183,10 @@ fn approved(
         ttl: args.ttl,
         vouched: vouched(args, &document)?,
     };
-    let signable = document
+    let mut signable = document
         .signable(key.owner.id, &restated)
         .context("nothing is signed")?;
+    signable.line.push_str(&one_time(args, &document)?);
     show(&document, &key, &signable, stderr)?;
     if !args.yes && !agreed(&key.owner, stdin, stderr)? {
         bail!("nothing is signed");
@@ -202,6 +225,21 @@ fn pin(
         Some(_) => {}
     }
     Ok(())
+}
+
+/// What a one-time code adds to the line. It is not part of the signed text: the forge sees it, and it
+/// is used up by being looked at.
+fn one_time(args: &ApproveArgs, document: &Document) -> anyhow::Result<String> {
+    match (&args.otp, document.factors.contains(&Factor::Code)) {
+        (Some(OneTime(code)), true) => Ok(format!(" otp={code}")),
+        (Some(_), false) => {
+            bail!("this gate asks for no one-time code, and nothing is signed: leave --otp out")
+        }
+        (None, true) => bail!(
+            "this gate asks for a one-time code, too, and nothing is signed: give it with --otp"
+        ),
+        (None, false) => Ok(String::new()),
+    }
 }
 
 /// Who vouches for the key that would get the token.

@@ -19,6 +19,10 @@ pub struct User {
     /// What it is called now; can be changed and re-used.
     #[serde(default, deserialize_with = "or_default")]
     pub login: String,
+    /// It may not sign in. Said truly only to itself and to site admins; to everybody else, and in
+    /// comments and deliveries, it is always false.
+    #[serde(default, deserialize_with = "or_default")]
+    pub prohibit_login: bool,
 }
 
 /// Whether an issue is open.

@@ -18,7 +18,7 @@ pub enum Due {
     RevokeClosed {
         /// Which identity.
         identity: IdentityNumber,
-        /// The pause that came of it; a later one has its own time.
+        /// When that was found; an issue that is closed again has another time.
         since: Timestamp,
     },
     /// A credential ends before long.

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::account::Sighting;
 use super::command::{self, Fault, MAX_REQUEST_BYTES, Reading};
 use super::due::Due;
 use super::evidence::Reads;
@@ -117,6 +118,8 @@ pub enum Event {
     AheadOfJournal(Ahead),
     /// An operator hands in a file of secrets from before.
     Import(Box<Import>),
+    /// An owner's account was looked at.
+    Account(Sighting),
     /// What lives in a thread is to be compared with the policy in force.
     Compare {
         /// Which thread.
@@ -271,8 +274,10 @@ pub enum Look {
     Stray(CommentId),
     /// The issue's title or body was edited.
     IssueEdited,
-    /// The issue was closed, reopened or found gone.
+    /// The issue was closed or found gone.
     Issue,
+    /// The issue was opened again.
+    Reopened,
 }
 
 /// The most bytes of a text that wait in the inbox, as JSON writes them: a request may be 8 KiB long,

@@ -41,6 +41,9 @@ pub struct Identity {
     pub created_at: Timestamp,
     /// When it ends unless it is approved again.
     pub expires_at: Timestamp,
+    /// When owners last let it go on after a pause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed_at: Option<Timestamp>,
     /// When it last got a successor credential.
     pub last_rotated: Option<Timestamp>,
     /// Its credentials, oldest first; ended ones are dropped once there are many.

@@ -19,6 +19,8 @@ use super::ids::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Table {
+    /// Owners' accounts that are not as they should be, by user id.
+    Account,
     /// Audit entries, the newest first; derived from the lines.
     Audit,
     /// The ways to an audit entry; derived from the lines.
@@ -51,6 +53,8 @@ pub enum Table {
     Naming,
     /// Decided, undone effects by line number and position.
     Outbox,
+    /// Identities that are not final, by their owner; derived from the lines.
+    Owned,
     /// The effective policy; one row.
     Policy,
     /// What is sealed to one recipient, and whether its key is burnt.
@@ -81,7 +85,8 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
+        Self::Account,
         Self::Audit,
         Self::AuditBy,
         Self::Board,
@@ -98,6 +103,7 @@ impl Table {
         Self::Legacy,
         Self::Naming,
         Self::Outbox,
+        Self::Owned,
         Self::Policy,
         Self::Recipient,
         Self::Report,
@@ -116,6 +122,7 @@ impl Table {
     /// The first byte of every key of this table.
     pub fn byte(self) -> u8 {
         match self {
+            Self::Account => b'A',
             Self::Audit => b'e',
             Self::AuditBy => b'd',
             Self::Board => b'b',
@@ -132,6 +139,7 @@ impl Table {
             Self::Legacy => b'L',
             Self::Naming => b'y',
             Self::Outbox => b'o',
+            Self::Owned => b'O',
             Self::Policy => b'p',
             Self::Recipient => b'a',
             Self::Report => b'v',
@@ -197,6 +205,11 @@ impl Key {
             table,
             parts: parts.into_iter().collect(),
         }
+    }
+
+    /// An owner's account that is not as it should be.
+    pub fn account(owner: UserId) -> Self {
+        Self::new(Table::Account, [Part::Number(owner.0)])
     }
 
     /// The board of a repository.
@@ -275,6 +288,11 @@ impl Key {
     /// An effect, by the number of the line that decided it and its place in that decision.
     pub fn outbox(line: u64, place: u32) -> Self {
         Self::new(Table::Outbox, [count(line), Part::Number(i64::from(place))])
+    }
+
+    /// The way from an owner to one of its identities.
+    pub fn owned(owner: UserId, number: IdentityNumber) -> Self {
+        Self::new(Table::Owned, [Part::Number(owner.0), count(number.0)])
     }
 
     /// The policy.

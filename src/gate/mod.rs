@@ -4,6 +4,7 @@
 //! that reads the imports see to it. Start at `decide`; the rules of the gate are in `verdict`, the
 //! grammar in `command`, every sentence in `reply`.
 
+pub mod account;
 pub mod actor;
 pub mod approval;
 pub mod audit;

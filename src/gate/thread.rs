@@ -47,6 +47,9 @@ pub struct Thread {
     pub answers: u32,
     /// Comments of the bot's id that were not its own and have been told.
     pub told_strays: u32,
+    /// Since when its issue is closed or gone, as far as it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<Timestamp>,
     /// The newest judgement of each judge.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub judgements: BTreeMap<UserId, Judged>,

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::account::Account;
 use super::credential::{Check, Credential};
 use super::due::DueRecord;
 use super::effect::Effect;
@@ -39,6 +40,7 @@ macro_rules! records {
 }
 
 records!(
+    Account,
     BoardState,
     Challenge,
     Check,

@@ -52,6 +52,8 @@ pub struct Settings {
     pub offset: Offset,
     /// The status with which former paths answer; Forgejo's is 307.
     pub redirect_status: u16,
+    /// Tokens may read accounts. One that is limited to repositories may not (403).
+    pub tokens_read_users: bool,
     /// Keep the bodies of calls and answers in the log of calls.
     pub keep_bodies: bool,
 }
@@ -64,6 +66,7 @@ impl Default for Settings {
             deleted_author_fails: true,
             offset: Offset::UTC,
             redirect_status: 307,
+            tokens_read_users: true,
             keep_bodies: true,
         }
     }
@@ -80,6 +83,8 @@ pub struct User {
     pub(crate) token: String,
     /// May do everything everywhere, and speak as anybody.
     pub site_admin: bool,
+    /// May not sign in: its token is refused. Only site admins and itself are told.
+    pub suspended: bool,
     /// When the account was made.
     pub created: Timestamp,
 }

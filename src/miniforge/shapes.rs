@@ -53,6 +53,7 @@ impl State {
             _ => (format!("{}@noreply.localhost", login.to_lowercase()), false),
         };
         let site_admin = found.is_some_and(|user| user.site_admin);
+        let suspended = found.is_some_and(|user| user.suspended);
         let user = object! {
             "id": id, "login": login, "login_name": "", "source_id": 0, "full_name": "",
             "email": email,
@@ -64,7 +65,7 @@ impl State {
             "created": found.map_or_else(|| ZERO.to_owned(), |user| self.time(user.created)),
             "restricted": false,
             "active": himself,
-            "prohibit_login": false, "location": "", "pronouns": "", "website": "",
+            "prohibit_login": himself && suspended, "location": "", "pronouns": "", "website": "",
             "description": "", "visibility": "public", "followers_count": 0,
             "following_count": 0, "starred_repos_count": 0,
             "username": login,

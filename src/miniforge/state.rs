@@ -55,6 +55,7 @@ impl State {
             login: login.to_owned(),
             token: new_token(),
             site_admin: false,
+            suspended: false,
             created: whole_seconds(now),
         };
         self.users.insert(id, user);
@@ -86,6 +87,13 @@ impl State {
         }
         for issue in self.issues.values_mut() {
             issue.reactions.retain(|reaction| reaction.user != id);
+        }
+    }
+
+    /// Forbids an account to sign in, or allows it again; nothing else of it changes.
+    pub fn suspend_user(&mut self, user: UserId, suspended: bool) {
+        if let Some(user) = self.users.get_mut(&user) {
+            user.suspended = suspended;
         }
     }
 

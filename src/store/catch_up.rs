@@ -17,6 +17,7 @@ use super::options::Options;
 use super::progress::Progress;
 use super::records::{Meta, Records, RecordsError, Writes};
 use super::scan::Scanned;
+use crate::gate::account;
 use crate::gate::audit::index;
 use crate::gate::key::Key;
 
@@ -114,8 +115,8 @@ fn caught_up(
     Ok((records, meta))
 }
 
-/// The writes of one line: its changes, then its effects, each a record of the outbox, then what makes
-/// its entries found again. What no key can hold of an entry is left out, as no line may become
+/// The writes of one line: its changes and what they do to the index of owners, then its effects, each
+/// a record of the outbox, then what makes its entries found again. What no key can hold of an entry is left out, as no line may become
 /// impossible to apply by what it says.
 pub(super) fn collect(line: &Line, writes: &mut Writes) -> Result<(), String> {
     for change in &line.changes {
@@ -123,6 +124,9 @@ pub(super) fn collect(line: &Line, writes: &mut Writes) -> Result<(), String> {
             codec::encode(&change.key)?,
             codec::encode_value(change.value.as_ref())?,
         );
+        if let Some((key, value)) = account::row(change) {
+            writes.insert(codec::encode(&key)?, codec::encode_value(value.as_ref())?);
+        }
     }
     for (place, effect) in line.effects.iter().enumerate() {
         let place = u32::try_from(place).map_err(|error| error.to_string())?;

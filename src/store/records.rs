@@ -20,8 +20,8 @@ use super::progress::Progress;
 use super::sum::{self, Sum};
 
 /// The version of what is made of the journal; another one is rebuilt. Since 2 entries are found by
-/// what they name.
-pub(super) const PROJECTION: u32 = 2;
+/// what they name, since 3 identities by their owner.
+pub(super) const PROJECTION: u32 = 3;
 /// No table has this byte.
 const META: &[u8] = b"\0meta";
 const CACHE_BYTES: u64 = 32 << 20;

@@ -87,3 +87,45 @@ async fn an_identity_ends_and_an_approval_prolongs_it() {
     assert_eq!(answer["ownergate"]["identity_id"], 1);
     assert!(!story.alive(&first).await && !story.alive(&second).await);
 }
+
+/// What stood still before its issue was closed is revoked with the rest; the passes until then write
+/// nothing, and an issue that is opened again is noted though its delivery was lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_paused_before_its_issue_was_closed_ends_with_it() {
+    let story = Story::begin().await;
+    let (codex, alice) = (&story.stage.codex, &story.stage.alice);
+    let thread = story.thread(codex, "sort").await;
+    let token = thread.credential(&Key::new()).await;
+    assert!(story.alive(&token).await);
+    thread.comment(alice, "/gate pause").await;
+    let lost = || story.stage.forge.drop_hooks(1);
+    let pass = async || {
+        assert!(story.reconcile().await);
+        story.stage.settle().await.unwrap();
+    };
+    for _ in 0..2 {
+        lost();
+        alice.close(&thread.name, thread.issue).await.unwrap();
+        pass().await;
+        lost();
+        alice.reopen(&thread.name, thread.issue).await.unwrap();
+        pass().await;
+    }
+    lost();
+    alice.close(&thread.name, thread.issue).await.unwrap();
+    story.pass(23 * HOUR).await;
+    // Only now is it seen: the day begins.
+    pass().await;
+    let lines = story.lines();
+    pass().await;
+    pass().await;
+    assert_eq!(story.lines(), lines);
+    let status = async || {
+        let said = story.thread(alice, "what is it?").await;
+        said.answer(alice, "/gate inspect codex-kan-1").await
+    };
+    story.pass(23 * HOUR).await;
+    assert!(status().await.contains("· paused ·"));
+    story.pass(HOUR).await;
+    assert!(status().await.contains("· revoked ·"));
+}

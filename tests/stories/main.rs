@@ -37,6 +37,7 @@ mod miniature;
 mod moves;
 mod not_counted;
 mod outages;
+mod owner_accounts;
 mod pause;
 mod production;
 mod quorum;

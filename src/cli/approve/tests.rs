@@ -110,6 +110,46 @@ fn a_challenge_is_vouched_for_like_a_recipient() {
 }
 
 #[test]
+fn a_one_time_code_stands_at_the_end_of_the_line_where_the_gate_asks_for_one() {
+    let line = |more: &[&str], document: &Document| {
+        one_time(&args(more), document).map_err(|fault| fault.to_string())
+    };
+    let mut both = production();
+    both.factors.insert(Factor::Code);
+    assert_eq!(line(&["--otp", "123456"], &both).unwrap(), " otp=123456");
+    assert!(line(&[], &both).unwrap_err().contains("give it with --otp"));
+    assert_eq!(line(&[], &production()).unwrap(), "");
+    let needless = line(&["--otp", "123456"], &production()).unwrap_err();
+    assert!(needless.contains("leave --otp out"), "{needless}");
+    // What the bot reads: the code is in the line and not in what is signed.
+    let signable = both.signable(UserId(2), &Restatement::default()).unwrap();
+    let comment = format!("{} otp=123456", signable.line);
+    let crate::gate::command::Reading::Command(crate::gate::command::Command::Approve(read)) =
+        crate::gate::command::read(&comment)
+    else {
+        panic!("{comment}");
+    };
+    assert!(read.otp && !signable.text.contains("123456"));
+    for wrong in ["12345", "1234567", "12345a", "", "１２３４５６"] {
+        assert!(
+            Line::try_parse_from([
+                "approve",
+                "--bot",
+                "https://gate.example",
+                "R17",
+                "7Q4K-9MZT-0XHV",
+                "--otp",
+                wrong,
+            ])
+            .is_err(),
+            "{wrong}"
+        );
+    }
+    let shown = format!("{:?}", args(&["--otp", "123456"]));
+    assert!(!shown.contains("123456"), "{shown}");
+}
+
+#[test]
 fn what_has_no_life_of_its_own_is_approved_without_one() {
     let mut resumed = document("ttl", json!(null));
     resumed.canonical["action"] = "resume".into();

@@ -48,6 +48,18 @@ impl Client {
         self.call(Method::GET, &["users", login]).read().await
     }
 
+    /// The account that has this login now, as anybody sees it: without the token. A forge that wants
+    /// everybody to sign in refuses (401 or 403).
+    pub async fn user_as_anybody(&self, login: &str) -> Result<Answer<User>, ForgejoError> {
+        if !segment(login) {
+            return Err(ForgejoError::NotFound);
+        }
+        self.call(Method::GET, &["users", login])
+            .without_token()
+            .read()
+            .await
+    }
+
     /// The repository with this id, under whatever path it is now.
     pub async fn repository_by_id(
         &self,

@@ -195,6 +195,7 @@ impl Client {
             url,
             body: None,
             limits: Limits::SMALL,
+            signed_in: true,
         }
     }
 }
@@ -206,6 +207,7 @@ struct Call<'a> {
     url: Url,
     body: Option<serde_json::Value>,
     limits: Limits,
+    signed_in: bool,
 }
 
 impl<'a> Call<'a> {
@@ -227,6 +229,12 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Does not say who asks.
+    fn without_token(mut self) -> Self {
+        self.signed_in = false;
+        self
+    }
+
     /// Sends the call and reads its JSON answer.
     async fn read<T>(self) -> Result<Answer<T>, ForgejoError>
     where
@@ -243,8 +251,11 @@ impl<'a> Call<'a> {
         let mut request = client
             .http
             .request(self.method, self.url.clone())
-            .header(reqwest::header::ACCEPT, "application/json")
-            .header(reqwest::header::AUTHORIZATION, access.authorization.clone());
+            .header(reqwest::header::ACCEPT, "application/json");
+        if self.signed_in {
+            let authorization = access.authorization.clone();
+            request = request.header(reqwest::header::AUTHORIZATION, authorization);
+        }
         if let Some(body) = &self.body {
             request = request.json(body);
         }

@@ -260,6 +260,12 @@ fn trigger(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Loo
                 wait(draft, accepted, true);
             }
         }
+        Look::Reopened => {
+            if rests::is_closed(draft, thread) || rests::stands(draft, thread) {
+                draft.use_reserve();
+                wait(draft, accepted, true);
+            }
+        }
     }
 }
 

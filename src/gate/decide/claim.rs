@@ -23,7 +23,7 @@ use super::super::thread::{Challenge, Counters};
 use super::super::time::{after, instant, seconds_between};
 use super::super::verdict::{Opening, Reason, Verdict};
 use super::grounds::{keep_standing, moved};
-use super::{Answer, Claim, Draft, approve, issue, judge, lifecycle, look};
+use super::{Answer, Claim, Draft, approve, issue, judge, lifecycle, look, rotate};
 
 /// Decides a claim.
 pub(super) fn decide(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) {
@@ -208,7 +208,7 @@ fn judged(
         return Err(Claim::Over("void"));
     }
     let mut denied = in_place(board, request, reads);
-    if moved(draft, board, request) {
+    if moved(draft, board, request) || rotate::has_heir(draft, request) {
         denied.push(Reason::DigestDiffers);
     }
     let verdict = board

@@ -12,6 +12,7 @@ use super::super::ids::{CredentialNumber, IdentityNumber, RequestNumber};
 use super::super::key::Key;
 use super::super::reply;
 use super::super::request::{Request, RequestStatus};
+use super::super::thread::Thread;
 use super::super::time::{after, seconds_between};
 use super::super::verdict::could_approve;
 use super::super::window::Window;
@@ -101,7 +102,12 @@ fn revoke_closed(
     let Some(mut identity) = draft.get::<Identity>(&Key::identity(number)) else {
         return;
     };
-    let same = matches!(&identity.status, IdentityStatus::Paused(ending) if ending.at == since);
+    let thread: Thread = draft.get_or_default(&Key::thread(identity.thread));
+    let same = match &identity.status {
+        // What stood still before the closing was noted with its thread names its own pause.
+        IdentityStatus::Paused(pause) => thread.closed.unwrap_or(pause.at) == since,
+        IdentityStatus::Active | IdentityStatus::Revoked(_) | IdentityStatus::Released(_) => false,
+    };
     if !same {
         return;
     }

@@ -173,6 +173,9 @@ pub(super) fn broken(
             return Some(Broken::Summary);
         }
     }
+    if let Some(why) = rotate::taken(draft, request) {
+        return Some(Broken::Request(why));
+    }
     if request.recompute(policy) != request.digest || moved(draft, board, request) {
         return Some(Broken::Request(
             "what it stands on has changed since it was asked",

@@ -200,6 +200,7 @@ fn grow(
         status: IdentityStatus::Active,
         created_at: draft.now(),
         expires_at: ends,
+        resumed_at: None,
         last_rotated: None,
         credentials: Vec::new(),
         recent: Recent::default(),

@@ -14,7 +14,7 @@ use super::super::due::Due;
 use super::super::event::{Accepted, Look};
 use super::super::evidence::{Need, ReadComment, ReadIssue, Reads};
 use super::super::grant::GrantRecord;
-use super::super::identity::{Identity, IdentityStatus};
+use super::super::identity::Identity;
 use super::super::ids::{CommentId, Hash, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
@@ -60,7 +60,7 @@ pub(super) fn decide(
             };
             stray(draft, thread, *comment, read);
         }
-        Look::IssueEdited | Look::Issue => {
+        Look::IssueEdited | Look::Issue | Look::Reopened => {
             let Some(read) = reads.issues.get(&thread.issue) else {
                 return draft.need(Need::Issue(thread.issue));
             };
@@ -310,6 +310,7 @@ fn stray(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &Re
 fn issue(draft: &mut Draft<'_>, thread: ThreadKey, read: &ReadIssue) {
     match read {
         ReadIssue::Found(found) if found.open => {
+            opened_again(draft, thread);
             let seen = draft.get::<Seen>(&Key::seen(
                 thread.repository,
                 Subject::Issue(thread.issue.0),
@@ -327,29 +328,41 @@ fn issue(draft: &mut Draft<'_>, thread: ThreadKey, read: &ReadIssue) {
         }
         ReadIssue::Found(_) => {
             let why = "its issue was closed";
-            stop(draft, thread, why, why, false);
-            revoke_later(draft, thread);
+            closed(draft, thread, why, false);
         }
         ReadIssue::Gone => {
             let why = "its issue was deleted";
-            stop(draft, thread, why, why, true);
-            revoke_later(draft, thread);
+            closed(draft, thread, why, true);
         }
     }
 }
 
-/// What stands still in a closed thread is revoked after a while, if it still does and the issue was
-/// not opened again.
-fn revoke_later(draft: &mut Draft<'_>, thread: ThreadKey) {
-    let later = after(draft.now(), draft.given.policy.closed_revoke);
+/// The issue is open: whatever was to be revoked because it was closed is not.
+fn opened_again(draft: &mut Draft<'_>, thread: ThreadKey) {
+    let key = Key::thread(thread);
+    let mut record: Thread = draft.get_or_default(&key);
+    if record.closed.take().is_some() {
+        draft.put(key, &record);
+    }
+}
+
+/// What lives in a closed thread stands still. It is revoked after a while, whatever it stood still for
+/// first, if it still does and the issue was not opened again; a look that finds nothing new does not
+/// put that off.
+fn closed(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, elsewhere: bool) {
+    let stopped = stop(draft, thread, why, why, elsewhere);
+    let key = Key::thread(thread);
+    let mut record: Thread = draft.get_or_default(&key);
+    if record.closed.is_some() && !stopped {
+        return;
+    }
+    let since = draft.now();
+    record.closed = Some(since);
+    draft.put(key, &record);
+    let later = after(since, draft.given.policy.closed_revoke);
     for identity in lifecycle::living_in(draft, thread) {
-        if let IdentityStatus::Paused(ending) = &identity.status {
-            let due = Due::RevokeClosed {
-                identity: identity.number,
-                since: ending.at,
-            };
-            draft.due(later, &due);
-        }
+        let identity = identity.number;
+        draft.due(later, &Due::RevokeClosed { identity, since });
     }
 }
 
@@ -368,8 +381,9 @@ pub(super) fn unreadable(draft: &mut Draft<'_>, thread: ThreadKey, error: &str) 
 }
 
 /// Pauses what lives in a thread and voids what is open there. Where the thread cannot be spoken in
-/// any more, the control issue is told. `why` goes into records, `told` into a comment.
-fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, told: &str, elsewhere: bool) {
+/// any more, the control issue is told. `why` goes into records, `told` into a comment. True if
+/// anything stopped.
+fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, told: &str, elsewhere: bool) -> bool {
     let mut paused = Vec::new();
     for mut identity in lifecycle::living_in(draft, thread) {
         if lifecycle::pause(draft, &mut identity, &Actor::Bot, why) {
@@ -383,7 +397,7 @@ fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, told: &str, elsewhe
         }
     }
     if paused.is_empty() && void.is_empty() {
-        return;
+        return false;
     }
     let mut text = Vec::new();
     if !paused.is_empty() {
@@ -409,4 +423,5 @@ fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, told: &str, elsewhe
     } else if !elsewhere {
         draft.tell(thread, &text.join(" "), None);
     }
+    true
 }

@@ -5,6 +5,7 @@
 //! from the start, so nothing is ever decided on half of the facts.
 
 mod abandoned;
+mod account;
 mod alone;
 mod approve;
 mod arrived;
@@ -226,6 +227,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Loss { journal, records } => loss::begin(&mut draft, *journal, *records),
         Event::LossGoesOn => loss::go_on(&mut draft),
         Event::Import(import) => import::decide(&mut draft, import),
+        Event::Account(sighting) => account::decide(&mut draft, sighting),
         Event::Compare { thread } => cut::decide(&mut draft, *thread),
         Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),
         Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),

@@ -7,6 +7,7 @@ use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CommentId, RepositoryId, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::request::Request;
+use super::super::thread::Thread;
 use super::{Draft, judge, lifecycle};
 
 /// True if an open request of the thread or a credential that was not used yet rests on the text, or
@@ -48,12 +49,20 @@ pub(super) fn anything(
             .any(|request| approved_by(&request))
 }
 
-/// True if something in the thread would stop if the issue is closed.
+/// True if something in the thread would stop if the issue is closed, or stands still and the closing is
+/// not noted yet, after which it is revoked some time later.
 pub(super) fn stands(draft: &Draft<'_>, thread: ThreadKey) -> bool {
-    let active = lifecycle::living_in(draft, thread)
+    let noted = is_closed(draft, thread);
+    lifecycle::living_in(draft, thread)
         .iter()
-        .any(|identity| identity.status == IdentityStatus::Active);
-    active || !lifecycle::open_in(draft, thread).is_empty()
+        .any(|identity| !noted || identity.status == IdentityStatus::Active)
+        || !lifecycle::open_in(draft, thread).is_empty()
+}
+
+/// True if it is noted that the issue is closed or gone.
+pub(super) fn is_closed(draft: &Draft<'_>, thread: ThreadKey) -> bool {
+    let record: Thread = draft.get_or_default(&Key::thread(thread));
+    record.closed.is_some()
 }
 
 /// An identity's credentials that can still be used first.

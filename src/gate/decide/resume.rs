@@ -96,6 +96,7 @@ pub(super) fn act(
         .scopes
         .retain(|scope| opening.scopes().contains(scope));
     identity.expires_at = after(draft.now(), draft.given.policy.identity_ttl);
+    identity.resumed_at = Some(draft.now());
     let before = std::mem::replace(&mut identity.status, IdentityStatus::Active);
     let text = format!("for {}", request.number);
     identity.recent.push(draft.now(), "identity_resumed", &text);

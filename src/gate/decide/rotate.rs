@@ -12,7 +12,7 @@ use super::super::ids::CredentialNumber;
 use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply::reasons;
-use super::super::request::{Action, Wanted};
+use super::super::request::{Action, Request, Wanted};
 use super::super::time::seconds_between;
 use super::super::verdict::Reason;
 use super::comment::Said;
@@ -144,4 +144,33 @@ pub(super) fn effect(
 /// A life that a narrowing has ended at an odd second, as people write spans: never longer.
 fn whole_minutes(life: u64) -> u64 {
     if life < 60 { life } else { life - life % 60 }
+}
+
+/// Why a request for a successor makes none any more: another one made it, or will, and nothing has
+/// two. `None` for every other request.
+pub(super) fn taken(draft: &Draft<'_>, request: &Request) -> Option<&'static str> {
+    let old = predecessor_of(request)?;
+    let granted = lifecycle::claims_in(draft, request.thread)
+        .iter()
+        .any(|(other, _)| other.number != request.number && predecessor_of(other) == Some(old));
+    if has_heir(draft, request) {
+        Some("its credential has a successor already, by another request")
+    } else if granted {
+        Some("another request for the same credential is approved and waits to be claimed")
+    } else {
+        None
+    }
+}
+
+/// True if the credential whose successor is wanted has a living one that another request made.
+pub(super) fn has_heir(draft: &Draft<'_>, request: &Request) -> bool {
+    predecessor_of(request)
+        .and_then(|old| draft.get::<Credential>(&Key::credential(old)))
+        .and_then(|old| draft.get::<Credential>(&Key::credential(old.successor?)))
+        .is_some_and(|heir| heir.is_living(draft.now()) && heir.request != request.number)
+}
+
+fn predecessor_of(request: &Request) -> Option<CredentialNumber> {
+    let rotates = request.action == Action::Rotate;
+    request.effect.predecessor.filter(|_| rotates)
 }

@@ -166,6 +166,7 @@ fn identity(status: IdentityStatus) -> Identity {
         status,
         created_at: time(-100),
         expires_at: time(90 * 86_400),
+        resumed_at: None,
         last_rotated: None,
         credentials: Vec::new(),
         recent: Recent::default(),

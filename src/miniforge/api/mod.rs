@@ -108,6 +108,13 @@ pub(crate) fn answer(state: &mut State, call: Call<'_>) -> (Answer, Option<UserI
     if (call.method, segments.as_slice()) == ("GET", &["version"]) && call.authorization.is_none() {
         return (desk.version(), None);
     }
+    if let ("GET", ["users", login]) = (desk.call.method, segments.as_slice())
+        && desk.call.authorization.is_none()
+    {
+        // Whoever has a name may be seen without signing in.
+        let (Ok(answer) | Err(answer)) = desk.user_by_name(login);
+        return (answer, None);
+    }
     let outcome = match desk.sign_in() {
         Ok(doer) => {
             desk.doer = doer;
@@ -135,6 +142,9 @@ impl Desk<'_> {
         };
         let user = self.state.users.values().find(|user| user.token == token);
         let user = user.ok_or_else(|| self.refuse(401, "invalid username, password or token"))?;
+        if user.suspended {
+            return Err(self.refuse(403, "This account is prohibited from signing in"));
+        }
         match self.parameter("sudo").or(self.call.sudo) {
             None => Ok(user.id),
             Some(_) if !user.site_admin => {
@@ -152,6 +162,9 @@ impl Desk<'_> {
         let gitea = self.state.settings.gitea;
         match (self.call.method, segments) {
             ("GET", ["version"]) => Ok(self.version()),
+            ("GET", ["user"] | ["users", _]) if !self.state.settings.tokens_read_users => {
+                Err(self.refuse(403, "token does not have at least one of required scope(s)"))
+            }
             ("GET", ["user"]) => Ok(self.user(self.doer)),
             ("GET", ["users", login]) => self.user_by_name(login),
             ("PUT", ["user", "block", login]) if !gitea => self.block(login, true),

@@ -133,6 +133,22 @@ async fn names_cannot_leave_their_segment() {
 }
 
 #[tokio::test]
+async fn what_anybody_may_see_is_asked_without_the_token() {
+    let server = forge(json_answer(
+        &json!({"id": 2, "login": "alice", "prohibit_login": true}),
+    ))
+    .await;
+    let client = client(&server.uri());
+    let alice = client.user_as_anybody("alice").await.unwrap().value;
+    assert!(alice.id == UserId(2) && alice.prohibit_login);
+    let request = &server.received_requests().await.unwrap()[0];
+    assert_eq!(request.url.path(), "/api/v1/users/alice");
+    assert!(!request.headers.contains_key("authorization"));
+    let error = client.user_as_anybody("..").await.unwrap_err();
+    assert_eq!(error, ForgejoError::NotFound);
+}
+
+#[tokio::test]
 async fn the_token_goes_into_one_header() {
     let server = forge(json_answer(&json!({"version": "15.0.3"}))).await;
     let client = client(&server.uri());

@@ -4,6 +4,7 @@
 //! records at hand, and both must be equal. `random` holds the invariants over random histories.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod accounts;
 mod again;
 mod asking;
 mod boards;
@@ -30,6 +31,7 @@ mod rules;
 mod standing;
 mod still;
 mod story;
+mod successors;
 mod timed;
 mod unread;
 mod uses;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::*;
 use super::forge::*;
 use super::rules::policy;
+use crate::gate::account;
 use crate::gate::audit::index;
 use crate::gate::command;
 use crate::gate::due::{Due, DueRecord};
@@ -183,6 +184,11 @@ impl Story {
                 Some(value) => self.records.insert(change.key.clone(), value.clone()),
                 None => self.records.remove(&change.key),
             };
+            match account::row(change) {
+                Some((key, Some(value))) => drop(self.records.insert(key, value)),
+                Some((key, None)) => drop(self.records.remove(&key)),
+                None => {}
+            }
         }
         for (place, effect) in decision.effects.iter().enumerate() {
             let place = u32::try_from(place).expect("a decision has few effects");
@@ -350,7 +356,8 @@ impl Story {
     pub(super) fn set_open(&mut self, thread: ThreadKey, open: bool) {
         self.pass(1);
         self.forge.issues.get_mut(&thread).expect("an issue").open = open;
-        self.arrive(self.trigger(thread, Look::Issue));
+        let look = if open { Look::Reopened } else { Look::Issue };
+        self.arrive(self.trigger(thread, look));
         self.settle();
     }
 

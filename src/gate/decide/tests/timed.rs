@@ -178,6 +178,47 @@ fn what_was_opened_again_or_resumed_is_not_revoked() {
     assert!(matches!(status(&story), IdentityStatus::Paused(_)));
 }
 
+/// What stood still before its issue was closed is revoked with the rest, and the passes until then
+/// leave nothing behind.
+#[test]
+fn what_was_paused_before_its_issue_was_closed_is_revoked_too() {
+    let mut story = Story::new();
+    story.issue(kan(12));
+    story.say(kan(12), ALICE, "/gate pause codex-kan-12");
+    story.pass(DAY);
+    story.set_open(kan(12), false);
+    let status = |story: &Story| story.identity("codex-kan-12").unwrap().status;
+    // The same again, as a replay or a second click: the day runs from the first sight.
+    story.pass(DAY - 2);
+    story.set_open(kan(12), false);
+    story.timers();
+    assert!(matches!(status(&story), IdentityStatus::Paused(_)));
+    story.pass(1);
+    story.timers();
+    let IdentityStatus::Revoked(ending) = status(&story) else {
+        panic!("its issue stayed closed");
+    };
+    assert_eq!(ending.why, "its issue stayed closed");
+}
+
+#[test]
+fn an_issue_that_was_open_in_between_has_another_day() {
+    let mut story = Story::new();
+    story.issue(kan(12));
+    story.say(kan(12), ALICE, "/gate pause codex-kan-12");
+    story.set_open(kan(12), false);
+    story.pass(DAY / 2);
+    story.set_open(kan(12), true);
+    story.set_open(kan(12), false);
+    story.pass(DAY / 2);
+    story.timers();
+    let status = |story: &Story| story.identity("codex-kan-12").unwrap().status;
+    assert!(matches!(status(&story), IdentityStatus::Paused(_)));
+    story.pass(DAY / 2);
+    story.timers();
+    assert!(matches!(status(&story), IdentityStatus::Revoked(_)));
+}
+
 fn long(board: &mut Board) {
     board.gates.get_mut("dev").unwrap().max_ttl = 30 * 86_400;
 }
