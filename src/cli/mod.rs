@@ -6,6 +6,7 @@
 mod activate;
 mod admin;
 pub mod approve;
+pub mod ask;
 pub mod audit;
 pub mod check_config;
 pub mod completions;
@@ -44,6 +45,8 @@ pub enum Command {
     CheckConfig(check_config::Args),
     /// Make a secret
     Keygen(keygen::KeygenArgs),
+    /// Ask for a token: posts the request, waits for an owner, and has the token
+    Ask(Box<ask::AskArgs>),
     /// Open a sealed credential
     Open(open::OpenArgs),
     /// Sign an approval with your SSH key: prints the comment to paste
@@ -69,6 +72,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args),
         Command::CheckConfig(args) => Ok(check_config::run(args, &crate::app::secrets::check)),
         Command::Keygen(args) => keygen::run(args),
+        Command::Ask(args) => ask::run(args),
         Command::Open(args) => open::run(args),
         Command::Approve(args) => approve::run(args),
         Command::Audit(args) => audit::run(args),

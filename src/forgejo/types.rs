@@ -132,6 +132,17 @@ impl Issue {
     }
 }
 
+/// Somebody's reaction to a text.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Reaction {
+    /// Whose it is; missing where the account is gone.
+    #[serde(default)]
+    pub user: Option<User>,
+    /// Its name, such as `eyes`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub content: String,
+}
+
 /// A repository, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Repository {

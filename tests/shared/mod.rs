@@ -4,6 +4,7 @@
 //! What differs between the two is a `Ground`: where people and bot stand, how one waits, how the
 //! bot is stopped and started. The stories know neither. `each_story!` names them once for both.
 
+mod ask;
 mod evidence;
 mod for_agents;
 pub(crate) mod ground;
@@ -13,6 +14,7 @@ mod restart;
 mod signed;
 pub(crate) mod thread;
 
+pub(crate) use ask::*;
 pub(crate) use evidence::*;
 pub(crate) use for_agents::*;
 pub(crate) use life::*;
@@ -40,6 +42,8 @@ macro_rules! each_story {
             an_agent_with_bash_and_curl_gets_its_token_by_the_script_for_agents,
             the_script_for_agents_says_why_there_is_no_token,
             the_script_for_agents_ends_when_it_is_denied,
+            one_command_asks_and_its_token_is_used_with_no_file_edited,
+            a_command_runs_with_a_token_and_nothing_is_on_disk,
             what_is_paused_works_again_when_an_owner_lets_it,
             a_successor_works_beside_its_predecessor_until_that_ends,
             what_is_narrowed_may_less_at_the_next_check,

@@ -11,6 +11,7 @@ mod approve;
 mod ask;
 mod ask_limits;
 mod ask_refused;
+mod asking;
 mod audit;
 mod bot_note;
 mod check;

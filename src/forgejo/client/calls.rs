@@ -12,7 +12,7 @@ use super::answer::{Answer, Limits, Page};
 use super::error::ForgejoError;
 use super::path::{RepositoryPath, segment};
 use super::{Call, Client};
-use crate::forgejo::types::{Comment, Issue, Repository, User, Version};
+use crate::forgejo::types::{Comment, Issue, Reaction, Repository, User, Version};
 use crate::gate::ids::{CommentId, IssueNumber, RepositoryId};
 
 /// What Forgejo gives in a page at most, unless it is configured otherwise.
@@ -166,6 +166,55 @@ impl Client {
             .send()
             .await?
             .page()
+            .await
+    }
+
+    /// Those of them that were changed at or after `since`.
+    pub async fn issue_comments_since(
+        &self,
+        repository: &RepositoryPath,
+        number: IssueNumber,
+        since: Timestamp,
+    ) -> Result<Answer<Page<Comment>>, ForgejoError> {
+        let number = number.0.to_string();
+        self.at(Method::GET, repository, &["issues", &number, "comments"])
+            .since(since)
+            .limits(Limits::LIST)
+            .send()
+            .await?
+            .page()
+            .await
+    }
+
+    /// The reactions to a comment of an issue, or to the issue itself. None at all is `null` there.
+    pub async fn reactions(
+        &self,
+        repository: &RepositoryPath,
+        number: IssueNumber,
+        comment: Option<CommentId>,
+    ) -> Result<Answer<Vec<Reaction>>, ForgejoError> {
+        let (number, comment) = (number.0.to_string(), comment.map(|id| id.0.to_string()));
+        let rest = match &comment {
+            Some(comment) => vec!["issues", "comments", comment, "reactions"],
+            None => vec!["issues", &number, "reactions"],
+        };
+        let answer = self
+            .at(Method::GET, repository, &rest)
+            .read::<Option<Vec<Reaction>>>()
+            .await?;
+        Ok(answer.map(Option::unwrap_or_default))
+    }
+
+    /// Opens an issue.
+    pub async fn open_issue(
+        &self,
+        repository: &RepositoryPath,
+        title: &str,
+        body: &str,
+    ) -> Result<Answer<Issue>, ForgejoError> {
+        self.at(Method::POST, repository, &["issues"])
+            .json(json!({ "title": title, "body": body }))
+            .read()
             .await
     }
 
