@@ -330,6 +330,13 @@ fn forged(recipient: &str) -> String {
     seal(&Recipient::parse(recipient).unwrap(), &token).unwrap()
 }
 
+/// The sealed file of a text.
+fn armor(text: &str) -> String {
+    let begin = text.find("-----BEGIN AGE").unwrap();
+    let end = text.find("-----END AGE").unwrap();
+    text[begin..end].to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_bot_did_not_sign_is_not_taken() {
     let story = Story::begin().await;
@@ -359,11 +366,6 @@ async fn what_the_bot_did_not_sign_is_not_taken() {
         .iter()
         .rfind(|one| one.author == UserId(5) && one.body.contains("-----BEGIN AGE"))
         .unwrap();
-    let armor = |text: &str| {
-        let begin = text.find("-----BEGIN AGE").unwrap();
-        let end = text.find("-----END AGE").unwrap();
-        text[begin..end].to_owned()
-    };
     let swapped = sealed
         .body
         .replace(&armor(&sealed.body), &armor(&forged(&recipient)));

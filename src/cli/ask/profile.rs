@@ -103,15 +103,7 @@ pub(super) fn setup(args: &AskArgs) -> Result<Setup, AskFault> {
     };
     let bot_id = args.bot_id.or(profile.bot_id).filter(|id| *id > 0);
     let bot_id = bot_id.ok_or_else(|| need("the numeric id of the bot's account (bot_id)"))?;
-    let mut keys = args.bot_key.concat();
-    if keys.is_empty() {
-        for key in &profile.bot_keys {
-            let read = bot_keys(key);
-            keys.extend(
-                read.map_err(|why| AskFault::Usage(format!("bot_keys: {key:?} is {why}")))?,
-            );
-        }
-    }
+    let keys = pinned(args, &profile.bot_keys)?;
     if keys.is_empty() {
         return Err(need("the bot's public key (bot_keys)"));
     }
@@ -139,6 +131,20 @@ pub(super) fn setup(args: &AskArgs) -> Result<Setup, AskFault> {
             reason: profile.reason,
         },
     })
+}
+
+/// The bot's keys: the flags' or, without any, the profile's.
+fn pinned(args: &AskArgs, profile: &[String]) -> Result<Vec<String>, AskFault> {
+    let mut keys = args.bot_key.concat();
+    if keys.is_empty() {
+        for key in profile {
+            let read = bot_keys(key);
+            keys.extend(
+                read.map_err(|why| AskFault::Usage(format!("bot_keys: {key:?} is {why}")))?,
+            );
+        }
+    }
+    Ok(keys)
 }
 
 /// The file that was named, or the usual one if it is there, and the folder that its paths start at.
