@@ -3,7 +3,6 @@
 //! Its parts start in this order: secrets, ports, store, policy, work; and stop in the reverse one.
 //! It owns the servers and the tasks; whoever holds it can stop it, or end it as a kill would.
 
-mod audit;
 mod opening;
 mod reload;
 pub mod secrets;
@@ -274,6 +273,7 @@ fn doors(config: &Config, secrets: &Secrets) -> Doors {
     Doors {
         hooks,
         clients: secrets.clients.clone(),
+        operators: secrets.operators.clone(),
         public_url: config.server.public_url.clone(),
         trusted_proxies: config.server.trusted_proxies.clone(),
     }
@@ -293,6 +293,7 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
         rotations: http::rotate_limit(),
         bot_keys: Arc::clone(&secrets.bot_keys),
         wrong_codes: http::WrongCodes::default(),
+        refusals: http::Refusals::default(),
         bot: OnceLock::new(),
     })
 }
@@ -381,7 +382,7 @@ fn admin(settings: &Settings, gateway: &Arc<Gateway>) -> anyhow::Result<Server> 
     let server = HttpServer::new(move || {
         App::new()
             .app_data(data.clone())
-            .configure(socket::routes)
+            .configure(http::admin)
             .default_service(web::to(http::nothing_here))
     })
     .on_connect(http::note_peer)

@@ -31,6 +31,8 @@ pub struct Secrets {
     pub hooks: BTreeMap<String, Arc<HookSecrets>>,
     /// Secrets of clients by name.
     pub clients: BTreeMap<String, SecretText>,
+    /// Tokens of operators by name.
+    pub operators: BTreeMap<String, SecretText>,
     /// Secrets for one-time codes by board and owner.
     pub totp: BTreeMap<(RepositoryId, UserId), TotpSecret>,
 }
@@ -51,7 +53,8 @@ pub fn check(file: &SecretFile) -> Result<(), String> {
         SecretKind::Totp => TotpSecret::parse(&text)
             .map(drop)
             .map_err(|fault| fault.to_string()),
-        SecretKind::ForgeToken | SecretKind::ClientSecret | SecretKind::OperatorToken => Ok(()),
+        SecretKind::OperatorToken => of_operator(&text),
+        SecretKind::ForgeToken | SecretKind::ClientSecret => Ok(()),
     }
 }
 
@@ -113,12 +116,14 @@ impl Secrets {
             let name = format!("client[{}].secret_file", client.name);
             clients.insert(client.name.clone(), text(&name, &client.secret_file)?);
         }
+        let operators = operators(config)?;
         Ok(Self {
             peppers: Arc::new(peppers),
             bot_keys: Arc::new(bot_keys),
             forge_token,
             hooks,
             clients,
+            operators,
             totp,
         })
     }
@@ -144,6 +149,41 @@ fn bot_keys(config: &Config) -> Result<BotKeys, (String, String)> {
         return Err((name.to_owned(), why.to_owned()));
     }
     Ok(BotKeys { current, previous })
+}
+
+/// Characters that an operator's token has at least: nobody guesses it.
+const SHORTEST_TOKEN: usize = 32;
+
+/// A token that can stand in a header and that nobody guesses.
+fn of_operator(text: &SecretText) -> Result<(), String> {
+    let token = text.expose();
+    if token.len() < SHORTEST_TOKEN {
+        return Err(format!(
+            "has {} characters, and an operator's token has at least {SHORTEST_TOKEN}",
+            token.len()
+        ));
+    }
+    if token.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err("has characters that cannot stand in a header (RFC 6750 §2.1)".to_owned());
+    }
+    Ok(())
+}
+
+/// The tokens of operators. Two with one token could not be told apart.
+fn operators(config: &Config) -> Result<BTreeMap<String, SecretText>, (String, String)> {
+    let mut all: BTreeMap<String, SecretText> = BTreeMap::new();
+    for operator in &config.operators {
+        let key = format!("operator[{}].token_file", operator.name);
+        let Some(token) = optional(&key, operator.token_file.as_deref())? else {
+            continue;
+        };
+        let same = |(_, other): &(&String, &SecretText)| other.expose() == token.expose();
+        if let Some((other, _)) = all.iter().find(same) {
+            return Err((key, format!("holds the token of {other} too")));
+        }
+        all.insert(operator.name.clone(), token);
+    }
+    Ok(all)
 }
 
 fn totp(config: &Config) -> Result<BTreeMap<(RepositoryId, UserId), TotpSecret>, (String, String)> {

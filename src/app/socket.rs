@@ -7,12 +7,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-use actix_web::HttpResponse;
-use actix_web::web::{self, Data, ServiceConfig};
 use anyhow::{Context, bail};
-
-use super::audit;
-use crate::http::{self, ApiError, Gateway};
 
 /// Binds the socket, mode 0600.
 pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
@@ -43,23 +38,4 @@ pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
         .with_context(|| format!("cannot protect {}", path.display()))?;
     Ok(listener)
-}
-
-/// What can be asked there.
-pub(super) fn routes(config: &mut ServiceConfig) {
-    config
-        .service(web::resource("/verify").route(web::get().to(verify)))
-        .service(web::resource("/audit").route(web::get().to(audit::audit)));
-    http::admin(config);
-}
-
-/// The running store's own report.
-async fn verify(gateway: Data<Gateway>) -> Result<HttpResponse, ApiError> {
-    let bot = gateway.bot()?;
-    match bot.core.writer().verify().await {
-        Ok(report) => Ok(HttpResponse::Ok().json(report)),
-        Err(error) => Ok(HttpResponse::Conflict().json(serde_json::json!({
-            "fault": error.to_string(),
-        }))),
-    }
 }

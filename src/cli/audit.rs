@@ -4,7 +4,6 @@
 //! gives one object a line, in fields whose names stay.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::admin::{self, Admin};
+use super::admin::{self, Admin, Target};
 use super::printable::printable;
 use crate::clock::Clock;
 use crate::gate::time::parse_span;
@@ -58,9 +57,9 @@ pub struct Args {
     /// Write one JSON object a line
     #[arg(long)]
     pub json: bool,
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "ownergate.toml")]
-    pub config: PathBuf,
+    /// Which bot is asked
+    #[command(flatten)]
+    pub target: Target,
 }
 
 /// Checks a time as it is typed; the bot reads it by its own clock.
@@ -73,13 +72,7 @@ fn when(text: &str) -> Result<String, String> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let config = admin::load(&args.config)?;
-    let Some(bot) = Admin::find(&config)? else {
-        bail!(
-            "no bot is running: nobody answers on {}. `ownergate audit` asks the running bot; start it with `ownergate serve`",
-            printable(&config.server.admin_socket.display().to_string())
-        );
-    };
+    let bot = args.target.reach()?;
     let done = admin::runtime()?.block_on(show(&bot, args));
     match done {
         // Whoever reads has enough, as `head` has.
@@ -185,15 +178,11 @@ async fn ask(bot: &Admin, filters: &[Filter], limit: usize) -> anyhow::Result<An
     loop {
         let mut parameters = filters.to_vec();
         parameters.push((
-            "most",
+            "limit",
             (limit - answered.entries.len()).min(500).to_string(),
         ));
-        parameters.extend(rest.map(|rest| ("before", rest)));
-        let (status, mut body) = bot.get("/audit", &parameters).await?;
-        if !status.is_success() {
-            let why = body["fault"].as_str().or(body["detail"].as_str());
-            bail!("{}", printable(why.unwrap_or("the bot gives no reason")));
-        }
+        parameters.extend(rest.map(|rest| ("cursor", rest)));
+        let mut body = admin::success(bot.get("/v1/audit", &parameters).await?)?;
         let Some(Value::Array(entries)) = body.get_mut("entries").map(Value::take) else {
             bail!("the bot's answer has no entries");
         };
@@ -204,7 +193,7 @@ async fn ask(bot: &Admin, filters: &[Filter], limit: usize) -> anyhow::Result<An
             answered.now = now.to_owned();
         }
         answered.entries.extend(entries);
-        rest = body["rest"].as_str().map(str::to_owned);
+        rest = body["cursor"].as_str().map(str::to_owned);
         answered.more = rest.is_some();
         if rest.is_none() || answered.entries.len() >= limit {
             answered.entries.reverse();

@@ -4,12 +4,13 @@
 //! `printable` where it comes from outside.
 
 mod activate;
-mod admin;
+pub mod admin;
 pub mod approve;
 pub mod ask;
 pub mod audit;
 pub mod check_config;
 pub mod completions;
+pub mod confirm;
 pub mod demo;
 pub mod import;
 pub mod keygen;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::Reads;
 use super::ids::{Hash, IdentityNumber, IssueNumber, Mac, RepositoryId, Slug, UserId};
+use super::operator::By;
 
 /// The most secrets of one import: they come alive in one line of the journal.
 pub const MOST_ROWS: usize = 100;
@@ -22,10 +23,8 @@ pub const MOST_ALONE: usize = 200;
 /// An operator hands a file in.
 #[derive(Clone, Debug)]
 pub struct Import {
-    /// The operator's name, as it says.
-    pub operator: String,
-    /// The user of the host at the other end of the socket; `None` where the host does not say.
-    pub uid: Option<u32>,
+    /// Who.
+    pub by: By,
     /// The board.
     pub board: RepositoryId,
     /// The issue in which it is asked for.

@@ -22,6 +22,8 @@ pub mod ids;
 pub mod import;
 pub mod judgement;
 pub mod key;
+pub mod operator;
+pub mod order;
 pub mod policy;
 pub mod reply;
 pub mod request;

@@ -41,6 +41,11 @@ pub(super) fn bearer<'a>(request: &'a HttpRequest, gateway: &Gateway) -> Result<
     fits.then_some(token).ok_or(ApiError::InvalidToken)
 }
 
+/// The one Bearer token that a request shows, of whatever form.
+pub(super) fn bearer_text(request: &HttpRequest) -> Option<&str> {
+    only(request).and_then(|value| after_scheme(value, "Bearer"))
+}
+
 /// The configured client that a request proves to be.
 ///
 /// Half of the clients form-encode name and secret before Basic, as RFC 6749 §2.3.1 says, half do

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::claim::ClaimLimit;
+use super::operator::Refusals;
 use super::problem::ApiError;
 use super::rotate::RotateLimit;
 use super::wrong_codes::WrongCodes;
@@ -40,6 +41,8 @@ pub struct Doors {
     pub hooks: BTreeMap<String, Hook>,
     /// Secrets of resource servers by name.
     pub clients: BTreeMap<String, SecretText>,
+    /// Tokens of operators by name.
+    pub operators: BTreeMap<String, SecretText>,
     /// The issuer in answers.
     pub public_url: String,
     /// Whose `X-Forwarded-For` is believed.
@@ -71,6 +74,8 @@ pub struct Gateway {
     pub bot_keys: Arc<BotKeys>,
     /// Wrong codes, by address and request.
     pub wrong_codes: WrongCodes,
+    /// How many refusals of operators and strangers are written down.
+    pub refusals: Refusals,
     /// The bot, once everything is open.
     pub bot: OnceLock<Arc<Bot>>,
 }

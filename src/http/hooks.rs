@@ -48,6 +48,11 @@ fn outcome(error: &ApiError) -> &'static str {
         ApiError::Unhealthy => "unhealthy",
         ApiError::MethodNotAllowed(_)
         | ApiError::BadClient
+        | ApiError::NoOperator
+        | ApiError::NotOperator
+        | ApiError::Forbidden(_)
+        | ApiError::Unknown(_)
+        | ApiError::Refused(_)
         | ApiError::NoToken
         | ApiError::InvalidToken
         | ApiError::Pending

@@ -1,13 +1,10 @@
 //! `POST /import` on the admin socket: an operator hands in a file of secrets from before.
 //!
 //! The file is read whole or not at all. Its hashes become MACs here, and nothing else of them goes on.
-//! Who is at the other end of the socket is what the host says.
+//! The host speaks for every operator, everybody else for itself.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 
-use actix_web::dev::Extensions;
-use actix_web::rt::net::UnixStream;
 use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
@@ -16,32 +13,20 @@ use zeroize::Zeroizing;
 use super::body;
 use super::decided::{decided, from_forge};
 use super::gateway::Gateway;
+use super::operator::Caller;
 use super::problem::ApiError;
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
 use crate::gate::evidence::{Needs, Reads};
 use crate::gate::ids::IssueNumber;
 use crate::gate::import::{Import, Line};
+use crate::gate::operator::Right;
 use crate::gate::policy::Board;
 use crate::secret::legacy::{LARGEST_FILE, LegacyLine, read};
 use crate::secret::pepper::Peppers;
 
-/// The user of the host at the other end of the admin socket.
-#[derive(Clone, Copy, Debug)]
-struct Peer(u32);
-
-/// Notes who is at the other end, for every connection to the admin socket.
-pub fn note_peer(connection: &dyn Any, extensions: &mut Extensions) {
-    let peer = connection
-        .downcast_ref::<UnixStream>()
-        .and_then(|stream| stream.peer_cred().ok());
-    if let Some(peer) = peer {
-        extensions.insert(Peer(peer.uid()));
-    }
-}
-
 /// What an operator of this host may hand in.
-pub fn admin(config: &mut ServiceConfig) {
+pub(super) fn routes(config: &mut ServiceConfig) {
     config.service(web::resource("/import").route(web::post().to(import)));
 }
 
@@ -56,15 +41,17 @@ struct Named {
 async fn import(
     request: HttpRequest,
     payload: Payload,
+    caller: Caller,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
     let bot = gateway.bot()?;
     let named = named(request.query_string())?;
+    let by = caller.naming(&named.operator, Right::Request).await?;
     let policy = bot.core.policy();
     let board = policy
         .boards
         .values()
-        .find(|board| board.name == named.board)
+        .find(|board| board.name == named.board && by.reaches(&policy, board.repository_id))
         .ok_or_else(|| ApiError::BadRequest("there is no board of that name".to_owned()))?;
     let file = body::read(&request, payload, LARGEST_FILE).await?;
     let file = Zeroizing::new(file.to_vec());
@@ -77,8 +64,7 @@ async fn import(
     };
     let lines = read.lines.iter().map(|line| known(line, &gateway.peppers));
     let import = Import {
-        operator: named.operator,
-        uid: request.conn_data::<Peer>().map(|peer| peer.0),
+        by,
         board: board.repository_id,
         issue: named.issue,
         file: read.digest.clone(),

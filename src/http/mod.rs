@@ -15,6 +15,7 @@ mod health;
 mod hooks;
 mod import;
 mod introspect;
+mod operator;
 mod pause;
 mod problem;
 mod requests;
@@ -26,7 +27,7 @@ use actix_web::web::{self, ServiceConfig};
 
 pub use claim::limit as claim_limit;
 pub use gateway::{Doors, Gateway, Hook};
-pub use import::{admin, note_peer};
+pub use operator::{Caller, NAMED, Refusals, note_peer};
 pub use problem::ApiError;
 pub use rotate::limit as rotate_limit;
 pub use wrong_codes::WrongCodes;
@@ -105,6 +106,7 @@ fn holders(config: &mut ServiceConfig) {
 /// Resource servers and whoever runs the bot.
 pub fn internal(config: &mut ServiceConfig) {
     config
+        .configure(operator::routes)
         .service(
             web::resource("/v1/introspect")
                 .route(web::post().to(introspect::introspect))
@@ -127,6 +129,14 @@ pub fn internal(config: &mut ServiceConfig) {
                 .route(web::head().to(health::metrics))
                 .default_service(web::to(only_get)),
         );
+}
+
+/// Whoever runs the bot, over the admin socket: what operators have, and what only makes sense here.
+pub fn admin(config: &mut ServiceConfig) {
+    config
+        .configure(operator::routes)
+        .configure(operator::host_routes)
+        .configure(import::routes);
 }
 
 /// Everything else.

@@ -30,6 +30,16 @@ pub enum ApiError {
     BadRequest(String),
     /// 401: a resource server that did not show who it is.
     BadClient,
+    /// 401: nobody said which operator calls.
+    NoOperator,
+    /// 401: what was shown is no operator's token.
+    NotOperator,
+    /// 403: this one may not do that; why.
+    Forbidden(String),
+    /// 404: there is no such thing, as far as this one may know; what.
+    Unknown(String),
+    /// 409: it cannot be done so; why.
+    Refused(String),
     /// 401: no token was shown.
     NoToken,
     /// 401: the token is not alive, whatever the cause.
@@ -69,6 +79,12 @@ impl ApiError {
             Self::BadSignature => (StatusCode::UNAUTHORIZED, "bad signature"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad request"),
             Self::BadClient => (StatusCode::UNAUTHORIZED, "client not known"),
+            Self::NoOperator | Self::NotOperator => {
+                (StatusCode::UNAUTHORIZED, "no operator's token")
+            }
+            Self::Forbidden(_) => (StatusCode::FORBIDDEN, "not allowed"),
+            Self::Unknown(_) => (StatusCode::NOT_FOUND, "not known"),
+            Self::Refused(_) => (StatusCode::CONFLICT, "refused"),
             Self::NoToken => (StatusCode::UNAUTHORIZED, "no token"),
             Self::InvalidToken => (StatusCode::UNAUTHORIZED, "invalid token"),
             Self::Pending => (StatusCode::CONFLICT, "not approved yet"),
@@ -95,6 +111,11 @@ impl ApiError {
             Self::BadSignature => "the delivery carries no valid signature of this hook's secret",
             Self::BadRequest(what) => what,
             Self::BadClient => "give the name and secret of a configured client by HTTP Basic",
+            Self::NoOperator => "give an operator's token as `Authorization: Bearer …`",
+            Self::NotOperator => {
+                "this is no token of an operator; see `token_file` of `[[operator]]`"
+            }
+            Self::Forbidden(what) | Self::Unknown(what) | Self::Refused(what) => what,
             Self::NoToken => "give the token as `Authorization: Bearer …`",
             Self::InvalidToken => "the token is not valid (any more)",
             Self::Pending => "no owner has approved it yet; ask again in a few seconds",
@@ -123,7 +144,11 @@ impl ApiError {
     fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::BadClient => Some("Basic realm=\"ownergate\", charset=\"UTF-8\""),
-            Self::NoToken => Some("Bearer realm=\"ownergate\""),
+            Self::NoToken | Self::NoOperator => Some("Bearer realm=\"ownergate\""),
+            Self::NotOperator => Some(
+                "Bearer realm=\"ownergate\", error=\"invalid_token\", error_description=\"this is no token of an operator\"",
+            ),
+            Self::Forbidden(_) => Some("Bearer realm=\"ownergate\", error=\"insufficient_scope\""),
             Self::InvalidToken => Some(
                 "Bearer realm=\"ownergate\", error=\"invalid_token\", error_description=\"the token is not valid (any more); ask for another in the issue thread\"",
             ),
@@ -173,7 +198,8 @@ impl ResponseError for ApiError {
         });
         // RFC 6750 §3.1 names the codes; RFC 7662 §2.3 takes them over.
         let code = match self {
-            Self::InvalidToken => Some("invalid_token"),
+            Self::InvalidToken | Self::NotOperator => Some("invalid_token"),
+            Self::Forbidden(_) => Some("insufficient_scope"),
             Self::BadClient => Some("invalid_client"),
             Self::BadRequest(_) => Some("invalid_request"),
             Self::Pending => Some("authorization_pending"),

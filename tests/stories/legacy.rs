@@ -291,8 +291,8 @@ async fn only_a_configured_operator_hands_in_and_may_not_approve() {
     let thread = story.thread(&story.stage.codex, "sort").await;
     let file = line(ROBOT, "robot", &["board:read"], None);
     let refused = import(&thread, "away", &file).await.unwrap_err();
-    assert_snapshot!(refused, @"nothing was imported: there is no such operator in my configuration");
-    assert!(story.journal().contains("import_refused"));
+    assert_snapshot!(refused, @"nothing was imported: no operator of that name is in my configuration.");
+    assert!(story.journal().contains("operator_turned_away"));
     thread.credential(&Key::new()).await;
     // Now it is alice who asks, and her word does not count for it.
     story.restart(&[("forge_id = 3", "forge_id = 2")]).await;
@@ -304,12 +304,17 @@ async fn only_a_configured_operator_hands_in_and_may_not_approve() {
     assert!(!story.alive(ROBOT).await);
     thread.comment(&story.stage.piotr, &line).await;
     assert!(story.alive(ROBOT).await);
-    // Another user of the host is not that operator.
-    story.restart(&[("uid = ", "uid = 1")]).await;
+    // The host speaks for every operator, whoever that is at home; but not for one without the right.
+    story
+        .restart(&[
+            ("uid = ", "uid = 1"),
+            ("rights = [\"request\"]", "rights = [\"read\"]"),
+        ])
+        .await;
     let thread = story.again(thread_number());
     let file = format!("{}\n", file_of_other().trim());
     let refused = import(&thread, "home", &file).await.unwrap_err();
-    assert!(refused.contains("and you are another"), "{refused}");
+    assert!(refused.contains("has not the right `request`"), "{refused}");
 }
 
 fn thread_number() -> ownergate::gate::ids::IssueNumber {

@@ -37,6 +37,7 @@ mod max_silence;
 mod miniature;
 mod moves;
 mod not_counted;
+mod operator_calls;
 mod outages;
 mod owner_accounts;
 mod pause;

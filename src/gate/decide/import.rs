@@ -23,6 +23,7 @@ use super::super::import::{
     Import, Line, MOST_ALONE, MOST_OF_IDENTITY, MOST_ROWS, Row, Wanted as Imported, digest,
 };
 use super::super::key::{Key, Subject};
+use super::super::operator::Right;
 use super::super::policy::{Board, STRICTEST};
 use super::super::reply;
 use super::super::request::{Action, Request, RequestStatus, Wanted};
@@ -39,7 +40,7 @@ const SHOWN: usize = 20;
 
 /// Decides what an operator hands in.
 pub(super) fn decide(draft: &mut Draft<'_>, import: &Import) {
-    let operator = one_line(&import.operator, 40);
+    let operator = one_line(import.by.name(), 40);
     draft.cause(
         "import",
         json!({ "operator": operator, "file": import.file, "lines": import.lines.len() }),
@@ -134,33 +135,14 @@ fn unsaid(draft: &Draft<'_>, import: &Import, author: UserId) -> Accepted {
     }
 }
 
-/// Who asks: the forge's account of an operator who is at the other end of the socket, and who may ask
-/// on this board.
+/// Who asks: the forge's account of an operator who may ask on this board.
 fn asks_as(draft: &Draft<'_>, import: &Import) -> Result<UserId, String> {
-    let known = draft.given.policy.operators.get(&import.operator);
-    let operator = known.ok_or("there is no such operator in my configuration")?;
-    match (operator.uid, import.uid) {
-        (Some(uid), Some(peer)) if uid == peer => {}
-        (Some(uid), _) => {
-            return Err(format!(
-                "that operator speaks as the host's user {uid}, and you are another"
-            ));
-        }
-        (None, _) => {
-            return Err(
-                "that operator has no `uid`, so that nobody speaks as it over the socket"
-                    .to_owned(),
-            );
-        }
-    }
-    if !operator.boards.contains(&import.board) {
-        return Err("that operator has no right on this board".to_owned());
-    }
-    if !operator.rights.contains("request") {
-        return Err("that operator has not the right `request`".to_owned());
-    }
+    let policy = &draft.given.policy;
+    let may = import.by.may_on(policy, Right::Request, import.board);
+    may.map_err(|denied| denied.to_string())?;
+    let operator = import.by.operator(policy).ok().flatten();
     operator
-        .forge_id
+        .and_then(|operator| operator.forge_id)
         .ok_or_else(|| "that operator has no `forge_id` to ask as".to_owned())
 }
 

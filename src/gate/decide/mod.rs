@@ -31,6 +31,7 @@ mod look;
 mod loss;
 mod named;
 mod narrow;
+mod order;
 mod outbox;
 mod own;
 mod pause;
@@ -228,6 +229,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::LossGoesOn => loss::go_on(&mut draft),
         Event::Import(import) => import::decide(&mut draft, import),
         Event::Account(sighting) => account::decide(&mut draft, sighting),
+        Event::TurnedAway(turned_away) => order::turned_away(&mut draft, turned_away),
         Event::Compare { thread } => cut::decide(&mut draft, *thread),
         Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),
         Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),

@@ -10,6 +10,7 @@ use crate::gate::grant::{GrantRecord, GrantStatus};
 use crate::gate::ids::{CredentialNumber, IssueNumber, Mac, RequestNumber, Slug, UserId};
 use crate::gate::import::{Import, Line, MOST_ALONE, MOST_ROWS, Row};
 use crate::gate::key::{Key, Table};
+use crate::gate::operator::{By, Way};
 use crate::gate::policy::Operator;
 use crate::gate::request::Source;
 use crate::gate::thread::BoardState;
@@ -60,10 +61,14 @@ fn two() -> Vec<Line> {
     ]
 }
 
+fn by(name: &str, way: Way) -> By {
+    let name = name.to_owned();
+    By::Operator { name, way }
+}
+
 fn file(lines: Vec<Line>) -> Import {
     Import {
-        operator: "home".to_owned(),
-        uid: Some(UID),
+        by: by("home", Way::User(UID)),
         board: KAN,
         issue: IssueNumber(20),
         file: Hash::of(b"the file"),
@@ -165,15 +170,19 @@ fn a_file_for_one_environment_goes_through_that_gate_alone() {
 fn nobody_else_hands_in_anything_and_that_is_written_down() {
     type Change = fn(&mut Policy, &mut Import);
     let cases: [(&str, Change); 8] = [
-        ("no such operator", |_, import| {
-            import.operator = "away".to_owned()
+        ("no operator of that name", |_, import| {
+            import.by = by("away", Way::Host);
         }),
-        ("you are another", |_, import| import.uid = Some(0)),
-        ("you are another", |_, import| import.uid = None),
-        ("has no `uid`", |policy, _| {
+        ("asks for nothing in its own name", |_, import| {
+            import.by = By::Host
+        }),
+        ("another user of this host", |_, import| {
+            import.by = by("home", Way::User(0));
+        }),
+        ("another user of this host", |policy, _| {
             change(policy, |one| one.uid = None)
         }),
-        ("no right on this board", |policy, _| {
+        ("no right on that board", |policy, _| {
             change(policy, |one| one.boards = [OPS].into())
         }),
         ("not the right `request`", |policy, _| {
