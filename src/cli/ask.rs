@@ -90,7 +90,7 @@ pub struct AskArgs {
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Ask for a successor of the token in --out, and put it there.
-    #[arg(long, requires = "out", conflicts_with_all = ["issue", "title", "identity", "scopes", "ttl"])]
+    #[arg(long, conflicts_with_all = ["exec", "issue", "title", "identity", "scopes", "ttl"])]
     pub renew: bool,
     /// How long to wait for an owner.
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = span)]
@@ -114,11 +114,11 @@ pub struct AskArgs {
     #[arg(long, value_name = "KEY|FILE", value_parser = bot_keys)]
     pub bot_key: Vec<Vec<String>>,
     /// With --exec: keep here what is needed to go on after a crash. It holds no secret.
-    #[arg(long, value_name = "FILE", requires = "exec")]
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
     pub state: Option<PathBuf>,
     /// With --exec: give the token in this environment variable. Left out: in a file descriptor, whose
     /// number is in OWNERGATE_TOKEN_FD and whose path in OWNERGATE_TOKEN_FILE.
-    #[arg(long, value_name = "NAME", requires = "exec", value_parser = exec::variable)]
+    #[arg(long, value_name = "NAME", conflicts_with = "out", value_parser = exec::variable)]
     pub env: Option<String>,
     /// Run this command with the token and put nothing on disk. Everything behind it is the command's.
     #[arg(long, value_name = "CMD", num_args = 1.., allow_hyphen_values = true)]
@@ -379,3 +379,6 @@ fn there(args: &AskArgs, going: &Going<'_>, clock: &Clock) -> Result<Option<RawT
         None => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use clap::Parser;
 use jiff::SignedDuration;
 use ownergate::cli::ask::{AskArgs, AskFault, Handed, Pace, Step, ask};
 use ownergate::gate::ids::{IssueNumber, UserId};
+use ownergate::miniforge::Fault;
 use ownergate::secret::file::SecretText;
 use ownergate::secret::file::write_secret_file;
 use ownergate::secret::recipient::Recipient;
@@ -489,4 +490,32 @@ async fn a_bot_or_a_forge_that_is_away_or_says_no_has_its_own_code() {
         .await;
     let fault = agent.run(&story, &[], None).await.unwrap_err();
     assert_eq!(fault.code(), 10, "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_whose_answer_was_lost_is_looked_for_and_not_made_again() {
+    let story = Story::begin().await;
+    let forge = &story.stage.forge;
+    let (agent, posts) = (Agent::new(&story), "/repos/alice/board/issues");
+    forge.fault("POST", posts, Some(1), Fault::LoseAnswer);
+    let command = agent.start(&story, &[], None);
+    let thread = first_issue(&story).await;
+    approve(&story, &thread, 1).await;
+    let handed = ended(&story, command).await.unwrap();
+    story.remember(&agent.token());
+    assert_eq!((handed.receipt.issue, asked(&story, &thread)), (1, 1));
+    let next = story.again(IssueNumber(2));
+    assert!(forge.issue(story.stage.thread(next.issue)).is_none());
+
+    // The same for a comment, by an account whose token may not ask who it is.
+    let second = Agent::new(&story);
+    forge.fault("GET", "/user", None, Fault::status(403));
+    forge.fault("POST", posts, Some(1), Fault::LoseAnswer);
+    let command = second.start(&story, &["--issue", "1"], None);
+    approve(&story, &thread, 2).await;
+    let handed = ended(&story, command).await.unwrap();
+    story.remember(&second.token());
+    assert_eq!(handed.receipt.credential, "c2");
+    assert_eq!(asked(&story, &thread), 2);
+    story.stage.settle().await.unwrap();
 }

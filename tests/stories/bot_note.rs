@@ -17,8 +17,8 @@ fn key_in(story: &Story, name: &str) -> SigningKey {
     SigningKey::parse(&SecretText::new(text.trim())).unwrap()
 }
 
-/// Puts a new key beside the old one.
-fn put_successor(story: &Story, name: &str) -> SigningKey {
+/// Puts a new key beside the old one, which vouches for it.
+pub(crate) fn put_successor(story: &Story, name: &str) -> SigningKey {
     let old = key_in(story, "signing-key");
     let seed = "5a".repeat(32);
     let bare = SigningKey::parse(&SecretText::new(&seed)).unwrap();

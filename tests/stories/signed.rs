@@ -300,6 +300,29 @@ async fn a_bot_with_another_key_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_bots_new_key_is_followed_where_the_pinned_one_vouches_for_it() {
+    let desk = Desk::of(4);
+    let mut story = story(&desk).await;
+    let (thread, code) = asked(&story, &Key::new()).await;
+    drop(thread);
+    let approve = ["R1", &code];
+    let before = desk.approve(&story, &approve, "n\n").await;
+    assert!(before.stderr.contains("first use of"), "{}", before.stderr);
+    let new = crate::bot_note::put_successor(&story, "signing-key-2").public_hex();
+    let changed = ("secrets/signing-key\"", "secrets/signing-key-2\"");
+    story.restart(&[changed]).await;
+    let after = desk.approve(&story, &approve, "n\n").await;
+    after.refused("nothing is signed");
+    let told = format!("has the new key {new}; its old one, ");
+    assert!(after.stderr.contains(&told), "{}", after.stderr);
+    let bots = desk.path("home/.config/ownergate/known-bots");
+    let pinned = format!("{} {new}\n", story.stage.url());
+    assert_eq!(fs::read_to_string(&bots).unwrap(), pinned);
+    let again = desk.approve(&story, &approve, "n\n").await;
+    assert!(!again.stderr.contains(&new), "{}", again.stderr);
+}
+
+#[tokio::test]
 async fn a_key_that_nobody_pinned_signs_nothing() {
     let desk = Desk::of(5);
     let story = story(&desk).await;

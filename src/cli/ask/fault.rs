@@ -125,3 +125,50 @@ impl From<ForgejoError> for AskFault {
         Self::Forge(format!("{error}{mend}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_is_documented_and_means_one_thing() {
+        let text = String::new;
+        let (request, issue, said, word) = (text(), text(), text(), text());
+        let all = [
+            AskFault::Failed(text()),
+            AskFault::Usage(text()),
+            AskFault::Refused {
+                issue: issue.clone(),
+                said: said.clone(),
+            },
+            AskFault::Denied {
+                request: request.clone(),
+                issue: issue.clone(),
+                said: said.clone(),
+            },
+            AskFault::Over {
+                request,
+                issue: issue.clone(),
+                word,
+                said,
+            },
+            AskFault::TimedOut {
+                what: text(),
+                issue: issue.clone(),
+            },
+            AskFault::Note {
+                fault: NoteFault::Missing,
+                issue,
+            },
+            AskFault::Forge(text()),
+            AskFault::Bot(text()),
+            AskFault::NotAccepted(text()),
+        ];
+        let page = include_str!("../../../docs/for-agents.md");
+        for (place, fault) in all.iter().enumerate() {
+            let code = usize::from(fault.code());
+            assert_eq!(code, place + 1);
+            assert_eq!(page.matches(&format!("\n| {code} | ")).count(), 1, "{code}");
+        }
+    }
+}
