@@ -12,6 +12,30 @@ use super::problem::ApiError;
 use crate::secret::legacy::LegacyHash;
 use crate::secret::token::parse_token;
 
+/// What a request shows of itself in its `Authorization` headers.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Shown<'a> {
+    /// No such header.
+    Nothing,
+    /// One, of another scheme than Bearer.
+    AnotherScheme,
+    /// One Bearer token, whatever its form.
+    Bearer(&'a str),
+    /// Two or more, or one that is no text: nobody can say which counts.
+    Several,
+}
+
+/// Reads them without judging the token.
+pub(super) fn shown(request: &HttpRequest) -> Shown<'_> {
+    if request.headers().get(AUTHORIZATION).is_none() {
+        return Shown::Nothing;
+    }
+    match only(request) {
+        None => Shown::Several,
+        Some(value) => after_scheme(value, "Bearer").map_or(Shown::AnotherScheme, Shown::Bearer),
+    }
+}
+
 /// The header's value, if there is exactly one.
 fn only(request: &HttpRequest) -> Option<&str> {
     let mut values = request.headers().get_all(AUTHORIZATION);

@@ -10,6 +10,7 @@ mod body;
 mod claim;
 mod decided;
 pub mod document;
+mod forward_auth;
 pub mod gateway;
 mod health;
 mod hooks;
@@ -117,6 +118,7 @@ pub fn internal(config: &mut ServiceConfig) {
                 .route(web::post().to(activity::report))
                 .default_service(web::to(only_post)),
         )
+        .service(web::resource("/v1/forward-auth{suffix:.*}").to(forward_auth::forward_auth))
         .service(
             web::resource("/readyz")
                 .route(web::get().to(health::readyz))

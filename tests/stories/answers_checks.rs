@@ -285,6 +285,20 @@ async fn everything_waits(client: &reqwest::Client, url: &str, token: &str, fres
         assert!(answer.headers().contains_key("retry-after"));
         assert!(!answer.text().await.unwrap().contains("active"));
     }
+    // A proxy takes 503 for a failure of its own: it is told that nothing passes, and why.
+    let route = format!("{url}/v1/forward-auth?client=kanban-api&scope=card:write");
+    for route in [route.clone(), format!("{route}&foreign=pass")] {
+        let answer = client.get(&route).bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), 403);
+        assert!(answer.headers().contains_key("retry-after"));
+        assert!(answer.text().await.unwrap().contains("cannot be checked"));
+    }
+    assert_eq!(
+        get("/v1/forward-auth?client=kanban-api&scope=card:write")
+            .await
+            .status(),
+        401
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -319,6 +333,9 @@ async fn when_the_disk_fails_everything_is_503_and_the_start_after_it_has_all() 
     assert_eq!(story.deliver_signed(&fresh).await, 503);
     let refused = story.stage.introspect(&token).await.unwrap_err();
     assert!(refused.to_string().contains("503"), "{refused}");
+    let route = "/v1/forward-auth?client=kanban-api&scope=card:write";
+    let asked = story.request("GET", route).bearer_auth(&token);
+    assert_eq!(asked.send().await.unwrap().status(), 403);
     assert_eq!(story.get("/readyz").await.0, 503);
     assert_eq!(story.get("/healthz").await.0, 200);
     soon(story.stage.bot().unwrap().core.writer().died()).await;

@@ -12,12 +12,12 @@ use serde_json::json;
 use crate::harness::{Key, Story, Thread};
 
 /// In use for years somewhere; long enough, and not of our form.
-const ROBOT: &str = "hunter2-but-much-longer-and-shared-for-years";
+pub(crate) const ROBOT: &str = "hunter2-but-much-longer-and-shared-for-years";
 const OTHER: &str = "Zm9vYmFyYmF6cXV4/another~one";
 const SHORT: &str = "nineteen-characters";
 
 /// The usual stage with an operator who asks as carol, and speaks as the user that runs this test.
-async fn begin() -> Story {
+pub(crate) async fn begin() -> Story {
     Story::with(|setting| {
         let uid = std::fs::metadata("/proc/self").unwrap().uid();
         setting.config.push_str(&format!(
@@ -56,7 +56,7 @@ async fn import(thread: &Thread<'_>, operator: &str, file: &str) -> Result<Asked
 }
 
 /// ROBOT comes for the identity of this thread, and alice lets it.
-async fn imported(thread: &Thread<'_>) {
+pub(crate) async fn imported(thread: &Thread<'_>) {
     let line = line(ROBOT, "robot", &["board:read"], Some("codex-kan-1"));
     let asked = import(thread, "home", &line).await.unwrap();
     assert!(matches!(asked, Asked::Request(_)));

@@ -23,6 +23,7 @@ mod end;
 mod flood;
 mod foreign_text;
 mod forged;
+mod forward_auth;
 mod ghosts;
 mod give_up;
 mod hang_up;
