@@ -199,7 +199,72 @@ mod tests {
         assert_eq!(format!("{token:?}"), "RawToken([REDACTED])");
     }
 
+    /// The rule in `deploy/gitleaks.toml`.
+    fn scanner() -> regex::Regex {
+        let rules: toml::Table = include_str!("../../deploy/gitleaks.toml").parse().unwrap();
+        let rules = rules["rules"].as_array().unwrap();
+        let [rule] = &rules[..] else {
+            panic!("one rule")
+        };
+        assert_eq!(
+            rule["keywords"].as_array().unwrap()[0].as_str(),
+            Some("og_")
+        );
+        regex::Regex::new(rule["regex"].as_str().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_rule_for_scanners_finds_tokens_wherever_they_stand() {
+        let scanner = scanner();
+        for label in ["a", "codex-7f3a", &"a".repeat(LONGEST_SLUG)] {
+            let token = mint(&prefix("og"), &Slug::parse(label).unwrap()).unwrap();
+            let token = token.expose();
+            for text in [
+                token.to_owned(),
+                format!("Authorization: Bearer {token}\n"),
+                format!("TOKEN=\"{token}\""),
+                format!("https://user:{token}@host/"),
+                format!("{{\"token\":\"{token}\",\"a\":1}}"),
+            ] {
+                let found = scanner.find(&text).unwrap();
+                assert_eq!(found.as_str(), token, "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rule_for_scanners_finds_nothing_that_is_no_token() {
+        let scanner = scanner();
+        let hex = "0f".repeat(32);
+        for text in [
+            format!("og_codex_{}", &hex[1..]),
+            format!("og_codex_{hex}0"),
+            format!("og_codex_{hex}_"),
+            format!("og_codex_{}", hex.to_uppercase()),
+            format!("og__{hex}"),
+            format!("og_-codex_{hex}"),
+            format!("og_codex-_{hex}"),
+            format!("og_{}_{hex}", "a".repeat(LONGEST_SLUG + 1)),
+            format!("blog_codex_{hex}"),
+            format!("gh_codex_{hex}"),
+            format!("og-codex-{hex}"),
+            hex.clone(),
+        ] {
+            assert!(scanner.find(&text).is_none(), "{text}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_rule_for_scanners_finds_every_token(
+            label in "[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?",
+        ) {
+            let slug = Slug::parse(&label).unwrap();
+            let token = mint(&prefix("og"), &slug).unwrap();
+            let text = format!("let token = '{}';", token.expose());
+            prop_assert_eq!(scanner().find(&text).unwrap().as_str(), token.expose());
+        }
+
         #[test]
         fn every_prefix_and_slug_can_be_read_back(
             head in "[a-z][a-z0-9]{0,7}",

@@ -70,7 +70,7 @@ async fn a_used_token(story: &Story) -> String {
 }
 
 /// The entries of the journal with a code.
-fn entries(story: &Story, code: &str) -> Vec<Value> {
+pub(crate) fn entries(story: &Story, code: &str) -> Vec<Value> {
     let journal = story.journal();
     let lines = journal
         .lines()
