@@ -3,6 +3,7 @@
 //! `cargo run --example resource_server http://127.0.0.1:8421 kanban-api secrets/client-kanban-api 3000`
 #![expect(
     clippy::disallowed_methods,
+    clippy::print_stderr,
     reason = "an example is a program of its own"
 )]
 

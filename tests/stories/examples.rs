@@ -115,6 +115,39 @@ async fn asked(story: &Story, line: &str) -> String {
     thread.approved(&story.stage.alice, &key).await
 }
 
+/// What was done was told; the telling comes after the answer, so that it may be on its way.
+async fn three_cards_were_told(story: &Story) {
+    soon(async {
+        while entries(story, "activity_reported").len() < 3 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let told = entries(story, "activity_reported");
+    assert_eq!(told.len(), 3, "{told:?}");
+    let told = format!("{told:?}");
+    assert!(
+        told.contains("card:write") && told.contains("inbox"),
+        "{told}"
+    );
+}
+
+/// Nobody, and nobody whom the bot knows.
+async fn strangers_make_no_cards(example: &Example, story: &Story, token: &str) {
+    let (status, challenged, _) = example.card(story, "roadmap", "").await;
+    assert_eq!((status, challenged), (401, true));
+    let dead = format!("Bearer og_any_{}", "0".repeat(64));
+    for authorization in [
+        dead.as_str(),
+        "Basic YTpi",
+        "Bearer",
+        &format!("Token {token}"),
+    ] {
+        let (status, challenged, _) = example.card(story, "roadmap", authorization).await;
+        assert_eq!((status, challenged), (401, true), "{authorization}");
+    }
+}
+
 /// What every example does.
 async fn applies_the_three_ceilings(language: &str) {
     // By the machine's clock, as the examples are.
@@ -133,18 +166,7 @@ async fn applies_the_three_ceilings(language: &str) {
     )
     .await;
 
-    let (status, challenged, _) = example.card(&story, "roadmap", "").await;
-    assert_eq!((status, challenged), (401, true));
-    let dead = format!("Bearer og_any_{}", "0".repeat(64));
-    for authorization in [
-        dead.as_str(),
-        "Basic YTpi",
-        "Bearer",
-        &format!("Token {any}"),
-    ] {
-        let (status, challenged, _) = example.card(&story, "roadmap", authorization).await;
-        assert_eq!((status, challenged), (401, true), "{authorization}");
-    }
+    strangers_make_no_cards(&example, &story, &any).await;
     let (status, _, text) = example
         .card(&story, "roadmap", &format!("bearer {any}"))
         .await;
@@ -163,20 +185,7 @@ async fn applies_the_three_ceilings(language: &str) {
             "{board} {token}"
         );
     }
-    // What was done was told; the telling comes after the answer, so that it may be on its way.
-    soon(async {
-        while entries(&story, "activity_reported").len() < 3 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await;
-    let told = entries(&story, "activity_reported");
-    assert_eq!(told.len(), 3, "{told:?}");
-    let told = format!("{told:?}");
-    assert!(
-        told.contains("card:write") && told.contains("inbox"),
-        "{told}"
-    );
+    three_cards_were_told(&story).await;
     // The identity.
     story
         .at(1)
