@@ -9,8 +9,10 @@
 #![expect(clippy::print_stdout, reason = "these programs exist to print figures")]
 
 mod audit;
+mod ceilings;
 mod client;
 mod credential;
+mod deciding;
 mod introspection;
 mod life;
 mod load;
@@ -29,8 +31,10 @@ use anyhow::{Context, bail};
 use ownergate::clock::Clock;
 
 /// The programs.
-const PROGRAMS: [&str; 6] = [
+const PROGRAMS: [&str; 8] = [
     "audit",
+    "ceilings",
+    "deciding",
     "introspection",
     "opening",
     "webhooks",
@@ -80,6 +84,8 @@ fn one(program: &str) -> anyhow::Result<()> {
     let measured = runtime()?.block_on(async {
         match program {
             "audit" => audit::run(&directory, &clock).await,
+            "ceilings" => ceilings::run(&directory, &clock).await,
+            "deciding" => deciding::run(&directory, &clock).await,
             "introspection" => introspection::run(&directory, &clock).await,
             "opening" => opening::run(&directory, &clock).await,
             "webhooks" => webhooks::run(&directory, &clock).await,

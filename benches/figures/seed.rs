@@ -22,7 +22,7 @@ use ownergate::gate::ids::{
     CredentialNumber, Hash, IdentityNumber, IssueNumber, RequestNumber, Slug, ThreadKey, UserId,
 };
 use ownergate::gate::key::{Change, Key};
-use ownergate::gate::thread::{Counters, SlugOwner};
+use ownergate::gate::thread::{Counters, SlugOwner, Thread};
 use ownergate::gate::time::after;
 use ownergate::gate::world::{self, Record};
 use ownergate::secret::token::{TokenPrefix, mint};
@@ -88,6 +88,42 @@ pub(crate) async fn write(config: &Config, clock: &Clock, count: u64) -> anyhow:
     }
     writer.close().await;
     Ok(tokens)
+}
+
+/// The line that brings these identities, each with a credential in use. Their tokens are nobody's.
+pub(crate) fn identities(numbers: std::ops::Range<u64>, now: Timestamp) -> Body {
+    let mut changes = Vec::new();
+    for number in numbers {
+        let slug = Slug::parse(&format!("codex-kan-{number}")).expect("a short name");
+        let one = One {
+            number,
+            slug,
+            now,
+            policy: Hash::of(b"policy"),
+            pending: false,
+        };
+        changes.extend(one.records(mac_of(number), "pepper"));
+        let thread = Thread {
+            identities: vec![IdentityNumber(number)],
+            ..Thread::default()
+        };
+        changes.push(put(Key::thread(one.thread()), &thread));
+    }
+    Body {
+        policy: "policy".to_owned(),
+        cause: json!({ "kind": "seeded" }),
+        changes,
+        entries: Vec::new(),
+        effects: Vec::new(),
+        under_reserve: false,
+    }
+}
+
+/// The MAC of a token of `identities`.
+pub(crate) fn mac_of(number: u64) -> ownergate::gate::ids::Mac {
+    let mut mac = [0; 32];
+    mac[..8].copy_from_slice(&number.to_be_bytes());
+    ownergate::gate::ids::Mac::new(&mac)
 }
 
 /// One credential and everything that belongs to it.
@@ -190,8 +226,8 @@ impl One {
         }
     }
 
-    /// The line that brings it.
-    fn line(&self, mac: ownergate::gate::ids::Mac, pepper: &str) -> Body {
+    /// What a decision about it reads: credential, row of its checks, identity, name.
+    fn records(&self, mac: ownergate::gate::ids::Mac, pepper: &str) -> Vec<Change> {
         let (identity, credential) = (self.identity(), self.credential(mac, pepper));
         let owner = SlugOwner {
             repository: KAN,
@@ -199,19 +235,24 @@ impl One {
             identity: identity.number,
             slug: self.slug.clone(),
         };
+        vec![
+            put(Key::credential(credential.number), &credential),
+            put(Key::check(&credential.mac), &credential.check(&identity)),
+            put(Key::identity(identity.number), &identity),
+            put(Key::slug(&self.slug), &owner),
+        ]
+    }
+
+    /// The line that brings it.
+    fn line(&self, mac: ownergate::gate::ids::Mac, pepper: &str) -> Body {
         let counters = Counters {
             request: self.number,
             credential: self.number,
             identity: self.number,
         };
-        let changes = vec![
-            put(Key::grant(credential.request), &self.grant()),
-            put(Key::credential(credential.number), &credential),
-            put(Key::check(&credential.mac), &credential.check(&identity)),
-            put(Key::identity(identity.number), &identity),
-            put(Key::slug(&self.slug), &owner),
-            put(Key::counters(), &counters),
-        ];
+        let mut changes = vec![put(Key::grant(RequestNumber(self.number)), &self.grant())];
+        changes.extend(self.records(mac, pepper));
+        changes.push(put(Key::counters(), &counters));
         let entry = Entry::new(
             "credential_issued",
             Actor::User(OWNER),
@@ -224,7 +265,7 @@ impl One {
             entries: vec![json!(
                 entry
                     .in_thread(self.thread())
-                    .about_identity(identity.number)
+                    .about_identity(IdentityNumber(self.number))
             )],
             effects: Vec::new(),
             under_reserve: false,

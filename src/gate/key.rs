@@ -77,6 +77,8 @@ pub enum Table {
     Slug,
     /// Boards that stand still.
     Standstill,
+    /// How much of the journal strangers have filled today, by repository and user, and by repository.
+    Stranger,
     /// Threads by repository and issue.
     Thread,
     /// Uses of a credential by its number.
@@ -85,7 +87,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Account,
         Self::Audit,
         Self::AuditBy,
@@ -115,6 +117,7 @@ impl Table {
         Self::Signer,
         Self::Slug,
         Self::Standstill,
+        Self::Stranger,
         Self::Thread,
         Self::Uses,
     ];
@@ -151,6 +154,7 @@ impl Table {
             Self::Signer => b'j',
             Self::Slug => b's',
             Self::Standstill => b'z',
+            Self::Stranger => b'S',
             Self::Thread => b't',
             Self::Uses => b'l',
         }
@@ -363,6 +367,19 @@ impl Key {
     /// Who a slug belongs to.
     pub fn slug(slug: &Slug) -> Self {
         Self::new(Table::Slug, [Part::Text(slug.as_str().to_owned())])
+    }
+
+    /// What a stranger has filled of the journal.
+    pub fn stranger(repository: RepositoryId, user: UserId) -> Self {
+        Self::new(
+            Table::Stranger,
+            [Part::Number(repository.0), Part::Number(user.0)],
+        )
+    }
+
+    /// What all strangers of a board have filled of the journal.
+    pub fn strangers(repository: RepositoryId) -> Self {
+        Self::new(Table::Stranger, [Part::Number(repository.0)])
     }
 
     /// A thread.

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod actor;
+pub mod allowance;
 pub mod approval;
 pub mod audit;
 pub mod code;

@@ -139,42 +139,6 @@ pub struct ReportRecord {
     pub line: u64,
 }
 
-/// How much a resource server has reported today.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reporter {
-    /// The day, counted from 1970 in UTC.
-    pub day: i64,
-    /// Bytes that it has had journaled on it.
-    pub bytes: u64,
-}
-
-impl Reporter {
-    /// How it stands on the day of that time.
-    pub fn on(self, now: Timestamp) -> Self {
-        let day = now.as_second().div_euclid(86_400);
-        if self.day == day {
-            self
-        } else {
-            Self { day, bytes: 0 }
-        }
-    }
-
-    /// Takes so many bytes; false if that is more than the day has left.
-    pub fn take(&mut self, bytes: u64) -> bool {
-        let fits = self.bytes.saturating_add(bytes) <= REPORT_BYTES_A_DAY;
-        if fits {
-            self.bytes += bytes;
-        }
-        fits
-    }
-
-    /// When its next day begins.
-    pub fn next_day(&self) -> Timestamp {
-        let second = self.day.saturating_add(1).saturating_mul(86_400);
-        Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
-    }
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 mod tests {
@@ -215,17 +179,5 @@ mod tests {
         assert_eq!(uses.clients.len(), MAX_CLIENTS);
         assert!(uses.clients.contains_key("client-0"));
         assert!(!uses.clients.contains_key("client-19"));
-    }
-
-    #[test]
-    fn a_day_has_so_many_bytes_and_the_next_one_as_many() {
-        let mut reporter = Reporter::default().on(at(86_400 * 3 + 5));
-        assert!(reporter.take(REPORT_BYTES_A_DAY));
-        assert!(!reporter.take(1));
-        assert_eq!(reporter.next_day(), at(86_400 * 4));
-        let mut same = reporter.on(at(86_400 * 4 - 1));
-        assert!(!same.take(1));
-        let mut next = reporter.on(at(86_400 * 4));
-        assert!(next.take(REPORT_BYTES_A_DAY) && !next.take(1));
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::account::Account;
+use super::allowance::Allowance;
 use super::credential::{Check, Credential};
 use super::due::DueRecord;
 use super::effect::Effect;
@@ -27,7 +28,7 @@ use super::thread::{
     BoardState, Challenge, Counters, FactorState, Installation, OpenRequests, RecipientState, Seen,
     Signer, SlugOwner, Standstill, Thread,
 };
-use super::uses::{ReportRecord, Reporter, Uses};
+use super::uses::{ReportRecord, Uses};
 
 /// A kind of record that the world holds.
 pub trait Record: Serialize + DeserializeOwned {
@@ -41,6 +42,7 @@ macro_rules! records {
 
 records!(
     Account,
+    Allowance,
     BoardState,
     Challenge,
     Check,
@@ -57,7 +59,6 @@ records!(
     Policy,
     RecipientState,
     ReportRecord,
-    Reporter,
     Request,
     Rotation,
     Row,

@@ -142,3 +142,41 @@ async fn twenty_explanations_an_hour() {
     story.pass(3_600).await;
     assert_ne!(thread.answer(codex, "/gate dance").await, "(silence)");
 }
+
+/// A stranger talks and talks: the journal grows by his share of the day and no more, and what stops a
+/// token is taken and done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_strangers_flood_fills_no_disk_and_a_revoke_is_taken() {
+    use ownergate::demo::stage::{HOOK_SECRET, KAN};
+    use ownergate::forgejo::payload;
+    use ownergate::forgejo::signature::{HookSecrets, Signatures, verify};
+    use ownergate::miniforge::{Outcome, hmac_sha256};
+
+    let story = Story::begin().await;
+    let thread = story.thread(&story.stage.codex, "sort").await;
+    let token = thread.credential(&Key::new()).await;
+    assert!(story.alive(&token).await);
+    let bot = story.stage.bot().unwrap();
+    let flood = crate::harness_edges::Forged::comment(&story).by(&story.stage.carol);
+    let secrets = HookSecrets::new(HOOK_SECRET.into(), None).unwrap();
+    let before = story.journal().len();
+    for id in 100_000..101_000 {
+        let body = flood.clone().saying(id, &"talk ".repeat(1_000)).bytes();
+        let signature = hmac_sha256(HOOK_SECRET, &body);
+        let signature = [signature.as_bytes()];
+        let signatures = Signatures {
+            forgejo: &signature,
+            gitea: &[],
+        };
+        let verified = verify(&secrets, signatures, body.into()).unwrap();
+        let parsed = payload::parse(&verified).unwrap();
+        bot.deliver(KAN, parsed).await.unwrap();
+    }
+    let grown = story.journal().len() - before;
+    assert!((32 << 10..128 << 10).contains(&grown), "{grown} bytes");
+    let id = thread
+        .comment(&story.stage.alice, "/gate revoke codex-kan-1")
+        .await;
+    assert_eq!(story.answer_to(id), Some(Outcome::Answered(202)));
+    assert!(!story.alive(&token).await);
+}

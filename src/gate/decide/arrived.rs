@@ -14,7 +14,7 @@ use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::thread::{Seen, Thread};
 use super::{Answer, Draft, Taken};
-use super::{judge, leak, lifecycle, rests};
+use super::{judge, leak, lifecycle, rests, strangers};
 
 /// Takes an arrival in.
 pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
@@ -40,7 +40,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
 }
 
 /// Ids and hashes only; the journal keeps no bodies.
-fn facts(accepted: &Accepted) -> serde_json::Value {
+pub(super) fn facts(accepted: &Accepted) -> serde_json::Value {
     let what = match &accepted.what {
         What::Comment(spoken) => json!({ "comment": spoken.id, "body": spoken.body }),
         What::Opened(spoken) => json!({ "issue": spoken.id, "body": spoken.body }),
@@ -74,25 +74,49 @@ fn once(
         return;
     }
     let flips = seen.sight(&spoken.body);
-    draft.put(key.clone(), &seen);
     let caught_up = accepted.road == Road::CatchUp;
+    let over = seen.used || (seen.told && caught_up) || seen.quarantined.contains(&spoken.body);
+    let author = spoken.unverified_author;
+    let judges = judge::hears(board, spoken, subject);
+    let speaks = judges || may_speak(draft, board, accepted, author);
+    let calls = !speaks && !over && spoken.text.to_ascii_lowercase().contains("/gate");
+    if calls {
+        // Whoever becomes an owner later has not said it as one.
+        seen.many = true;
+        seen.unheard = true;
+    }
+    if speaks || author == Some(draft.given.policy.bot) {
+        draft.put(key.clone(), &seen);
+    } else if !strangers::note(draft, accepted, author, &key, &seen) {
+        draft.answer(Answer::Taken(Taken::Stranger));
+        return;
+    }
     if flips && (seen.used || seen.told) {
         look_again(draft, accepted, spoken, subject);
     }
-    if seen.used || (seen.told && caught_up) || seen.quarantined.contains(&spoken.body) {
+    if over {
         return;
     }
-    let judges = judge::hears(board, spoken, subject);
-    if !judges && !may_speak(draft, board, accepted, spoken.unverified_author) {
-        if spoken.text.to_ascii_lowercase().contains("/gate") {
-            // Whoever becomes an owner later has not said it as one.
-            seen.many = true;
-            seen.unheard = true;
-            draft.put(key, &seen);
+    if !speaks {
+        if calls {
             draft.answer(Answer::Taken(Taken::Stranger));
         }
         return;
     }
+    heard(draft, board, accepted, spoken, subject, seen, judges);
+}
+
+/// Somebody who may speak here said it: if it has to be decided, it waits.
+fn heard(
+    draft: &mut Draft<'_>,
+    board: &Board,
+    accepted: &Accepted,
+    spoken: &Spoken,
+    subject: Subject,
+    mut seen: Seen,
+    judges: bool,
+) {
+    let author = spoken.unverified_author;
     let reading = match subject {
         Subject::Comment(_) => spoken.reading(),
         Subject::Issue(_) => spoken.reading_as_issue(),
@@ -101,7 +125,7 @@ fn once(
         return;
     }
     let narrows = matches!(&reading, Reading::Command(command) if command.narrows());
-    let urgent = may_narrow(draft, board, accepted, spoken.unverified_author, &reading);
+    let urgent = may_narrow(draft, board, accepted, author, &reading);
     if seen.unheard && !urgent {
         return;
     }
@@ -109,13 +133,11 @@ fn once(
         return;
     }
     seen.wait(accepted.issue, &spoken.body, draft.given.seq.0);
-    draft.put(key, &seen);
+    draft.put(Key::seen(accepted.repository, subject), &seen);
     // An owner's approval is taken when the disk is nearly full, too, so that it can be said why
     // nothing widens.
     let approves = matches!(&reading, Reading::Command(Command::Approve(_)))
-        && spoken
-            .unverified_author
-            .is_some_and(|author| board.owner(author).is_some());
+        && author.is_some_and(|author| board.owner(author).is_some());
     if urgent || approves {
         draft.use_reserve();
     }
@@ -293,9 +315,15 @@ fn edited(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Look
         ..Seen::new(body.clone(), accepted.at)
     });
     seen.sight(body);
-    draft.put(key, &seen);
-    let told = *like_command && !same && may_speak(draft, board, accepted, *unverified_author);
+    let speaks = may_speak(draft, board, accepted, *unverified_author);
+    let told = *like_command && !same && speaks;
     let rests = rests_on(draft, accepted, *comment);
+    let known_voice = speaks || *unverified_author == Some(draft.given.policy.bot);
+    if known_voice || rests {
+        draft.put(key, &seen);
+    } else {
+        strangers::note(draft, accepted, *unverified_author, &key, &seen);
+    }
     if rests {
         draft.use_reserve();
     }

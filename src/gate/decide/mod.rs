@@ -46,6 +46,7 @@ mod revoke;
 mod rotate;
 mod show;
 mod state;
+mod strangers;
 mod thaw;
 mod unread;
 mod used;

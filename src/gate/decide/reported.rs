@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::actor::Actor;
+use super::super::allowance::Allowance;
 use super::super::audit::{Entry, REPORTED};
 use super::super::credential::{Credential, CredentialStatus};
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::key::Key;
 use super::super::time::{after, rfc3339};
-use super::super::uses::{REPORT_SKEW, Report, ReportRecord, Reported, Reporter, Uses};
+use super::super::uses::{REPORT_BYTES_A_DAY, REPORT_SKEW, Report, ReportRecord, Reported, Uses};
 use super::super::world::encode;
 use super::alone::{self, Home};
 use super::uses::{AROUND, LINE};
@@ -23,7 +24,7 @@ use super::{Answer, Draft};
 pub(super) fn decide(draft: &mut Draft<'_>, client: &str, reports: &[Report]) {
     draft.cause("reported", json!({ "client": client }));
     let key = Key::reporter(client);
-    let before: Reporter = draft.get_or_default(&key);
+    let before: Allowance = draft.get_or_default(&key);
     let mut reporter = before.on(draft.now());
     let mut outcomes = Vec::new();
     let mut line = 0;
@@ -44,7 +45,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, client: &str, reports: &[Report]) {
                 if line > LINE && !outcomes.is_empty() {
                     break;
                 }
-                if !reporter.take(bytes as u64) {
+                if !reporter.take(bytes as u64, REPORT_BYTES_A_DAY) {
                     if outcomes.is_empty() {
                         draft.answer(Answer::TooMuch(reporter.next_day()));
                         return;
