@@ -191,6 +191,9 @@ fn what_was_paused_before_its_issue_was_closed_is_revoked_too() {
     // The same again, as a replay or a second click: the day runs from the first sight.
     story.pass(DAY - 2);
     story.set_open(kan(12), false);
+    // Nor does a replay of a reopening put it off: the issue is closed.
+    story.arrive(story.trigger(kan(12), crate::gate::event::Look::Reopened));
+    story.settle();
     story.timers();
     assert!(matches!(status(&story), IdentityStatus::Paused(_)));
     story.pass(1);
