@@ -3,12 +3,13 @@
 //! Its parts start in this order: secrets, ports, store, policy, work; and stop in the reverse one.
 //! It owns the servers and the tasks; whoever holds it can stop it, or end it as a kill would.
 
+pub mod inherited;
 mod opening;
 mod reload;
 pub mod secrets;
 mod socket;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use anyhow::Context;
+use inherited::Inherited;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -40,6 +42,9 @@ const COUNT_WITHIN: Duration = Duration::from_secs(3);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Seconds that open connections are given at a stop.
 const DRAIN: u64 = 3;
+/// How long connections that were taken already are given to bring their call, where the service
+/// manager keeps the sockets: a stop drops what it has taken and not read.
+const TAKEN_WITHIN: Duration = Duration::from_millis(500);
 /// How long a start waits for its ports.
 const LISTEN_WITHIN: Duration = Duration::from_secs(2);
 /// How long one try waits for the next.
@@ -62,6 +67,8 @@ pub struct Settings {
     pub max_batch: usize,
     /// Whether boards are read from time to time. Stories ask for passes themselves.
     pub reconcile: bool,
+    /// Listeners that the service manager has opened already.
+    pub inherited: Inherited,
 }
 
 impl Settings {
@@ -75,6 +82,7 @@ impl Settings {
             reserve: Reserve::Usual,
             max_batch: 256,
             reconcile: true,
+            inherited: Inherited::default(),
         }
     }
 }
@@ -112,6 +120,8 @@ pub struct Application {
     config: tokio::sync::Mutex<Config>,
     /// Whether boards are read from time to time.
     reconcile: bool,
+    /// The listening sockets stay open when this ends.
+    handed_over: bool,
     /// The signing keys' and the peppers' names, which a reload must find unchanged.
     kept: reload::Kept,
 }
@@ -136,6 +146,7 @@ impl Application {
         let socket = settings.config.server.admin_socket.clone();
         let config = tokio::sync::Mutex::new(settings.config.clone());
         let reconcile = settings.reconcile;
+        let handed_over = !settings.inherited.public.is_empty();
         let kept = reload::Kept::of(&secrets);
         let opening = tokio::spawn({
             let gateway = Arc::clone(&gateway);
@@ -164,6 +175,7 @@ impl Application {
             socket,
             config,
             reconcile,
+            handed_over,
             kept,
         })
     }
@@ -212,6 +224,12 @@ impl Application {
     pub async fn stop(self) {
         let _ = sd_notify::notify(false, &[sd_notify::NotifyState::Stopping]);
         let orderly = async {
+            if self.handed_over {
+                // From here on who calls waits for the next process.
+                let pausing = self.servers.iter().map(ServerHandle::pause);
+                futures_util::future::join_all(pausing).await;
+                tokio::time::sleep(TAKEN_WITHIN).await;
+            }
             let stopping = self.servers.iter().map(|server| server.stop(true));
             futures_util::future::join_all(stopping).await;
             self.end_tasks();
@@ -295,6 +313,7 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
         wrong_codes: http::WrongCodes::default(),
         refusals: http::Refusals::default(),
         bot: OnceLock::new(),
+        opened: tokio::sync::Notify::new(),
     })
 }
 
@@ -335,11 +354,13 @@ fn is_taken(error: &anyhow::Error) -> bool {
 fn listen(settings: &Settings, gateway: &Arc<Gateway>) -> anyhow::Result<Listening> {
     let server = &settings.config.server;
     let alone = server.internal_listen.is_none();
-    let (first, public) = bind(&server.listen, gateway, true, alone)?;
+    let inherited = &settings.inherited;
+    inherited.check(alone)?;
+    let (first, public) = bind((&server.listen, &inherited.public), gateway, true, alone)?;
     let mut servers = vec![first];
     let mut internal = Vec::new();
     if let Some(listen) = &server.internal_listen {
-        let (second, addresses) = bind(listen, gateway, false, true)?;
+        let (second, addresses) = bind((listen, &inherited.internal), gateway, false, true)?;
         servers.push(second);
         internal = addresses;
     }
@@ -347,9 +368,9 @@ fn listen(settings: &Settings, gateway: &Arc<Gateway>) -> anyhow::Result<Listeni
     Ok((servers, public, internal))
 }
 
-/// One listener, on every address that its name has here.
+/// One listener, on every address that its name has here; or those that were handed over for it.
 fn bind(
-    listen: &Listen,
+    (listen, inherited): (&Listen, &[Arc<TcpListener>]),
     gateway: &Arc<Gateway>,
     public: bool,
     internal: bool,
@@ -368,9 +389,21 @@ fn bind(
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
     .disable_signals()
     .shutdown_timeout(DRAIN)
-    .keep_alive(KEEP_ALIVE)
-    .bind((listen.host.as_str(), listen.port))
-    .with_context(|| format!("cannot listen on {listen}"))?;
+    .keep_alive(KEEP_ALIVE);
+    let server = if inherited.is_empty() {
+        server
+            .bind((listen.host.as_str(), listen.port))
+            .with_context(|| format!("cannot listen on {listen}"))?
+    } else {
+        // A copy: the first one stays open for as long as the service manager wants.
+        let taken = |server: HttpServer<_, _, _, _>, one: &Arc<TcpListener>| {
+            server.listen(one.try_clone()?)
+        };
+        inherited
+            .iter()
+            .try_fold(server, taken)
+            .context("cannot listen on the service manager's socket")?
+    };
     let addresses = server.addrs();
     Ok((server.run(), addresses))
 }

@@ -125,6 +125,7 @@ pub(super) async fn open(
         .bot
         .set(Arc::clone(&bot))
         .map_err(|_| anyhow::anyhow!("the bot was started twice"))?;
+    gateway.opened.notify_waiters();
     Ok(working)
 }
 

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::app::inherited::Inherited;
 use crate::app::{Application, Ended, Settings};
 use crate::clock::Clock;
 use crate::config::{Config, Loaded};
@@ -53,6 +54,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut settings = Settings::new(config, Clock::system());
     settings.accept_journal_loss = args.accept_journal_loss;
+    settings.inherited = Inherited::from_environment()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -74,11 +74,11 @@ fn read(mut section: Section<'_>) -> Board {
     let gates = section.named_tables("gate").into_iter();
     let gates = gates.map(|(name, table)| (name.clone(), gate::read(&name, table)));
     let gates: BTreeMap<String, policy::Gate> = gates.collect();
-    let hook_secret_file = section.required_path(
+    let hook_secret_file = section.required_secret(
         "hook_secret_file",
         r#"hook_secret_file = "secrets/hook-kan""#,
     );
-    let previous_hook_secret_file = section.optional_path(
+    let previous_hook_secret_file = section.optional_secret(
         "previous_hook_secret_file",
         r#"previous_hook_secret_file = "secrets/hook-kan-before""#,
     );

@@ -39,7 +39,7 @@ pub(super) fn read_all(sections: Vec<Section<'_>>, boards: &[Board]) -> Vec<Clie
                 r#"name = "another""#,
             );
         }
-        let secret_file = section.required_path(
+        let secret_file = section.required_secret(
             "secret_file",
             r#"secret_file = "secrets/client-kanban-api""#,
         );

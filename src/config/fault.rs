@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::secret::credential;
+
 /// One thing that keeps the configuration from being used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -76,6 +78,15 @@ impl Reading {
     /// The path as seen from the file's folder.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("/")).join(path)
+    }
+
+    /// The same for a secret; a credential of the service manager is in no folder that is known here.
+    pub(super) fn resolve_secret(&self, path: &str) -> PathBuf {
+        if credential::is_one(path) {
+            PathBuf::from(path)
+        } else {
+            self.resolve(path)
+        }
     }
 
     /// Notes a fault.

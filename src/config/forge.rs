@@ -36,7 +36,7 @@ pub(super) fn read(mut section: Section<'_>) -> Forge {
     let url = section.required("url", URL, base_url::read);
     let insecure_http = section.optional("insecure_http", INSECURE, value::boolean);
     let insecure_http = insecure_http.unwrap_or(false);
-    let token_file = section.required_path("token_file", r#"token_file = "secrets/forge-token""#);
+    let token_file = section.required_secret("token_file", r#"token_file = "secrets/forge-token""#);
     let bot_id = section.optional("bot_id", "bot_id = 5", value::user);
     let reconcile = section
         .optional("reconcile", r#"reconcile = "15s""#, value::span(1, HOUR))

@@ -39,7 +39,7 @@ pub(super) fn read_all(sections: Vec<Section<'_>>, boards: &[Board]) -> Vec<Oper
 fn read(mut section: Section<'_>, boards: &[Board], earlier: &[Operator]) -> Operator {
     let name = section.required("name", r#"name = "piotr""#, |name| WORD.read(name));
     let token_file =
-        section.optional_path("token_file", r#"token_file = "secrets/operator-piotr""#);
+        section.optional_secret("token_file", r#"token_file = "secrets/operator-piotr""#);
     let forge_id = section.optional("forge_id", "forge_id = 3", value::user);
     let uid = section.optional("uid", "uid = 1000", value::number(0, u32::MAX));
     let named = section.optional(

@@ -40,7 +40,7 @@ pub(super) fn owners(sections: Vec<Section<'_>>) -> Owners {
             value::set(|item| SCOPE.read(item)),
         );
         let keys = section.optional("signing_keys", SIGNING_KEYS, value::set(value::signing_key));
-        let totp = section.optional_path("totp_file", r#"totp_file = "secrets/totp-alice""#);
+        let totp = section.optional_secret("totp_file", r#"totp_file = "secrets/totp-alice""#);
         let owner = Owner {
             login: login.unwrap_or_default(),
             may_approve: may_approve.unwrap_or(true),

@@ -29,7 +29,7 @@ pub struct Secrets {
 pub struct SecretFile {
     /// The key that names it, such as `board[kan].hook_secret_file`.
     pub key: String,
-    /// Where it is; absolute.
+    /// Where it is: absolute, or `credential:NAME`.
     pub path: PathBuf,
     /// What it holds.
     pub kind: SecretKind,
@@ -87,12 +87,12 @@ impl fmt::Display for SecretKind {
 /// Reads the section.
 pub(super) fn read(mut section: Section<'_>) -> Secrets {
     let secrets = Secrets {
-        pepper_file: section.required_path("pepper_file", r#"pepper_file = "secrets/pepper""#),
-        previous_pepper_file: section.optional_path(
+        pepper_file: section.required_secret("pepper_file", r#"pepper_file = "secrets/pepper""#),
+        previous_pepper_file: section.optional_secret(
             "previous_pepper_file",
             r#"previous_pepper_file = "secrets/pepper-before""#,
         ),
-        signing_key_file: section.required_path(
+        signing_key_file: section.required_secret(
             "signing_key_file",
             r#"signing_key_file = "secrets/signing-key""#,
         ),
@@ -273,6 +273,20 @@ mod tests {
         let fault = only_fault(&inline, "secrets.pepper_file");
         assert!(fault.why.contains("write it to a file"), "{fault}");
         assert!(!fault.to_string().contains("5ec4e7"), "{fault}");
+    }
+
+    #[test]
+    fn a_credential_stands_as_it_is_and_only_for_a_secret() {
+        let named = with("secrets/pepper", "credential:pepper");
+        let loaded = named.load().unwrap();
+        let file = &loaded.config.secret_files()[0];
+        assert_eq!(file.path, Path::new("credential:pepper"));
+        let elsewhere = with("secrets/pepper", "credential:../pepper");
+        let fault = only_fault(&elsewhere, "secrets.pepper_file");
+        assert!(fault.why.contains("no name of a credential"), "{fault}");
+        let store = with("path = \"data\"", "path = \"credential:data\"");
+        let fault = only_fault(&store, "store.path");
+        assert!(fault.why.contains("only secrets"), "{fault}");
     }
 
     #[test]

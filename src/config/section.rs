@@ -83,7 +83,7 @@ impl<'a> Section<'a> {
     /// The path of a file that must be named, as seen from the configuration's folder.
     pub(super) fn required_path(&mut self, key: &'static str, example: &str) -> PathBuf {
         let reading = self.reading;
-        self.required(key, example, value::path)
+        self.required(key, example, value::plain_path)
             .map(|path| reading.resolve(&path))
             .unwrap_or_default()
     }
@@ -91,8 +91,23 @@ impl<'a> Section<'a> {
     /// The path of a file that may be named, as seen from the configuration's folder.
     pub(super) fn optional_path(&mut self, key: &'static str, example: &str) -> Option<PathBuf> {
         let reading = self.reading;
-        self.optional(key, example, value::path)
+        self.optional(key, example, value::plain_path)
             .map(|path| reading.resolve(&path))
+    }
+
+    /// The file of a secret that must be named: a path, or `credential:NAME` as it stands.
+    pub(super) fn required_secret(&mut self, key: &'static str, example: &str) -> PathBuf {
+        let reading = self.reading;
+        self.required(key, example, value::secret)
+            .map(|path| reading.resolve_secret(&path))
+            .unwrap_or_default()
+    }
+
+    /// The file of a secret that may be named: a path, or `credential:NAME` as it stands.
+    pub(super) fn optional_secret(&mut self, key: &'static str, example: &str) -> Option<PathBuf> {
+        let reading = self.reading;
+        self.optional(key, example, value::secret)
+            .map(|path| reading.resolve_secret(&path))
     }
 
     /// The table under a key; an empty one if it is missing, so that its missing keys are named.

@@ -9,6 +9,7 @@ use toml::{Table, Value};
 
 use super::{duration, signing_key};
 use crate::gate::ids::UserId;
+use crate::secret::credential;
 
 /// The characters that a name may have, as people are told and as they are checked.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +87,24 @@ pub(super) fn path(value: &Value) -> Result<String, String> {
     if text.is_empty() || text.chars().any(char::is_control) {
         return Err(format!("{text:?} is not the path of a file"));
     }
+    Ok(text)
+}
+
+/// Reads the path of a file that is no secret.
+pub(super) fn plain_path(value: &Value) -> Result<String, String> {
+    let text = path(value)?;
+    if credential::is_one(&text) {
+        return Err(format!(
+            "{text:?} names a credential, and only secrets are read from those: write a path"
+        ));
+    }
+    Ok(text)
+}
+
+/// Reads where a secret is: the path of a file, or `credential:NAME`.
+pub(super) fn secret(value: &Value) -> Result<String, String> {
+    let text = path(value)?;
+    credential::check(&text)?;
     Ok(text)
 }
 

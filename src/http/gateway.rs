@@ -7,7 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::claim::ClaimLimit;
 use super::operator::Refusals;
@@ -24,6 +28,10 @@ use crate::secret::pepper::Peppers;
 use crate::secret::token::TokenPrefix;
 use crate::store::Progress;
 use crate::telemetry::Metrics;
+
+/// How long a delivery waits for the end of a start. Forgejo gives up after five seconds
+/// (`[webhook] DELIVER_TIMEOUT`) and never tries again.
+const DELIVERY_WAITS: Duration = Duration::from_secs(4);
 
 /// The way in for one board's deliveries.
 #[derive(Debug)]
@@ -78,6 +86,8 @@ pub struct Gateway {
     pub refusals: Refusals,
     /// The bot, once everything is open.
     pub bot: OnceLock<Arc<Bot>>,
+    /// Told when `bot` is set.
+    pub opened: Notify,
 }
 
 impl Gateway {
@@ -100,6 +110,18 @@ impl Gateway {
                 "the bot is starting and the store is not open yet; try again in a few seconds",
             )),
         }
+    }
+
+    /// The bot, waited for a little while a start goes on: a delivery is sent once, and the forge
+    /// waits for its answer longer than a usual start takes.
+    pub async fn bot_soon(&self) -> Result<&Arc<Bot>, ApiError> {
+        let mut opened = pin!(self.opened.notified());
+        // Before the look, so that what opens between the two is not missed.
+        opened.as_mut().enable();
+        if self.bot.get().is_none() {
+            let _ = tokio::time::timeout(DELIVERY_WAITS, opened).await;
+        }
+        self.bot()
     }
 
     /// Says what the start waits for.

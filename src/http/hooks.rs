@@ -78,7 +78,7 @@ async fn take(
             "deliveries are JSON: set the hook's content type to application/json",
         ));
     }
-    let bot = gateway.bot()?;
+    let bot = gateway.bot_soon().await?;
     let bytes = match body::read(request, payload, MOST).await {
         Err(ApiError::TooLarge) => {
             bot.reconciliation.ask(hook.repository);

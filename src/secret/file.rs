@@ -14,6 +14,8 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+use super::credential;
+
 /// No secret that the bot knows is longer; a larger file is some other file.
 const LARGEST: usize = 16 * 1024;
 
@@ -45,6 +47,12 @@ pub enum SecretFileFault {
     /// The file cannot be opened or read.
     #[error("cannot be read: {0}")]
     Unreadable(#[source] std::io::Error),
+    /// The config names a credential, and this process was given none.
+    #[error(
+        "is a credential, and this process was given none (CREDENTIALS_DIRECTORY is not set): it is \
+         for the bot under systemd, whose unit says LoadCredential={0}:FILE"
+    )]
+    NoCredentials(String),
     /// A directory, a pipe or a device.
     #[error("is not a regular file")]
     NotAFile,
@@ -80,11 +88,13 @@ pub enum SecretFileFault {
     NotOneLine,
 }
 
-/// Reads the one secret of a file; one newline (LF or CRLF) at its end is not part of it.
+/// Reads the one secret of a file, or of the credential that `credential:NAME` means; one newline
+/// (LF or CRLF) at its end is not part of it.
 pub fn read_secret_file(path: &Path) -> Result<SecretText, SecretFileFault> {
     // Without O_NONBLOCK the opening of a pipe would wait for ever for somebody to write into it.
     let nonblock = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits())
         .expect("the flags of open(2) are an int in C");
+    let path = credential::locate(path)?;
     let mut file = OpenOptions::new()
         .read(true)
         .custom_flags(nonblock)

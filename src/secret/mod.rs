@@ -5,6 +5,7 @@
 
 pub mod claim;
 pub mod clipboard;
+pub mod credential;
 pub mod derived;
 pub mod file;
 pub mod legacy;

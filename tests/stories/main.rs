@@ -27,6 +27,7 @@ mod forged;
 mod forward_auth;
 mod ghosts;
 mod give_up;
+mod handed_over;
 mod hang_up;
 mod harness;
 mod harness_edges;
