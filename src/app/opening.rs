@@ -122,10 +122,8 @@ pub(super) async fn open(
         working.read(&bot, &boards);
     }
     gateway
-        .bot
-        .set(Arc::clone(&bot))
+        .open(Arc::clone(&bot))
         .map_err(|_| anyhow::anyhow!("the bot was started twice"))?;
-    gateway.opened.notify_waiters();
     Ok(working)
 }
 

@@ -124,6 +124,13 @@ impl Gateway {
         self.bot()
     }
 
+    /// Lets the bot in and wakes who waits for it; an error is one bot too many.
+    pub fn open(&self, bot: Arc<Bot>) -> Result<(), Arc<Bot>> {
+        self.bot.set(bot)?;
+        self.opened.notify_waiters();
+        Ok(())
+    }
+
     /// Says what the start waits for.
     pub fn now_waiting_for(&self, what: &'static str) {
         *self
