@@ -12,7 +12,9 @@ pub mod check_config;
 pub mod completions;
 pub mod confirm;
 pub mod demo;
+pub mod doctor;
 pub mod import;
+pub mod init;
 pub mod keygen;
 pub mod man;
 pub mod open;
@@ -40,6 +42,10 @@ pub struct Cli {
 pub enum Command {
     /// Run the bot
     Serve(serve::Args),
+    /// Make a working gate: the bot's account, secrets, webhook, control issue and configuration
+    Init(init::Args),
+    /// Look at everything that this gate needs, and say what to do where something is wrong
+    Doctor(doctor::Args),
     /// See the whole story in ten seconds, with nothing but this program
     Demo(demo::Args),
     /// Check a configuration and tell everything that is wrong with it
@@ -70,6 +76,8 @@ pub enum Command {
 pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Serve(args) => serve::run(args),
+        Command::Init(args) => init::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Demo(args) => demo::run(args),
         Command::CheckConfig(args) => Ok(check_config::run(args, &crate::app::secrets::check)),
         Command::Keygen(args) => keygen::run(args),

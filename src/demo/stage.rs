@@ -383,7 +383,7 @@ fn client() -> anyhow::Result<Client> {
 /// A port that was free a moment ago: hooks have to name it before the bot listens there. It is below
 /// the range from which Linux gives ports to outgoing connections, so that none of them takes it while
 /// the bot is away, and no other stage of this process gets it.
-fn free_port() -> anyhow::Result<u16> {
+pub fn free_port() -> anyhow::Result<u16> {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 20_000;
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {

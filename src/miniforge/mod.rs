@@ -12,6 +12,7 @@ mod faults;
 mod hooks;
 mod json;
 mod log;
+mod look;
 pub mod people;
 mod records;
 mod server;

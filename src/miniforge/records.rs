@@ -85,8 +85,25 @@ pub struct User {
     pub site_admin: bool,
     /// May not sign in: its token is refused. Only site admins and itself are told.
     pub suspended: bool,
+    /// Sees only what it was added to.
+    pub restricted: bool,
+    /// What it signs in with where a password is asked for.
+    pub(crate) password: Option<String>,
+    /// Tokens that were made over the API, beside the one that may do everything.
+    pub(crate) tokens: Vec<Token>,
     /// When the account was made.
     pub created: Timestamp,
+}
+
+/// An access token that may do less than its account.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    /// Unique in the account.
+    pub(crate) name: String,
+    /// 40 lower-case hex characters.
+    pub(crate) value: String,
+    /// `write:issue`, `read:repository` and so on, or `all`.
+    pub(crate) scopes: Vec<String>,
 }
 
 /// A repository.
@@ -100,6 +117,10 @@ pub struct Repository {
     pub name: String,
     /// Hidden from users without a right.
     pub private: bool,
+    /// Files of the default branch by path.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// Nothing can be written to it.
+    pub archived: bool,
     /// Rights that were given.
     pub(crate) rights: BTreeMap<UserId, Right>,
     /// The highest issue number so far; numbers of deleted issues are not used again.

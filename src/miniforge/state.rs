@@ -56,6 +56,9 @@ impl State {
             token: new_token(),
             site_admin: false,
             suspended: false,
+            restricted: false,
+            password: None,
+            tokens: Vec::new(),
             created: whole_seconds(now),
         };
         self.users.insert(id, user);
@@ -113,6 +116,8 @@ impl State {
             owner,
             name: name.to_owned(),
             private: false,
+            files: BTreeMap::new(),
+            archived: false,
             rights: BTreeMap::new(),
             last_number: 0,
             created: whole_seconds(now),
@@ -175,7 +180,8 @@ impl State {
         if site_admin || repository.owner == user {
             return Right::Owner;
         }
-        let everybody = if repository.private {
+        let restricted = self.users.get(&user).is_some_and(|user| user.restricted);
+        let everybody = if repository.private || restricted {
             Right::None
         } else {
             Right::Read
@@ -298,7 +304,7 @@ pub(crate) fn whole_seconds(time: Timestamp) -> Timestamp {
 }
 
 /// A token of the form that the forge gives out.
-fn new_token() -> String {
+pub(super) fn new_token() -> String {
     let (first, second) = (uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
     let mut token = format!("{first}{second}");
     token.truncate(40);

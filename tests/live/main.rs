@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a story fails where its forge does")]
 
 mod answer_time;
+mod first_run;
 mod forge;
 mod forge_answers;
 mod issue_form;

@@ -291,7 +291,12 @@ impl Client {
     }
 
     /// Starts a call to something in a repository.
-    fn at(&self, method: Method, repository: &RepositoryPath, rest: &[&str]) -> Call<'_> {
+    pub(super) fn at(
+        &self,
+        method: Method,
+        repository: &RepositoryPath,
+        rest: &[&str],
+    ) -> Call<'_> {
         self.call(method, &repository.segments(rest))
     }
 }
@@ -303,7 +308,7 @@ impl Call<'_> {
         self.query("since", &whole.to_string())
     }
 
-    fn paged(self, page: u32, limit: u32) -> Self {
+    pub(super) fn paged(self, page: u32, limit: u32) -> Self {
         self.query("page", &page.max(1).to_string())
             .query("limit", &limit.clamp(1, PAGE).to_string())
             .limits(Limits::LIST)

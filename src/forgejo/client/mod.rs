@@ -11,12 +11,14 @@ mod calls;
 mod error;
 mod path;
 pub mod retry;
+pub mod setup;
 mod tls;
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use data_encoding::BASE64;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
 use secrecy::{ExposeSecret, SecretString};
@@ -101,6 +103,18 @@ pub struct Access {
 }
 
 impl Access {
+    /// Shows a password instead of a token, for the one call that wants it: making a token.
+    pub fn with_password(login: &str, password: SecretString) -> Result<Self, OptionsFault> {
+        let pair = Zeroizing::new(format!("{login}:{}", password.expose_secret()));
+        let text = Zeroizing::new(format!("Basic {}", BASE64.encode(pair.as_bytes())));
+        let mut authorization = HeaderValue::from_str(&text).map_err(|_| OptionsFault::Token)?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            authorization,
+            token: password,
+        })
+    }
+
     /// Reads a token; nothing is sent.
     pub fn new(token: SecretString) -> Result<Self, OptionsFault> {
         Ok(Self {

@@ -55,11 +55,14 @@ impl Desk<'_> {
         let within = self.bounds()?;
         let state = self.parameter("state").unwrap_or("open");
         let kind = self.parameter("type");
+        let author = self.parameter("created_by");
+        let author = author.map(|login| self.state.user_by_login(login).map(|user| user.id));
         let wanted = |issue: &&Issue| {
             issue.thread.repository == here.id
                 && within(issue.updated)
                 && (state == "all" || (state == "closed") == issue.closed.is_some())
                 && kind.is_none_or(|kind| (kind == "pulls") == issue.pull)
+                && author.is_none_or(|author| author == Some(issue.author))
         };
         let mut found: Vec<&Issue> = self.state.issues.values().filter(wanted).collect();
         match self.parameter("sort") {

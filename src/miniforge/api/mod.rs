@@ -1,13 +1,16 @@
 //! The forge's API as a pure function: state and call in, answer out.
 //!
 //! The calls that bots and people make, with the statuses and the empty bodies that Forgejo
-//! answers (`routers/api/v1`). Everybody signs in with a token; nothing is shown to strangers but
-//! the version. Scopes of tokens are not checked. HTTP itself and faults are not dealt with here.
+//! answers (`routers/api/v1`). Everybody signs in with a token, or with a password where one is
+//! demanded; nothing is shown to strangers but the version. HTTP itself and faults are not dealt
+//! with here.
 
 mod comments;
 mod issues;
 mod labels;
 mod people;
+mod scopes;
+mod setup;
 
 use actix_web::web::Query;
 use jiff::Timestamp;
@@ -115,7 +118,7 @@ pub(crate) fn answer(state: &mut State, call: Call<'_>) -> (Answer, Option<UserI
         let (Ok(answer) | Err(answer)) = desk.user_by_name(login);
         return (answer, None);
     }
-    let outcome = match desk.sign_in() {
+    let outcome = match desk.sign_in(&segments) {
         Ok(doer) => {
             desk.doer = doer;
             desk.route(&segments)
@@ -128,8 +131,11 @@ pub(crate) fn answer(state: &mut State, call: Call<'_>) -> (Answer, Option<UserI
 }
 
 impl Desk<'_> {
-    /// Who calls: the owner of the token, or whom a site admin speaks as.
-    fn sign_in(&self) -> Result<UserId, Answer> {
+    /// Who calls: the owner of the token or the password, or whom a site admin speaks as.
+    fn sign_in(&self, segments: &[&str]) -> Result<UserId, Answer> {
+        if let Some(by_password) = self.by_password() {
+            return by_password;
+        }
         let given = self
             .call
             .authorization
@@ -140,8 +146,7 @@ impl Desk<'_> {
         let Some(token) = token else {
             return Err(self.refuse(401, "token is required"));
         };
-        let user = self.state.users.values().find(|user| user.token == token);
-        let user = user.ok_or_else(|| self.refuse(401, "invalid username, password or token"))?;
+        let user = self.of_token(token, segments)?;
         if user.suspended {
             return Err(self.refuse(403, "This account is prohibited from signing in"));
         }
@@ -167,6 +172,8 @@ impl Desk<'_> {
             }
             ("GET", ["user"]) => Ok(self.user(self.doer)),
             ("GET", ["users", login]) => self.user_by_name(login),
+            ("POST", ["users", login, "tokens"]) => self.make_token(login),
+            (_, ["admin", "users", rest @ ..]) => self.accounts(rest),
             ("PUT", ["user", "block", login]) if !gitea => self.block(login, true),
             ("PUT", ["user", "unblock", login]) if !gitea => self.block(login, false),
             ("PUT", ["user", "blocks", login]) if gitea => self.block(login, true),
@@ -201,9 +208,13 @@ impl Desk<'_> {
             ("GET", ["labels"]) => self.list_labels(here),
             ("POST", ["labels"]) => self.make_label(here),
             ("GET", ["collaborators", login, "permission"]) => self.permission(here, login),
+            (_, ["collaborators", login]) => self.collaborator(here, login),
+            (_, ["contents", path @ ..]) => self.contents(here, &path.join("/")),
             ("GET", ["hooks"]) => self.list_hooks(here),
             ("POST", ["hooks"]) => self.make_hook(here),
+            ("PATCH", ["hooks", id]) => self.edit_hook(here, id),
             ("DELETE", ["hooks", id]) => self.delete_hook(here, id),
+            ("POST", ["hooks", id, "tests"]) => self.test_hook(here, id),
             _ => Err(self.not_found()),
         }
     }

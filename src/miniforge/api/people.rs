@@ -1,5 +1,7 @@
 //! Version, users, blocking, repositories, rights and hooks.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::{Answer, Desk, Here};
@@ -19,6 +21,9 @@ struct HookForm {
     events: Vec<String>,
     #[serde(default)]
     authorization_header: String,
+    /// Left out by stories that do not care.
+    #[serde(default, rename = "type")]
+    kind: String,
     config: HookConfig,
 }
 
@@ -133,6 +138,10 @@ impl Desk<'_> {
     pub(super) fn make_hook(&mut self, here: Here) -> Result<Answer, Answer> {
         self.demand(here.right >= Right::Admin)?;
         let form: HookForm = self.form()?;
+        let known = form.kind == "gitea" || (form.kind == "forgejo" && !self.state.settings.gitea);
+        if !known && !form.kind.is_empty() {
+            return Err(self.refuse(422, &format!("Invalid hook type: {}", form.kind)));
+        }
         if form.config.url.is_empty()
             || !["json", "form"].contains(&form.config.content_type.as_str())
         {
@@ -173,7 +182,7 @@ impl Desk<'_> {
     }
 
     /// A hook as JSON.
-    fn hook_json(&self, hook: &Hook) -> Json {
+    pub(super) fn hook_json(&self, hook: &Hook) -> Json {
         let kind = if self.state.settings.gitea {
             "gitea"
         } else {
@@ -184,9 +193,24 @@ impl Desk<'_> {
             "id": hook.id, "type": kind, "branch_filter": "", "url": hook.url.as_str(),
             "config": object! {"content_type": content_type, "url": hook.url.as_str()},
             "content_type": content_type, "metadata": Json::Null,
-            "events": hook.events.iter().cloned().collect::<Vec<String>>(),
+            "events": listed(&hook.events),
             "authorization_header": hook.authorization.clone().unwrap_or_default(),
             "active": hook.active,
         }
     }
+}
+
+/// The events of a hook as forges list them: a whole kind with everything that it stands for.
+fn listed(events: &BTreeSet<String>) -> Vec<String> {
+    let mut all = events.clone();
+    if events.contains("issues") {
+        let kind = [
+            "issue_assign",
+            "issue_label",
+            "issue_milestone",
+            "issue_comment",
+        ];
+        all.extend(kind.map(str::to_owned));
+    }
+    all.into_iter().collect()
 }
