@@ -187,6 +187,7 @@ pub(super) async fn control_issue(
         .open_issue(&work.path, CONTROL, CONTROL_TEXT)
         .await;
     let made = made.map_err(|error| explain("cannot open the control issue", error))?;
+    let made = made.value;
     let own = work.notes.board(&place.full_name, place.id);
     own.control_issue = Some(made.number);
     work.notes.write()?;

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::Client;
 use super::answer::Answer;
 use super::error::ForgejoError;
 use super::path::{RepositoryPath, segment};
-use super::{Client, Limits};
 use crate::forgejo::text::or_default;
 use crate::forgejo::types::{Issue, User};
 use crate::gate::ids::{IssueNumber, RepositoryId, UserId};
@@ -302,18 +302,6 @@ impl Client {
             .query("created_by", login)
             .paged(1, 50);
         Ok(asked.read().await?.value)
-    }
-
-    /// Opens an issue.
-    pub async fn open_issue(
-        &self,
-        path: &RepositoryPath,
-        title: &str,
-        body: &str,
-    ) -> Result<Issue, ForgejoError> {
-        let form = json!({"title": title, "body": body});
-        let made = self.at(Method::POST, path, &["issues"]).json(form);
-        Ok(made.limits(Limits::TEXT).read().await?.value)
     }
 
     /// Closes an issue.
