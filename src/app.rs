@@ -312,6 +312,8 @@ fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
         bot_keys: Arc::clone(&secrets.bot_keys),
         wrong_codes: http::WrongCodes::default(),
         refusals: http::Refusals::default(),
+        sessions: http::Sessions::default(),
+        logins: http::WrongCodes::default(),
         bot: OnceLock::new(),
         opened: tokio::sync::Notify::new(),
     })

@@ -220,14 +220,9 @@ fn can_bring(owner: &Owner, gate: &Gate) -> bool {
 
 /// What an approval at this gate must bring, in people's words.
 pub fn factor_words(gate: &Gate) -> String {
-    let word = |factor: &Factor| match factor {
-        Factor::Comment => "comment",
-        Factor::Code => "code",
-        Factor::Signature => "signature",
-    };
     gate.factors
         .iter()
-        .map(word)
+        .map(|factor| factor.word())
         .collect::<Vec<_>>()
         .join(" and ")
 }

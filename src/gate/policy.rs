@@ -264,6 +264,17 @@ pub enum Factor {
     Signature,
 }
 
+impl Factor {
+    /// The word in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::Code => "code",
+            Self::Signature => "signature",
+        }
+    }
+}
+
 /// An account whose judgements are advice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judge {

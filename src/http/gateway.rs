@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 
 use super::claim::ClaimLimit;
 use super::operator::Refusals;
+use super::pages::Sessions;
 use super::problem::ApiError;
 use super::rotate::RotateLimit;
 use super::wrong_codes::WrongCodes;
@@ -84,6 +85,10 @@ pub struct Gateway {
     pub wrong_codes: WrongCodes,
     /// How many refusals of operators and strangers are written down.
     pub refusals: Refusals,
+    /// Who is logged in to the status page.
+    pub sessions: Sessions,
+    /// Wrong tokens at its door, by address.
+    pub logins: WrongCodes,
     /// The bot, once everything is open.
     pub bot: OnceLock<Arc<Bot>>,
     /// Told when `bot` is set.

@@ -17,6 +17,7 @@ mod hooks;
 mod import;
 mod introspect;
 mod operator;
+mod pages;
 mod pause;
 mod problem;
 mod requests;
@@ -29,6 +30,7 @@ use actix_web::web::{self, ServiceConfig};
 pub use claim::limit as claim_limit;
 pub use gateway::{Doors, Gateway, Hook};
 pub use operator::{Caller, NAMED, Refusals, note_peer};
+pub use pages::Sessions;
 pub use problem::ApiError;
 pub use rotate::limit as rotate_limit;
 pub use wrong_codes::WrongCodes;
@@ -108,6 +110,7 @@ fn holders(config: &mut ServiceConfig) {
 pub fn internal(config: &mut ServiceConfig) {
     config
         .configure(operator::routes)
+        .configure(pages::routes)
         .service(
             web::resource("/v1/introspect")
                 .route(web::post().to(introspect::introspect))

@@ -45,6 +45,7 @@ mod not_counted;
 mod operator_calls;
 mod outages;
 mod owner_accounts;
+mod pages;
 mod pause;
 mod production;
 mod proxies;

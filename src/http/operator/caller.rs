@@ -201,7 +201,10 @@ fn by_token(request: &HttpRequest, gateway: &Gateway) -> Result<By, Stranger> {
 
 /// The operator whose token this is. All are compared, whatever comes of the first, and as hashes, so
 /// that neither place nor length of what fits is told by the time it takes.
-fn owner_of(operators: &BTreeMap<String, SecretText>, shown: &str) -> Option<String> {
+pub(in crate::http) fn owner_of(
+    operators: &BTreeMap<String, SecretText>,
+    shown: &str,
+) -> Option<String> {
     let shown = Sha256::digest(shown.as_bytes());
     let mut found = u32::MAX;
     for (token, place) in operators.values().zip(0..) {

@@ -12,6 +12,7 @@ mod verify;
 use actix_web::web::{self, ServiceConfig};
 
 use super::only_get;
+pub(super) use caller::owner_of;
 pub use caller::{Caller, NAMED, note_peer};
 pub use refusals::Refusals;
 
