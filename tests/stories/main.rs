@@ -14,6 +14,7 @@ mod ask_refused;
 mod asking;
 mod audit;
 mod bot_note;
+mod browser;
 mod check;
 mod claim;
 mod codes;
