@@ -8,6 +8,7 @@ pub mod admin;
 pub mod approve;
 pub mod ask;
 pub mod audit;
+pub mod backup;
 pub mod check_config;
 pub mod completions;
 pub mod confirm;
@@ -19,7 +20,9 @@ pub mod keygen;
 pub mod man;
 pub mod open;
 pub mod printable;
+pub mod restore;
 pub mod serve;
+mod stored;
 pub mod upgrade;
 pub mod verify;
 
@@ -64,6 +67,10 @@ pub enum Command {
     Import(import::Args),
     /// Verify a store: the journal's chain, its batches and policies, and the records
     Verify(verify::Args),
+    /// Copy the journal into a new folder and verify the copy; the bot may run meanwhile
+    Backup(backup::Args),
+    /// Put a backup back where no journal is; the next start then asks to accept the loss
+    Restore(restore::Args),
     /// Let the journal have this program's newest format; the program before can then not be put back
     Upgrade(upgrade::Args),
     /// Print the completion script of a shell
@@ -87,6 +94,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::run(args),
         Command::Import(args) => import::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Backup(args) => backup::run(args),
+        Command::Restore(args) => restore::run(args),
         Command::Upgrade(args) => upgrade::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),

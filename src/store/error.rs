@@ -33,6 +33,16 @@ pub enum OpenError {
         /// The last number that the records have seen.
         records: u64,
     },
+    /// The journal was put back from a backup.
+    #[error(
+        "the journal was put back from a backup, and ends at {journal}: what was taken back after that would be alive again. \
+         Start with `ownergate serve --accept-journal-loss {journal}`, which pauses every identity; or put the whole journal back. \
+         Nothing was changed"
+    )]
+    PutBack {
+        /// The last number in the journal.
+        journal: u64,
+    },
     /// There are records, and no journal.
     #[error(
         "the journal is missing, and there are records in {}. Put the journal back; or, if it is lost, start with \

@@ -5,6 +5,7 @@
 //! commits. The store knows keys and JSON values and nothing else of the domain; only this folder
 //! names sled, and it never repairs what it cannot prove to be unacknowledged.
 
+mod backup;
 mod catch_up;
 mod codec;
 mod draft;
@@ -17,12 +18,15 @@ mod line;
 mod lines;
 mod lock;
 mod loss;
+mod manifest;
 mod note;
 mod open;
 mod options;
 mod overlay;
 mod progress;
+mod reading;
 mod records;
+mod restore;
 mod scan;
 mod shared;
 mod sum;
@@ -36,15 +40,19 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use backup::{BackupError, backup};
 pub use error::{OpenError, StoreError, SubmitError, VerifyError};
 pub use faults::{Event, Fault, Faults, Point, Probe};
 pub use line::{FORMAT, Header, Line};
 pub use lock::holder;
+pub use manifest::Manifest;
 pub use note::Note;
 pub use open::{Opened, exists, open};
 pub use options::{Batch, Observer, Options, Reserve};
 pub use overlay::Read;
 pub use progress::Progress;
+pub use reading::read;
+pub use restore::{Backup, RestoreError};
 pub use shared::Store;
 pub use upgrade::{Upgrade, UpgradeError, upgrade};
 pub use verify::{Projection, Report, Signed, Tail, verify};

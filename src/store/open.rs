@@ -25,7 +25,7 @@ use super::progress::Progress;
 use super::records::{Meta, PROJECTION, Records, RecordsError};
 use super::scan::{Scanned, scan};
 use super::shared::{Shared, Store};
-use super::{Head, Loss, loss};
+use super::{Head, Loss, loss, manifest};
 
 /// An open store, not yet written to.
 #[derive(Debug)]
@@ -66,10 +66,16 @@ pub fn open(options: Options, progress: Arc<Progress>) -> Result<Opened, OpenErr
     let mut scanned = scan(&options.journal(), options.newest_format, progress)?;
     check_installation(&options, &scanned)?;
     check_writable(&options, &scanned)?;
+    let unreadable = |error| OpenError::io("read in", directory, error);
     let noted = loss::pending(directory).filter(|loss| loss.journal == scanned.end());
     let accept = options
         .accept_journal_loss
         .or(noted.map(|loss| loss.journal));
+    if accept.is_none() && manifest::was_put_back(&options.journal()).map_err(unreadable)? {
+        return Err(OpenError::PutBack {
+            journal: scanned.end(),
+        });
+    }
     let (records, mut verdict) = look_and_judge(&options, &scanned, accept)?;
     if let (Some(loss), Some(noted)) = (&mut verdict.loss, noted) {
         *loss = noted;
@@ -221,7 +227,9 @@ fn settle_journal(
     let directory = &options.directory;
     let failed = |error| OpenError::io("write in", directory, error);
     match verdict.loss {
-        Some(accepted) => loss::note(directory, accepted).map_err(failed)?,
+        Some(accepted) => loss::note(directory, accepted)
+            .and_then(|()| manifest::clear(&options.journal()))
+            .map_err(failed)?,
         None => loss::clear(directory).map_err(failed)?,
     }
     if let Some(bad) = scanned.bad.take().filter(|_| verdict.cut_tail) {

@@ -132,7 +132,7 @@ pub(super) fn scan(
 }
 
 /// The journal's files in order: number, path, length.
-fn list(directory: &Path) -> Result<Vec<(u64, PathBuf, u64)>, OpenError> {
+pub(super) fn list(directory: &Path) -> Result<Vec<(u64, PathBuf, u64)>, OpenError> {
     let refused = |error| OpenError::io("list", directory, error);
     let entries = match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

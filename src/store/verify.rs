@@ -178,7 +178,7 @@ pub(super) fn running(store: &Store) -> Result<Report, VerifyError> {
 }
 
 /// Reads the chain; damage other than an unfinished end is an error.
-fn scan_for_reading(
+pub(super) fn scan_for_reading(
     directory: &Path,
     installation: Option<&str>,
     running: bool,

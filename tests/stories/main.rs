@@ -13,6 +13,7 @@ mod ask_limits;
 mod ask_refused;
 mod asking;
 mod audit;
+mod backup;
 mod bot_note;
 mod browser;
 mod check;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed test stops")]
 
+mod backup;
 mod damage;
 mod disk;
 mod kill;
