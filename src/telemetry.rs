@@ -30,6 +30,12 @@ pub struct Decision {
     outcome: &'static str,
 }
 
+/// The label of what holds the bot back.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Kind {
+    kind: &'static str,
+}
+
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
@@ -38,6 +44,7 @@ pub struct Metrics {
     decisions: Family<Decision, Counter>,
     checks: Family<Outcome, Counter>,
     reloads: Family<Outcome, Counter>,
+    troubles: Family<Kind, Gauge>,
     /// Texts and states that reconciliation found and no delivery had brought.
     pub repaired: Counter,
     /// Commands of people who may not ask.
@@ -60,6 +67,10 @@ pub struct Metrics {
     pub commit_seconds: Histogram,
     /// The number of the journal's last line.
     pub journal_lines: Gauge<u64, AtomicU64>,
+    /// Bytes of the journal.
+    pub journal_bytes: Gauge<u64, AtomicU64>,
+    /// When this process began, seconds since 1970.
+    pub start_time: Gauge,
     /// Boards that were not read for so long that their tokens are refused.
     pub silent_boards: Gauge,
     /// Seconds since the oldest undone effect was decided.
@@ -74,6 +85,7 @@ impl Default for Metrics {
             decisions: Family::default(),
             checks: Family::default(),
             reloads: Family::default(),
+            troubles: Family::default(),
             repaired: Counter::default(),
             strangers: Counter::default(),
             refused_posts: Counter::default(),
@@ -85,6 +97,8 @@ impl Default for Metrics {
             batch_jobs: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
             commit_seconds: Histogram::new(exponential_buckets(0.0005, 2.0, 14)),
             journal_lines: Gauge::default(),
+            journal_bytes: Gauge::default(),
+            start_time: Gauge::default(),
             silent_boards: Gauge::default(),
             outbox_age: Gauge::default(),
         };
@@ -112,6 +126,21 @@ impl Metrics {
             "reloads",
             "Reloads of the configuration by outcome",
             self.reloads.clone(),
+        );
+        r.register(
+            "trouble",
+            "1 while this holds the bot back",
+            self.troubles.clone(),
+        );
+        r.register(
+            "journal_bytes",
+            "Bytes of the journal",
+            self.journal_bytes.clone(),
+        );
+        r.register(
+            "start_time_seconds",
+            "When this process began, since 1970",
+            self.start_time.clone(),
         );
         r.register(
             "repaired",
@@ -200,6 +229,13 @@ impl Metrics {
     /// Counts a reload of the configuration.
     pub fn reload(&self, outcome: &'static str) {
         self.reloads.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Says whether something holds the bot back now.
+    pub fn trouble(&self, kind: &'static str, holds: bool) {
+        self.troubles
+            .get_or_create(&Kind { kind })
+            .set(i64::from(holds));
     }
 
     /// The text that Prometheus reads (OpenMetrics).

@@ -6,6 +6,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "documents/codes.rs"]
+mod codes;
+#[path = "documents/deploy.rs"]
+mod deploy;
+
 use std::path::{Path, PathBuf};
 
 const DOCUMENTS: [&str; 4] = [

@@ -240,6 +240,7 @@ fn assemble(
             Moment::now(&settings.clock),
         ),
         metrics: Arc::clone(&gateway.metrics),
+        origins: Default::default(),
         usage: Default::default(),
         started: now,
         clock_at_start: (now, settings.clock.monotonic()),

@@ -191,6 +191,14 @@ impl Bot {
         self.decided(&answer, effects);
         match answer {
             Answer::Taken(Taken::Waits { line, urgent }) => {
+                tracing::info!(
+                    request_id = line,
+                    board = accepted.repository.0,
+                    issue = accepted.issue.0,
+                    road = ?accepted.road,
+                    urgent,
+                    "taken in"
+                );
                 let accepted = Accepted { urgent, ..accepted };
                 worker::add(self, &self.inbox, line, &accepted);
                 Ok(true)

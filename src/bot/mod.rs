@@ -17,6 +17,7 @@ pub mod reconcile;
 pub mod schedule;
 pub mod silence;
 pub mod timers;
+pub mod trace;
 pub mod usage;
 pub mod worker;
 
@@ -43,6 +44,7 @@ use evidence::Gatherer;
 use forge::Forge;
 use reconcile::Reconciliation;
 use schedule::{Id, Schedule};
+use trace::Origins;
 use usage::Usage;
 
 /// How often last uses are written down.
@@ -83,6 +85,8 @@ pub struct Bot {
     pub accounts: Accounts,
     /// Counters for whoever runs it.
     pub metrics: Arc<Metrics>,
+    /// Which arrivals effects came of.
+    pub origins: Origins,
     /// Last uses of credentials.
     pub usage: Usage,
     /// When this process began.
@@ -109,6 +113,16 @@ impl Bot {
         if let Answer::Decided { verb, outcome } = answer {
             self.metrics.decision(verb, outcome);
         }
+    }
+
+    /// Notes what was decided of an arrival, and says so in the log.
+    pub(super) fn decided_of(&self, arrival: u64, answer: &Answer, effects: Vec<(Id, Effect)>) {
+        if let Answer::Decided { verb, outcome } = answer {
+            let effects = effects.len();
+            tracing::info!(request_id = arrival, verb, outcome, effects, "decided");
+        }
+        self.origins.note(arrival, &effects);
+        self.decided(answer, effects);
     }
 
     /// Says whether a post may have been made without it being known.

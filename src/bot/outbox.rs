@@ -100,6 +100,7 @@ async fn dispatch(bot: &Arc<Bot>, id: Id) {
     };
     match done {
         Ok((comment, body)) => {
+            say(bot, id, &effect, comment);
             let event = Event::Done(EffectDone {
                 effect: id,
                 comment,
@@ -108,6 +109,23 @@ async fn dispatch(bot: &Arc<Bot>, id: Id) {
             record(bot, id, thread, event).await;
         }
         Err(error) => failed(bot, id, &effect, &error).await,
+    }
+}
+
+/// One line in the log for what people see; reactions are for those who look for them.
+fn say(bot: &Bot, id: Id, effect: &Effect, comment: Option<CommentId>) {
+    let (request_id, comment) = (bot.origins.of(id), comment.map(|comment| comment.0));
+    let (board, issue) = (effect.thread().repository.0, effect.thread().issue.0);
+    match effect {
+        Effect::Post(_) => {
+            tracing::info!(request_id, line = id.0, board, issue, comment, "posted");
+        }
+        Effect::Edit { .. } => {
+            tracing::info!(request_id, line = id.0, board, issue, comment, "edited");
+        }
+        Effect::React { .. } => {
+            tracing::debug!(request_id, line = id.0, board, issue, "reacted");
+        }
     }
 }
 
@@ -250,7 +268,7 @@ async fn failed(bot: &Arc<Bot>, id: Id, effect: &Effect, error: &ForgejoError) {
     };
     if for_good {
         bot.metrics.refused_posts.inc();
-        tracing::warn!(line = id.0, %error, "the forge refuses an effect for good");
+        tracing::warn!(request_id = bot.origins.of(id), line = id.0, %error, "the forge refuses an effect for good");
         let event = Event::Refused {
             effect: id,
             why: error.to_string(),
@@ -258,7 +276,7 @@ async fn failed(bot: &Arc<Bot>, id: Id, effect: &Effect, error: &ForgejoError) {
         return record(bot, id, effect.thread(), event).await;
     }
     let trouble = bot.outbox.failed(id, bot.clock.now());
-    tracing::warn!(line = id.0, attempts = trouble.attempts, %error, "an effect failed; it is tried again");
+    tracing::warn!(request_id = bot.origins.of(id), line = id.0, attempts = trouble.attempts, %error, "an effect failed; it is tried again");
     let pause = backoff(
         trouble.attempts,
         error.retry_after(),

@@ -85,7 +85,7 @@ async fn one(bot: &Arc<Bot>, id: Id) {
         Ok(Some(accepted)) => accepted,
         Ok(None) => return bot.inbox.finish(id),
         Err(error) => {
-            tracing::error!(line, %error, "cannot read the inbox");
+            tracing::error!(request_id = line, %error, "cannot read the inbox");
             return bot.inbox.later(id, after(bot.clock.now(), 5), false);
         }
     };
@@ -97,7 +97,7 @@ async fn one(bot: &Arc<Bot>, id: Id) {
         };
         match bot.core.feed(event).await {
             Ok(Outcome::Decided { answer, effects }) => {
-                bot.decided(&answer, effects);
+                bot.decided_of(line, &answer, effects);
                 bot.inbox.nudge(accepted.thread(), bot.clock.now());
                 return bot.inbox.finish(id);
             }
@@ -112,7 +112,7 @@ async fn one(bot: &Arc<Bot>, id: Id) {
             }
             Err(SubmitError::Panicked(why)) => return quarantine(bot, id, &why).await,
             Err(error) => {
-                tracing::error!(line, %error, "cannot decide an event; it waits");
+                tracing::error!(request_id = line, %error, "cannot decide an event; it waits");
                 return bot.inbox.later(id, after(bot.clock.now(), 5), false);
             }
         }
@@ -151,7 +151,7 @@ async fn failed(bot: &Arc<Bot>, id: Id, accepted: &Accepted, fault: &GatherFault
     let now = bot.clock.now();
     let trouble = bot.inbox.failed(id, now);
     let lasted = seconds_between(trouble.since, now);
-    tracing::warn!(line = id.0, attempts = trouble.attempts, error = %fault, "cannot read what an event needs; it waits");
+    tracing::warn!(request_id = id.0, attempts = trouble.attempts, error = %fault, "cannot read what an event needs; it waits");
     if lasted >= GIVE_UP_AFTER {
         return abandon(
             bot,
@@ -180,10 +180,10 @@ async fn failed(bot: &Arc<Bot>, id: Id, accepted: &Accepted, fault: &GatherFault
 /// The forge is away: what the event wants to stop stands still meanwhile.
 async fn stand_still(bot: &Arc<Bot>, (line, _): Id) {
     match bot.core.feed(Event::Unread { line }).await {
-        Ok(Outcome::Decided { answer, effects }) => bot.decided(&answer, effects),
+        Ok(Outcome::Decided { answer, effects }) => bot.decided_of(line, &answer, effects),
         Ok(_) | Err(_) => {
             tracing::error!(
-                line,
+                request_id = line,
                 "cannot let stand still what an unread event wants to stop"
             );
         }
@@ -206,7 +206,7 @@ pub fn jitter((line, place): Id, attempt: u32) -> u64 {
 
 async fn quarantine(bot: &Arc<Bot>, id: Id, why: &str) {
     tracing::error!(
-        line = id.0,
+        request_id = id.0,
         why,
         "an event could not be decided and is quarantined"
     );
@@ -221,12 +221,12 @@ async fn abandon(bot: &Arc<Bot>, id: Id, why: &str, quarantined: bool) {
     };
     match bot.core.feed(event).await {
         Ok(Outcome::Decided { answer, effects }) => {
-            bot.decided(&answer, effects);
+            bot.decided_of(id.0, &answer, effects);
             bot.inbox.finish(id);
         }
         Ok(_) | Err(_) => {
             tracing::error!(
-                line = id.0,
+                request_id = id.0,
                 "cannot give an event up; it is looked at again later"
             );
             bot.inbox.later(id, after(bot.clock.now(), 300), true);

@@ -19,6 +19,7 @@ pub mod init;
 pub mod keygen;
 pub mod man;
 pub mod open;
+pub mod policy;
 pub mod printable;
 pub mod restore;
 pub mod serve;
@@ -67,6 +68,8 @@ pub enum Command {
     Import(import::Args),
     /// Verify a store: the journal's chain, its batches and policies, and the records
     Verify(verify::Args),
+    /// See what another configuration would change, before it is put into force
+    Policy(policy::Args),
     /// Copy the journal into a new folder and verify the copy; the bot may run meanwhile
     Backup(backup::Args),
     /// Put a backup back where no journal is; the next start then asks to accept the loss
@@ -94,6 +97,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Audit(args) => audit::run(args),
         Command::Import(args) => import::run(args),
         Command::Verify(args) => verify::run(args),
+        Command::Policy(args) => policy::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Upgrade(args) => upgrade::run(args),

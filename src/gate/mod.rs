@@ -26,6 +26,7 @@ pub mod key;
 pub mod operator;
 pub mod order;
 pub mod policy;
+pub mod replay;
 pub mod reply;
 pub mod request;
 pub mod signed;

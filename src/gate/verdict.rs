@@ -5,7 +5,7 @@
 //! owner's comment must satisfy to be counted, and those that open the gate for what was counted.
 
 mod counting;
-pub(super) use counting::{IN_TIME, source_stands, summary_stands};
+pub(super) use counting::{IN_TIME, outside_hours, outside_pause, source_stands, summary_stands};
 mod holder;
 pub use holder::{HolderCase, holder_refusals, judge_holder};
 mod opening;

@@ -138,7 +138,11 @@ pub(super) async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
             .keys()
             .filter(|board| is_refused(bot, **board));
         metrics.silent_boards.set(gauge(refused.count()));
-        metrics.journal_lines.set(bot.core.store().head().seq);
+        let head = bot.core.store().head();
+        metrics.journal_lines.set(head.seq);
+        metrics.journal_bytes.set(head.bytes);
+        metrics.start_time.set(bot.started.as_second());
+        troubles(bot);
         let age = bot
             .outbox
             .oldest()
@@ -152,6 +156,24 @@ pub(super) async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
         ))
         .body(gateway.metrics.render())
+}
+
+/// What holds the bot back; what cannot be told counts as trouble.
+fn troubles(bot: &Bot) {
+    let heard = bot.forge.heard();
+    let lost = bot.core.get::<Installation>(&Key::installation());
+    for (kind, holds) in [
+        ("store", !bot.core.writer().healthy()),
+        ("disk", bot.core.store().low_space().unwrap_or(true)),
+        ("clock", bot.core.clock_trouble().get().is_some()),
+        ("forge", heard.trouble.is_some()),
+        (
+            "history",
+            lost.map_or(true, |it| it.is_some_and(|it| it.missing.is_some())),
+        ),
+    ] {
+        bot.metrics.trouble(kind, holds);
+    }
 }
 
 fn gauge(count: usize) -> i64 {

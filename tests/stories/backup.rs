@@ -10,7 +10,7 @@ use crate::shared::ground::bot_binary;
 
 impl Story {
     /// Runs a command of the program on this stage's configuration.
-    async fn types(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn types(&self, arguments: &[&str]) -> Output {
         tokio::process::Command::new(bot_binary())
             .args(arguments)
             .arg("--config")
@@ -22,7 +22,7 @@ impl Story {
     }
 
     /// The same for a command that has to succeed: what it printed as one JSON object.
-    async fn told(&self, arguments: &[&str]) -> Value {
+    pub(crate) async fn told(&self, arguments: &[&str]) -> Value {
         let output = self.types(&[arguments, &["--json"]].concat()).await;
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {error}");
@@ -30,7 +30,7 @@ impl Story {
     }
 
     /// The same for one that is refused: what it said.
-    async fn says_no(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn says_no(&self, arguments: &[&str]) -> String {
         let output = self.types(arguments).await;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");
         assert!(output.stdout.is_empty());
@@ -40,6 +40,27 @@ impl Story {
     fn beside(&self, name: &str) -> String {
         self.stage.directory().join(name).display().to_string()
     }
+}
+
+/// Puts a backup in place of the store; gives its last number. The bot is stopped then.
+async fn set_back(story: &mut Story, copy: &str) -> u64 {
+    // The journal that is there is never overwritten, whether the bot runs or not.
+    for _ in 0..2 {
+        let said = story.says_no(&["restore", copy, "--confirm"]).await;
+        assert!(said.contains("restoring never overwrites one"), "{said}");
+        story.stage.stop_bot().await;
+    }
+    std::fs::remove_dir_all(story.stage.directory().join("data")).unwrap();
+    let planned = story.told(&["restore", copy, "--dry-run"]).await;
+    assert_eq!(planned["restored"], false);
+    assert!(!story.stage.directory().join("data").exists());
+    let done = story.told(&["restore", copy, "--confirm"]).await;
+    let head = done["head"].as_u64().unwrap();
+    assert_eq!(
+        done["next_start"],
+        format!("ownergate serve --accept-journal-loss {head}")
+    );
+    head
 }
 
 /// A credential is revoked and a request approved after the backup; then the backup is put back.
@@ -78,22 +99,9 @@ async fn what_was_taken_back_since_the_backup_does_not_come_alive_and_an_old_app
         |story: &Story| [1, asked, later].map(|issue| story.at(issue).count("credential"));
     let before = credentials(&story);
 
-    // The journal that is there is never overwritten, whether the bot runs or not.
-    for _ in 0..2 {
-        let said = story.says_no(&["restore", &copy, "--confirm"]).await;
-        assert!(said.contains("restoring never overwrites one"), "{said}");
-        story.stage.stop_bot().await;
-    }
-    std::fs::remove_dir_all(story.stage.directory().join("data")).unwrap();
-    let planned = story.told(&["restore", &copy, "--dry-run"]).await;
-    assert_eq!(planned["restored"], false);
-    assert!(!story.stage.directory().join("data").exists());
-    let done = story.told(&["restore", &copy, "--confirm"]).await;
-    let head = done["head"].as_u64().unwrap();
-    let next = format!("ownergate serve --accept-journal-loss {head}");
-    assert_eq!(done["next_start"], next);
-
+    let head = set_back(&mut story, &copy).await;
     let error = format!("{:#}", story.stage.start_bot().await.unwrap_err());
+    let next = format!("ownergate serve --accept-journal-loss {head}");
     assert!(error.contains(&next), "{error}");
     story.stage.start_bot_with(Some(head)).await.unwrap();
     story.stage.settle().await.unwrap();

@@ -70,6 +70,7 @@ use super::uses::Reported;
 use super::world::World;
 
 pub use draft::{Draft, decide_with};
+pub use policy::{Difference, differences_between};
 
 /// What a decision is given beside the event and the world; attached on the writer's thread.
 #[derive(Clone, Debug)]

@@ -19,10 +19,36 @@ use super::super::thread::{BoardState, FactorState};
 use super::super::time::span;
 use super::Draft;
 
-/// One difference, and whether it lets somebody do more.
-struct Difference {
-    wider: bool,
-    text: String,
+/// One difference between two policies, and whether it lets somebody do more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Whether it does.
+    pub wider: bool,
+    /// In words, as Markdown.
+    pub text: String,
+}
+
+/// Everything that another policy changes, by the name of the board.
+pub fn differences_between(before: &Policy, after: &Policy) -> Vec<(String, Difference)> {
+    let boards = after.boards.values().flat_map(|board| {
+        on_board(Some(before), after, board)
+            .into_iter()
+            .map(|difference| (board.name.clone(), difference))
+    });
+    let gone = gone(before, after).map(|board| {
+        let text = "board is gone".to_owned();
+        (board.name.clone(), difference(false, text))
+    });
+    boards.chain(gone).collect()
+}
+
+/// The boards that another policy has not.
+fn gone<'a>(before: &'a Policy, after: &'a Policy) -> impl Iterator<Item = &'a Board> {
+    before
+        .boards
+        .iter()
+        .filter(|(repository, _)| !after.boards.contains_key(repository))
+        .map(|(_, board)| board)
 }
 
 /// Takes a policy into force.
@@ -63,11 +89,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
         );
     }
     if let Some(before) = &before {
-        let gone = before
-            .boards
-            .iter()
-            .filter(|(repository, _)| !policy.boards.contains_key(repository));
-        words.extend(gone.map(|(_, board)| format!("{}: board is gone", board.name)));
+        let gone = gone(before, policy);
+        words.extend(gone.map(|board| format!("{}: board is gone", board.name)));
     }
     let text = match (&before, words.is_empty()) {
         (None, _) => "first policy".to_owned(),

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 use super::super::command::Vouched;
 use super::super::event::Road;
 use super::super::evidence::{ReadComment, ReadIssue, ReadRepository};
@@ -163,33 +165,38 @@ fn in_time(case: &Case<'_>) -> Finding {
 /// The pause that a gate demands between its summary and an approval, by the bot's own clock: when
 /// the post was recorded, and when the comment was first seen.
 fn cooled_off(case: &Case<'_>) -> Finding {
-    let Some(pause) = gate(case).and_then(|gate| gate.cooling_off) else {
-        return Finding::Silent;
-    };
-    let posted_at = case
-        .request
+    gate(case)
+        .and_then(|gate| outside_pause(&gate, case.request, case.seen.at))
+        .map_or(Finding::Silent, Finding::Deny)
+}
+
+/// Why a comment that was first seen then came too soon after the summary.
+pub(crate) fn outside_pause(gate: &Gate, request: &Request, seen: Timestamp) -> Option<Reason> {
+    let pause = gate.cooling_off?;
+    let posted_at = request
         .summary
         .as_ref()
         .and_then(|summary| summary.posted_at);
     match posted_at.map(|posted_at| after(posted_at, pause)) {
-        None => Finding::Deny(Reason::NoSummary),
-        Some(from) => deny_if(case.seen.at < from, Reason::TooSoon(from)),
+        None => Some(Reason::NoSummary),
+        Some(from) => (seen < from).then_some(Reason::TooSoon(from)),
     }
 }
 
 /// The hours in which a gate may open, by the bot's own clock when the comment was first seen. Hours
 /// that cannot be read are none.
 fn in_open_hours(case: &Case<'_>) -> Finding {
-    let Some(gate) = gate(case) else {
-        return Finding::Silent;
-    };
+    gate(case)
+        .and_then(|gate| outside_hours(&gate, case.seen.at))
+        .map_or(Finding::Silent, Finding::Deny)
+}
+
+/// Why a comment that was first seen then came outside of the gate's hours.
+pub(crate) fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
     let shut = gate
         .open_hours()
-        .find(|hours| !Window::parse(hours).is_ok_and(|window| window.contains(case.seen.at)));
-    match shut {
-        Some(hours) => Finding::Deny(Reason::OutsideHours(hours.to_owned())),
-        None => Finding::Silent,
-    }
+        .find(|hours| !Window::parse(hours).is_ok_and(|window| window.contains(seen)));
+    shut.map(|hours| Reason::OutsideHours(hours.to_owned()))
 }
 
 /// Where the gate demands a signature there is one by this owner over exactly this approval; one that

@@ -3,6 +3,7 @@
 //!
 //! Since the row's whole verdict is that one reason, leaving its rule out makes the row fail.
 
+mod again;
 mod counting;
 mod opening;
 
