@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use serde_json::{Value, json};
 
+use super::confirm::{Change, Go};
 use super::printable::printable;
 use super::{admin, stored};
 use crate::clock::Clock;
@@ -20,7 +21,6 @@ use crate::store::Backup;
 ///
 /// The backup is verified first, and compared with the configured pepper and signing key.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("how").required(true).args(["confirm", "dry_run"]))]
 pub struct Args {
     /// The folder that `ownergate backup` made
     #[arg(value_name = "DIR")]
@@ -32,19 +32,21 @@ pub struct Args {
     /// and what the bot wrote under it is taken for somebody else's
     #[arg(long)]
     pub pepper_lost: bool,
-    /// Do it
-    #[arg(long)]
-    pub confirm: bool,
-    /// Say what would be done
-    #[arg(long)]
-    pub dry_run: bool,
     /// Write the report as one JSON object
     #[arg(long)]
     pub json: bool,
+    /// Whether to ask
+    #[command(flatten)]
+    pub change: Change,
 }
 
 /// Runs the command. Exit code 1 if it cannot be done.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let what = format!("Restore the journal from {}", args.from.display());
+    let go = match args.change.ask(&what) {
+        Ok(go) => go,
+        Err(code) => return Ok(code),
+    };
     let config = admin::load(&args.config)?;
     let installation = stored::installation(&config)?;
     let backup = Backup::look(&args.from, &installation)?;
@@ -68,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
                 .join(", ")
         );
     }
-    if !args.dry_run {
+    if go == Go::DoIt {
         backup.restore(store, &Clock::system())?;
     }
     let peppers: Vec<Value> = needed
@@ -78,7 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         })
         .collect();
     let report = json!({
-        "restored": !args.dry_run,
+        "restored": go == Go::DoIt,
         "from": args.from,
         "to": store.join("journal"),
         "made_at": backup.manifest.as_ref().map(|made| made.made_at),

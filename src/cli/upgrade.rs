@@ -7,7 +7,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::admin;
+use super::confirm::{Change, Go};
 use super::printable::printable;
 use crate::app::secrets::Secrets;
 use crate::clock::Clock;
@@ -17,21 +20,27 @@ use crate::store::{self, Options, Upgrade};
 ///
 /// The bot must be stopped. The journal is copied first.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("how").required(true).args(["confirm", "dry_run"]))]
 pub struct Args {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "ownergate.toml")]
     pub config: PathBuf,
-    /// Do it
+    /// Write the report as one JSON object
     #[arg(long)]
-    pub confirm: bool,
-    /// Say what would be done
-    #[arg(long)]
-    pub dry_run: bool,
+    pub json: bool,
+    /// Whether to ask
+    #[command(flatten)]
+    pub change: Change,
 }
 
 /// Runs the command. Exit code 1 if it cannot be done.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let go = match args
+        .change
+        .ask("Give the journal this program's newest format")
+    {
+        Ok(go) => go,
+        Err(code) => return Ok(code),
+    };
     let config = admin::load(&args.config)?;
     let secrets = Secrets::read(&config).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -39,9 +48,27 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })?;
     let installation = secrets.bot_keys.current.installation_id().to_string();
     let options = Options::new(&config.store.path, installation, Clock::system());
-    let done = store::upgrade(&options, args.confirm)?;
-    writeln!(io::stdout().lock(), "{}", said(&done))?;
+    let done = store::upgrade(&options, go == Go::DoIt)?;
+    let mut out = io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", report(&done))?;
+    } else {
+        writeln!(out, "{}", said(&done))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The same for programs: `from`, `to`, `segment`, and `backup` once it is done.
+fn report(upgrade: &Upgrade) -> Value {
+    match upgrade {
+        Upgrade::Nothing { format } => json!({ "from": format, "to": format }),
+        Upgrade::Segment {
+            from,
+            to,
+            segment,
+            backup,
+        } => json!({ "from": from, "to": to, "segment": segment, "backup": backup }),
+    }
 }
 
 /// What was done, or would be.

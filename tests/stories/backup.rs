@@ -51,6 +51,8 @@ async fn set_back(story: &mut Story, copy: &str) -> u64 {
         story.stage.stop_bot().await;
     }
     std::fs::remove_dir_all(story.stage.directory().join("data")).unwrap();
+    let unsure = story.types(&["restore", copy]).await;
+    assert_eq!(unsure.status.code(), Some(2));
     let planned = story.told(&["restore", copy, "--dry-run"]).await;
     assert_eq!(planned["restored"], false);
     assert!(!story.stage.directory().join("data").exists());
