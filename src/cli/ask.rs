@@ -286,7 +286,7 @@ pub async fn ask(
         say,
         waits_for: Waits::Somebody("nothing was posted".to_owned()),
     };
-    if let Some(token) = there(args, &going, clock)? {
+    if let Some(token) = there(args, &setup, &going, clock)? {
         let receipt = match &going.state.receipt {
             Some(receipt) if receipt.activated => receipt.clone(),
             _ => going.activate(&token).await?,
@@ -338,7 +338,12 @@ fn wanted(
 }
 
 /// The token that is there already, if it is what is asked for.
-fn there(args: &AskArgs, going: &Going<'_>, clock: &Clock) -> Result<Option<RawToken>, AskFault> {
+fn there(
+    args: &AskArgs,
+    setup: &Setup,
+    going: &Going<'_>,
+    clock: &Clock,
+) -> Result<Option<RawToken>, AskFault> {
     let Some(out) = &args.out else {
         return Ok(None);
     };
@@ -349,11 +354,20 @@ fn there(args: &AskArgs, going: &Going<'_>, clock: &Clock) -> Result<Option<RawT
         Some(_) if going.state.ask.is_some() => Err(AskFault::Usage(format!(
             "a renewal goes on ({shown}): finish it with --renew"
         ))),
+        Some(receipt)
+            if !args.renew
+                && !Wish::request(args, &setup.usual)?.is_for_the_same(&receipt.wish) =>
+        {
+            Err(AskFault::Usage(format!(
+                "{} holds a token that was asked for with other flags ({shown}): name another file",
+                out.display()
+            )))
+        }
         Some(receipt) => {
             let ends: Option<Timestamp> = receipt.expires_at.parse().ok();
             if ends.is_some_and(|ends| ends <= clock.now()) {
                 return Err(AskFault::Failed(format!(
-                    "the token in {} ended at {}: ask for a successor with --renew, or remove {shown} and ask anew",
+                    "the token in {} ended at {}: ask for a successor with --renew, or remove it and {shown} and ask anew",
                     out.display(),
                     receipt.expires_at
                 )));
@@ -367,7 +381,7 @@ fn there(args: &AskArgs, going: &Going<'_>, clock: &Clock) -> Result<Option<RawT
             let token = RawToken::parse(text.expose());
             token.map(Some).ok_or_else(|| {
                 AskFault::Failed(format!(
-                    "{} holds no token: remove {shown} and ask anew",
+                    "{} holds no token: remove it and {shown} and ask anew",
                     out.display()
                 ))
             })

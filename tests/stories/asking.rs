@@ -191,6 +191,12 @@ async fn an_agent_asks_with_one_command_and_has_its_token() {
         .unwrap();
     assert_eq!(again.receipt, handed.receipt);
     assert_eq!((agent.token(), asked(&story, &thread)), (token, 1));
+    let other = ["--scopes", "card:write"];
+    let fault = agent.run(&story, &other, None).await.unwrap_err();
+    assert!(
+        fault.code() == 2 && fault.to_string().contains("other flags"),
+        "{fault}"
+    );
     // When it has ended, it says what to do.
     story.pass(8 * 3_600).await;
     let fault = agent.run(&story, &[], None).await.unwrap_err();

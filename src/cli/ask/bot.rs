@@ -77,7 +77,7 @@ async fn document(setup: &Setup, summary: &Summary) -> anyhow::Result<Option<Vec
 }
 
 /// Tells the bot that the token has arrived.
-pub(super) async fn activate(setup: &Setup, token: &RawToken, state: &str) -> Result<(), AskFault> {
+pub(super) async fn activate(setup: &Setup, token: &RawToken, files: &str) -> Result<(), AskFault> {
     let sent = async {
         let bearer = Zeroizing::new(format!("Bearer {}", token.expose()));
         let mut bearer = HeaderValue::from_str(&bearer)?;
@@ -88,7 +88,7 @@ pub(super) async fn activate(setup: &Setup, token: &RawToken, state: &str) -> Re
     };
     match sent.await {
         Ok(StatusCode::OK) => Ok(()),
-        Ok(StatusCode::UNAUTHORIZED) => Err(AskFault::NotAccepted(state.to_owned())),
+        Ok(StatusCode::UNAUTHORIZED) => Err(AskFault::NotAccepted(files.to_owned())),
         Ok(status) if status.is_redirection() => Err(AskFault::Bot(format!(
             "{} redirects, which is not followed with a token: give the address that it names",
             setup.bot

@@ -88,7 +88,7 @@ impl Going<'_> {
                 let _ = self.keep.save(&self.state);
             }
         })?;
-        self.hand_over(&token, &block, pending.issue)?;
+        self.hand_over(&token, &block, &pending)?;
         Ok(token)
     }
 
@@ -255,19 +255,20 @@ impl Going<'_> {
             pending.comment = found.map(|comment| comment.id.0);
             return Ok(found.is_some());
         }
+        // Newest first: whoever copied it wrote later.
+        let mut oldest: Option<i64> = None;
         for page in 1..=PAGES {
             let issues = self.client.issues_since(path, since, page, PAGE).await?;
             let issues = issues.value.items;
-            let mut all = issues.iter();
-            if let Some(issue) = all.find(|one| is_it(&one.body, one.user.as_ref())) {
-                pending.issue = Some(issue.number.0);
-                return Ok(true);
-            }
+            let all = issues.iter();
+            let found = all.filter(|one| is_it(&one.body, one.user.as_ref()));
+            oldest = found.map(|issue| issue.number.0).chain(oldest).min();
             if issues.is_empty() {
                 break;
             }
         }
-        Ok(false)
+        pending.issue = oldest;
+        Ok(oldest.is_some())
     }
 
     async fn comments(
@@ -406,7 +407,12 @@ impl Going<'_> {
     ) -> Result<(), Trouble> {
         let path = &self.setup.repository;
         let comment = pending.comment.map(crate::gate::ids::CommentId);
-        let reactions = self.client.reactions(path, issue, comment).await?.value;
+        let reactions = match self.client.reactions(path, issue, comment).await {
+            Ok(answer) => answer.value,
+            // The comment is gone: nothing more comes of it, and nobody says so.
+            Err(ForgejoError::NotFound) => Vec::new(),
+            Err(error) => return Err(error.into()),
+        };
         let no = reactions.iter().any(|one| {
             let by_bot = one.user.as_ref().map(|user| user.id) == Some(self.setup.bot_id);
             by_bot && one.content == "-1"
@@ -427,13 +433,16 @@ impl Going<'_> {
         &mut self,
         token: &RawToken,
         block: &Map<String, Value>,
-        issue: Option<i64>,
+        pending: &Pending,
     ) -> Result<(), AskFault> {
         let text = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default();
         let scopes = block.get("scopes").and_then(Value::as_array);
         let scopes = scopes.into_iter().flatten().filter_map(Value::as_str);
+        // A successor is for what its predecessor was asked for.
+        let before = self.state.receipt.take().map(|receipt| receipt.wish);
         let receipt = Receipt {
-            issue: issue.unwrap_or_default(),
+            wish: before.unwrap_or_else(|| pending.wish.clone()),
+            issue: pending.issue.unwrap_or_default(),
             identity: text("identity").to_owned(),
             credential: text("credential").to_owned(),
             scopes: scopes.map(str::to_owned).collect(),
@@ -456,7 +465,11 @@ impl Going<'_> {
 
     /// Tells the bot that the token has arrived.
     pub(super) async fn activate(&mut self, token: &RawToken) -> Result<Receipt, AskFault> {
-        bot::activate(self.setup, token, &self.keep.shown()).await?;
+        let mut files = self.keep.shown();
+        if let Some(out) = &self.out {
+            files = format!("{} and {files}", out.display());
+        }
+        bot::activate(self.setup, token, &files).await?;
         self.pace.at(Step::Activated)?;
         let receipt = self.state.receipt.as_mut();
         let receipt = receipt.ok_or_else(|| AskFault::Failed("there is no token".to_owned()))?;

@@ -29,6 +29,8 @@ pub(super) struct State {
 /// What a token is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// What was asked for, without the recipient.
+    pub wish: String,
     /// The thread.
     pub issue: i64,
     /// The identity.

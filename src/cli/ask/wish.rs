@@ -57,6 +57,15 @@ impl Wish {
         Self(text.to_owned())
     }
 
+    /// Whether both are for the same: the reason and the label are words only.
+    pub(super) fn is_for_the_same(&self, kept: &str) -> bool {
+        let lines = |text: &str| -> Vec<String> {
+            let words = |line: &&str| !line.starts_with("reason =") && !line.starts_with("label =");
+            text.lines().filter(words).map(str::to_owned).collect()
+        };
+        lines(&self.0) == lines(kept)
+    }
+
     /// To be kept.
     pub(super) fn text(&self) -> &str {
         &self.0
