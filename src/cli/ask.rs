@@ -43,14 +43,16 @@ use crate::secret::token::RawToken;
 /// The profile that is read if none is named.
 const DEFAULT_PROFILE: &str = "ownergate.ask.toml";
 
+/// What stands below the flags.
+const EXITS: &str = "Exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 denied, 5 void or ended, 6 timed out, 7 not signed by the bot, 8 forge away or refusing, 9 not activated yet, 10 not accepted by the bot. Run again after 6, 8 and 9, it goes on where it was and posts nothing twice.";
+
 /// Ask for a token: posts the request, waits for an owner, and has the token
 ///
 /// Where to ask and whom to believe stands in ownergate.ask.toml or in the flags. The token goes into
 /// --out (mode 0600) or to the command of --exec; one line of JSON without any secret is printed. Run
 /// again after a crash or a timeout, it goes on where it was and posts nothing twice.
-/// Exit codes: 0 done, 1 failed, 2 usage, 3 refused, 4 denied, 5 void or ended, 6 timed out, 7 not
-/// signed by the bot, 8 forge away or refusing, 9 not activated yet, 10 not accepted by the bot.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = EXITS)]
 #[command(group = clap::ArgGroup::new("to").required(true).args(["out", "exec"]))]
 pub struct AskArgs {
     /// The profile; left out: ownergate.ask.toml, if it is here.

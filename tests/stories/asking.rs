@@ -455,33 +455,35 @@ async fn a_bot_or_a_forge_that_is_away_or_says_no_has_its_own_code() {
     let fault = agent.run(&story, &nowhere, None).await.unwrap_err();
     assert_eq!(fault.code(), 8, "{fault}");
     std::fs::remove_file(agent.path("token.ask")).unwrap();
-    let fault = agent
-        .run(&story, &["--repository", "alice/nothing"], None)
-        .await;
-    assert_eq!(fault.unwrap_err().code(), 8);
-    std::fs::remove_file(agent.path("token.ask")).unwrap();
-    let real = std::fs::read(agent.path("forge-token")).unwrap();
-    std::fs::remove_file(agent.path("forge-token")).unwrap();
-    write_secret_file(&agent.path("forge-token"), b"0000").unwrap();
-    let fault = agent
-        .run(&story, &["--issue", "1"], None)
-        .await
-        .unwrap_err();
-    assert_eq!(fault.code(), 8, "{fault}");
+    // What could not be posted does not stand in the way of what is asked elsewhere.
+    let missing = agent.run(&story, &["--issue", "9"], None).await;
+    assert_eq!(missing.unwrap_err().code(), 8);
+    let posts = "/repos/alice/board/issues";
+    let forge = &story.stage.forge;
+    forge.fault("POST", posts, Some(1), Fault::status(403));
+    let refused = agent.run(&story, &[], None).await.unwrap_err();
+    assert_eq!(refused.code(), 8, "{refused}");
+    assert!(!agent.path("token.ask").exists());
     // The key follows from the token of the forge: with another one there is nothing to open with.
-    std::fs::remove_file(agent.path("forge-token")).unwrap();
-    write_secret_file(&agent.path("forge-token"), &real).unwrap();
-    let fault = agent
-        .run(&story, &["--issue", "1"], None)
-        .await
-        .unwrap_err();
-    assert!(
-        fault.code() == 1 && fault.to_string().contains("token is another"),
-        "{fault}"
-    );
-    std::fs::remove_file(agent.path("token.ask")).unwrap();
-
     agent.posted(&story, &[]).await;
+    let real = std::fs::read(agent.path("forge-token")).unwrap();
+    let token = |text: &[u8]| {
+        std::fs::remove_file(agent.path("forge-token")).unwrap();
+        write_secret_file(&agent.path("forge-token"), text).unwrap();
+    };
+    token(b"0000");
+    let fault = agent.run(&story, &[], None).await.unwrap_err();
+    let said = fault.to_string();
+    assert!(
+        fault.code() == 1 && said.contains("token is another"),
+        "{said}"
+    );
+    let elsewhere = Agent::new(&story);
+    std::fs::copy(agent.path("forge-token"), elsewhere.path("forge-token")).unwrap();
+    let fault = elsewhere.run(&story, &[], None).await.unwrap_err();
+    assert_eq!(fault.code(), 8, "{fault}");
+    token(&real);
+
     approve(&story, &first_issue(&story).await, 1).await;
     story.stage.stop_bot().await;
     let command = agent.start(&story, &[], None);

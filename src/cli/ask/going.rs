@@ -67,9 +67,16 @@ impl Going<'_> {
         title: Option<String>,
         issue: Option<i64>,
     ) -> Result<RawToken, AskFault> {
-        let begun = self.state.ask.is_some();
-        let mut pending = match self.state.ask.clone() {
-            Some(pending) if pending.wish == wish.text() => pending,
+        // Nothing can have been posted before the forge's time was asked.
+        let kept = self.state.ask.clone();
+        let begun = kept.filter(|pending| pending.since.is_some());
+        let unsure = begun.is_some();
+        let mut pending = match begun {
+            Some(pending)
+                if pending.wish == wish.text() && (issue.is_none() || issue == pending.issue) =>
+            {
+                pending
+            }
             Some(_) => {
                 let why = format!(
                     "an ask for something else goes on ({}): finish it with the flags that it began with, or remove that file",
@@ -80,16 +87,20 @@ impl Going<'_> {
             None => self.begin(wish, title, issue)?,
         };
         let key = self.key(&pending)?;
-        let outcome = self.asked(&mut pending, &key, begun).await;
+        let outcome = self.asked(&mut pending, &key, unsure).await;
         let (token, block) = outcome.inspect_err(|fault| {
             if fault.is_final() {
-                self.state.ask = None;
-                // What cannot be forgotten now is told at the next call.
-                let _ = self.keep.save(&self.state);
+                self.forget();
             }
         })?;
         self.hand_over(&token, &block, &pending)?;
         Ok(token)
+    }
+
+    /// The next call begins anew. What cannot be forgotten now is told then.
+    fn forget(&mut self) {
+        self.state.ask = None;
+        let _ = self.keep.save(&self.state);
     }
 
     fn begin(
@@ -138,12 +149,12 @@ impl Going<'_> {
         &mut self,
         pending: &mut Pending,
         key: &AgeIdentity,
-        begun: bool,
+        unsure: bool,
     ) -> Result<(RawToken, Map<String, Value>), AskFault> {
         let timeout = self.timeout;
         let all = async {
             if !pending.posted {
-                self.post(pending, begun).await?;
+                self.post(pending, unsure).await?;
             }
             self.wait(pending, key).await
         };
@@ -167,7 +178,12 @@ impl Going<'_> {
                 Ok(()) => break,
                 Err(Trouble::Fault(fault)) => return Err(fault),
                 Err(Trouble::Forge(error)) if error.is_transient() => error,
-                Err(Trouble::Forge(error)) => return Err(error.into()),
+                Err(Trouble::Forge(error)) => {
+                    if !unsure && !error.may_have_acted() {
+                        self.forget();
+                    }
+                    return Err(error.into());
+                }
             };
             unsure |= error.may_have_acted();
             self.waits_for = Waits::Forge(error.to_string());
