@@ -172,7 +172,7 @@ fn said(error: &ForgejoError) -> String {
 }
 
 /// What to do about an error.
-fn mend(error: &ForgejoError) -> String {
+pub(crate) fn mend(error: &ForgejoError) -> String {
     match error {
         ForgejoError::Redirected { mend, .. } => mend.clone(),
         ForgejoError::NotFound => {

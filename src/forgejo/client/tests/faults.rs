@@ -247,6 +247,8 @@ async fn what_never_reached_the_forge_is_told_from_what_may_have() {
     let late = post(&client).await;
     assert!(late.may_have_acted(), "{late:?}");
     assert_eq!(late.to_string(), "the forge did not answer in time");
+    let mend = crate::doctor::mend(&late);
+    assert!(mend.contains("firewall"), "{mend}");
     for error in [refused, broken, late] {
         assert!(
             matches!(

@@ -109,6 +109,8 @@ async fn an_unknown_authority_is_named_together_with_the_mend() {
         ] {
             assert!(text.contains(part), "{text}");
         }
+        let mend = crate::doctor::mend(&error);
+        assert!(mend.contains("update-ca-certificates"), "{mend}");
     }
 }
 
