@@ -380,6 +380,10 @@ fn bind(
     let data = Data::from(Arc::clone(gateway));
     let server = HttpServer::new(move || {
         let mut app = App::new().app_data(data.clone());
+        if internal {
+            // Before the public ones, which answer whoever these are not for.
+            app = app.configure(|config| http::requests(config, public));
+        }
         if public {
             app = app.configure(http::public);
         }

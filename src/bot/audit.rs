@@ -228,7 +228,7 @@ impl Bot {
     }
 
     /// When a credential was last used: in memory, beside the records, or written down.
-    fn last_use(&self, number: CredentialNumber) -> Result<Option<Timestamp>, StoreError> {
+    pub fn last_use(&self, number: CredentialNumber) -> Result<Option<Timestamp>, StoreError> {
         let noted = self.usage.last(number);
         let scratch = self
             .core

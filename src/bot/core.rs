@@ -4,6 +4,7 @@
 //! One thread decides and commits, so the state that a decision saw is the state that its line
 //! replaces. There is no second way to change state.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -13,11 +14,11 @@ use serde_json::Value;
 
 use crate::gate::audit::Entry;
 use crate::gate::credential::Check;
-use crate::gate::decide::{Answer, Decision, Given, Step, decide_with};
+use crate::gate::decide::{Answer, Decision, Explanation, Given, Step, decide_with, explain_with};
 use crate::gate::effect::Effect;
 use crate::gate::event::Event;
-use crate::gate::evidence::Needs;
-use crate::gate::ids::{Hash, Mac, Seq};
+use crate::gate::evidence::{Needs, Reads};
+use crate::gate::ids::{Hash, Mac, RequestNumber, Seq};
 use crate::gate::key::Key;
 use crate::gate::policy::Policy;
 use crate::gate::world;
@@ -117,6 +118,60 @@ impl Core {
             *self.policy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
         }
         Ok(outcome)
+    }
+
+    /// What would come of an event, by the records as they are under `changed`: nothing is written, and
+    /// what another event changes meanwhile may be seen in part.
+    pub fn rehearse(
+        &self,
+        event: &Event,
+        now: Timestamp,
+        changed: &BTreeMap<Key, Option<Value>>,
+    ) -> Result<Step, store::StoreError> {
+        let given = self.given(now);
+        let mut failed = None;
+        let step = decide_with(event, &given, |key| {
+            changed.get(key).cloned().unwrap_or_else(|| {
+                let read = self.store().get(key);
+                read.unwrap_or_else(|error| {
+                    failed = Some(error);
+                    None
+                })
+            })
+        });
+        failed.map_or(Ok(step), Err)
+    }
+
+    /// Why the gate of an open request is shut, rule by rule; `None` if it is not open.
+    pub fn explain(
+        &self,
+        number: RequestNumber,
+        reads: &Reads,
+        now: Timestamp,
+    ) -> Result<Option<Explanation>, store::StoreError> {
+        let mut failed = None;
+        let explained = explain_with(number, reads, &self.given(now), |key| {
+            let read = self.store().get(key);
+            read.unwrap_or_else(|error| {
+                failed = Some(error);
+                None
+            })
+        });
+        failed.map_or(Ok(explained), Err)
+    }
+
+    /// What a decision would be given now. What cannot be asked of the disk is as if it were full.
+    fn given(&self, now: Timestamp) -> Given {
+        let policy = self.policy();
+        Given {
+            now,
+            seq: Seq(self.store().head().seq + 1),
+            policy_hash: policy.hash(),
+            policy,
+            nonce: nonce(),
+            low_space: self.store().low_space().unwrap_or(true),
+            clock: self.clock_trouble.get(),
+        }
     }
 
     /// The policy in force.

@@ -211,6 +211,21 @@ impl Bot {
         }
     }
 
+    /// A comment as it would come in if somebody wrote it now. What its one-time code says is not looked
+    /// at.
+    pub fn would_arrive(&self, thread: ThreadKey, author: UserId, id: i64, text: &str) -> Arrival {
+        let draft = Screening::new(self, &Foreign::new(text));
+        let spoken = Spoken::new(id, Some(author), &draft.text, draft.body.clone());
+        let what = What::Comment(spoken);
+        draft.arrival(
+            Road::Hook,
+            thread.repository,
+            thread.issue,
+            Some(author),
+            what,
+        )
+    }
+
     fn accepted(
         &self,
         road: Road,

@@ -161,6 +161,16 @@ impl Admin {
         self.answer(call.body(file)).await
     }
 
+    /// Ends something; an answer that is no success is an answer, too.
+    pub async fn delete(
+        &self,
+        path: &str,
+        parameters: &[(&str, String)],
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        self.answer(self.call(Method::DELETE, path).query(parameters))
+            .await
+    }
+
     /// Sends JSON; an answer that is no success is an answer, too.
     pub async fn send(
         &self,

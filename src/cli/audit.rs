@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -26,7 +27,11 @@ const USUAL: usize = 100;
 /// Asks the running bot. The oldest entry stands first. Lines of the kind `activity_reported` are what
 /// a resource server says; everything else the bot knows itself.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Args {
+    /// Something else than looking
+    #[command(subcommand)]
+    pub what: Option<What>,
     /// An identity by its name, or a credential such as c12; without it, everything
     #[arg(value_name = "SLUG|cN")]
     pub name: Option<String>,
@@ -62,6 +67,27 @@ pub struct Args {
     pub target: Target,
 }
 
+/// What else there is.
+#[derive(Debug, Subcommand)]
+pub enum What {
+    /// Write everything that happened as JSON lines, the newest first
+    Export(Export),
+}
+
+/// What to export.
+#[derive(Debug, clap::Args)]
+pub struct Export {
+    /// Not what was before: 30d, or 2026-11-24T14:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub since: Option<String>,
+    /// Not what was after
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub until: Option<String>,
+    /// Which bot is asked
+    #[command(flatten)]
+    pub target: Target,
+}
+
 /// Checks a time as it is typed; the bot reads it by its own clock.
 fn when(text: &str) -> Result<String, String> {
     let known = parse_span(text).is_some() || text.parse::<Timestamp>().is_ok();
@@ -72,8 +98,16 @@ fn when(text: &str) -> Result<String, String> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let bot = args.target.reach()?;
-    let done = admin::runtime()?.block_on(show(&bot, args));
+    let done = match &args.what {
+        Some(What::Export(export)) => {
+            let bot = export.target.reach()?;
+            admin::runtime()?.block_on(write_all(&bot, export))
+        }
+        None => {
+            let bot = args.target.reach()?;
+            admin::runtime()?.block_on(show(&bot, args))
+        }
+    };
     match done {
         // Whoever reads has enough, as `head` has.
         Err(error) if is_broken_pipe(&error) => Ok(ExitCode::SUCCESS),
@@ -85,6 +119,29 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<io::Error>()
         .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Writes page after page: nothing is kept, however much there is.
+async fn write_all(bot: &Admin, export: &Export) -> anyhow::Result<()> {
+    let mut filters: Vec<Filter> = Vec::new();
+    for (name, value) in [("since", &export.since), ("until", &export.until)] {
+        filters.extend(value.clone().map(|value| (name, value)));
+    }
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut parameters = filters.clone();
+        parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let page = admin::success(bot.get("/v1/audit", &parameters).await?)?;
+        let mut out = io::stdout().lock();
+        for entry in page["entries"].as_array().into_iter().flatten() {
+            writeln!(out, "{entry}")?;
+        }
+        out.flush()?;
+        cursor = page["cursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
 }
 
 async fn show(bot: &Admin, args: &Args) -> anyhow::Result<()> {

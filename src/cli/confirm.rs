@@ -64,7 +64,7 @@ impl Change {
             // Whoever closed it does not read it.
             let _ = writeln!(
                 out,
-                "ownergate: {what}: say --confirm to do it, or --dry-run to see what would change"
+                "ownergate: {what}? Nobody can be asked here: add --confirm to do it, or --dry-run to see what would change"
             );
             return Err(ExitCode::from(2));
         }
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(go, Err(format!("{:?}", ExitCode::from(2))));
         assert_eq!(
             said,
-            "ownergate: Revoke codex\\u{1b}[2J: say --confirm to do it, or --dry-run to see what would change\n"
+            "ownergate: Revoke codex\\u{1b}[2J? Nobody can be asked here: add --confirm to do it, or --dry-run to see what would change\n"
         );
         let confirm = Change {
             confirm: true,

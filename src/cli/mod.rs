@@ -14,16 +14,22 @@ pub mod completions;
 pub mod confirm;
 pub mod demo;
 pub mod doctor;
+pub mod identity;
 pub mod import;
 pub mod init;
 pub mod keygen;
+pub mod listing;
 pub mod man;
 pub mod open;
+pub mod order;
 pub mod policy;
 pub mod printable;
+pub mod request;
 pub mod restore;
 pub mod serve;
 mod stored;
+pub mod table;
+pub mod token;
 pub mod upgrade;
 pub mod verify;
 
@@ -62,6 +68,12 @@ pub enum Command {
     Open(open::OpenArgs),
     /// Sign an approval with your SSH key: prints the comment to paste
     Approve(approve::ApproveArgs),
+    /// Look at machine identities and stop them
+    Identity(identity::Args),
+    /// Look at credentials and end them
+    Token(token::Args),
+    /// Look at requests and deny them
+    Request(request::Args),
     /// Show what happened: what an identity or a credential did and what was done to it
     Audit(audit::Args),
     /// Hand secrets from before to the running bot
@@ -94,6 +106,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Ask(args) => ask::run(args),
         Command::Open(args) => open::run(args),
         Command::Approve(args) => approve::run(args),
+        Command::Identity(args) => identity::run(args),
+        Command::Token(args) => token::run(args),
+        Command::Request(args) => request::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Import(args) => import::run(args),
         Command::Verify(args) => verify::run(args),

@@ -12,7 +12,11 @@ use super::Board;
 use super::client::of_names;
 use super::section::Section;
 use super::value::{self, NAME, WORD};
+use crate::gate::operator::HOST;
 use crate::gate::policy;
+
+/// Names that stand in the audit for what is no person.
+const RESERVED: [&str; 2] = [HOST, "config"];
 
 /// A person with an operator token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +92,10 @@ fn check(section: &Section<'_>, operator: &Operator, earlier: &[Operator]) {
             "another operator has this name",
             r#"name = "another""#,
         );
+    }
+    if RESERVED.contains(&name.as_str()) {
+        let why = format!("{name} stands for the bot's own host or configuration in the audit");
+        section.fault("name", why, r#"name = "piotr""#);
     }
     let same_uid = |it: &&Operator| rules.uid.is_some() && it.rules.uid == rules.uid;
     if let Some(other) = earlier.iter().find(same_uid) {
@@ -177,6 +185,10 @@ rights = ["read", "narrow", "request"]
             .and(OPERATOR)
             .and(&OPERATOR.replace("operator-piotr", "other"));
         only_fault(&twice, "operator[piotr].name");
+        for reserved in ["host", "config"] {
+            let text = OPERATOR.replace("name = \"piotr\"", &format!("name = \"{reserved}\""));
+            only_fault(&base().and(&text), &format!("operator[{reserved}].name"));
+        }
         let host = OPERATOR.replace("token_file = \"secrets/operator-piotr\"", "uid = 7");
         let shared = base()
             .and(&host)

@@ -13,7 +13,7 @@ use super::evidence::Reads;
 use super::ids::{CommentId, Hash, IssueNumber, Mac, RepositoryId, ThreadKey, UserId};
 use super::import::Import;
 use super::judgement::{self, Heard};
-use super::order::TurnedAway;
+use super::order::{Order, TurnedAway};
 use super::policy::Policy;
 use super::uses::{Report, Tally};
 
@@ -121,6 +121,8 @@ pub enum Event {
     Import(Box<Import>),
     /// An owner's account was looked at.
     Account(Sighting),
+    /// The host or an operator orders that something is stopped or does less.
+    Ordered(Box<Order>),
     /// Somebody was turned away where operators come in.
     TurnedAway(TurnedAway),
     /// What lives in a thread is to be compared with the policy in force.

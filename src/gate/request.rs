@@ -202,6 +202,8 @@ pub enum RequestStatus {
     Approved,
     /// An owner said no.
     Denied(UserId),
+    /// The host or an operator said no; its name.
+    DeniedBy(String),
     /// Whoever asked took it back.
     Withdrawn,
     /// Something that it stood on changed; the reason in people's words.
@@ -220,7 +222,7 @@ impl Request {
             RequestStatus::Open if now >= self.ends_at => "ended",
             RequestStatus::Open => "open",
             RequestStatus::Approved => "approved",
-            RequestStatus::Denied(_) => "denied",
+            RequestStatus::Denied(_) | RequestStatus::DeniedBy(_) => "denied",
             RequestStatus::Withdrawn => "withdrawn",
             RequestStatus::Void(_) => "void",
         }

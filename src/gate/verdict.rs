@@ -6,6 +6,8 @@
 
 mod counting;
 pub(super) use counting::{IN_TIME, outside_hours, outside_pause, source_stands, summary_stands};
+mod explained;
+pub use explained::{Stand, findings, owners};
 mod holder;
 pub use holder::{HolderCase, holder_refusals, judge_holder};
 mod opening;

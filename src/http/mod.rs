@@ -140,8 +140,18 @@ pub fn internal(config: &mut ServiceConfig) {
 pub fn admin(config: &mut ServiceConfig) {
     config
         .configure(operator::routes)
+        .configure(operator::requests)
         .configure(operator::host_routes)
         .configure(import::routes);
+}
+
+/// What operators have whose address is the public's, too: beside it, or alone.
+pub fn requests(config: &mut ServiceConfig, beside_public: bool) {
+    if beside_public {
+        config.configure(operator::requests_beside_public);
+    } else {
+        config.configure(operator::requests);
+    }
 }
 
 /// Everything else.
@@ -151,6 +161,10 @@ pub async fn nothing_here() -> Result<&'static str, ApiError> {
 
 async fn only_post() -> Result<&'static str, ApiError> {
     Err(ApiError::MethodNotAllowed("POST"))
+}
+
+async fn only_delete() -> Result<&'static str, ApiError> {
+    Err(ApiError::MethodNotAllowed("DELETE"))
 }
 
 async fn only_get() -> Result<&'static str, ApiError> {

@@ -291,7 +291,7 @@ async fn only_a_configured_operator_hands_in_and_may_not_approve() {
     let thread = story.thread(&story.stage.codex, "sort").await;
     let file = line(ROBOT, "robot", &["board:read"], None);
     let refused = import(&thread, "away", &file).await.unwrap_err();
-    assert_snapshot!(refused, @"nothing was imported: no operator of that name is in my configuration.");
+    assert_snapshot!(refused, @"nothing was imported: no operator of that name is in my configuration");
     assert!(story.journal().contains("operator_turned_away"));
     thread.credential(&Key::new()).await;
     // Now it is alice who asks, and her word does not count for it.

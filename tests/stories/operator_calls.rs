@@ -209,7 +209,7 @@ async fn a_token_that_was_exchanged_or_taken_out_is_dead_at_once() {
     story.stage.reload().await.unwrap();
     let (status, problem) = get(&story, &next, path).await;
     assert_eq!(status, StatusCode::FORBIDDEN);
-    assert_snapshot!(problem["detail"].as_str().unwrap(), @"this operator has not the right `read`: see its `rights` in my configuration.");
+    assert_snapshot!(problem["detail"].as_str().unwrap(), @"this operator has not the right `read`: see its `rights` in my configuration");
     assert!(
         turned_away(&story)
             .last()

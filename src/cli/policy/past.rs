@@ -119,7 +119,10 @@ impl History {
         });
         let decided = match request.status {
             RequestStatus::Open | RequestStatus::Approved => false,
-            RequestStatus::Denied(_) | RequestStatus::Withdrawn | RequestStatus::Void(_) => true,
+            RequestStatus::Denied(_)
+            | RequestStatus::DeniedBy(_)
+            | RequestStatus::Withdrawn
+            | RequestStatus::Void(_) => true,
         };
         if nothing_new || decided {
             return;

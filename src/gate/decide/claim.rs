@@ -43,6 +43,7 @@ fn claim(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) -> Claim {
         RequestStatus::Open if request.is_open(draft.now()) => return Claim::Open,
         RequestStatus::Open
         | RequestStatus::Denied(_)
+        | RequestStatus::DeniedBy(_)
         | RequestStatus::Withdrawn
         | RequestStatus::Void(_) => return Claim::Over(request.word(draft.now())),
     }

@@ -3,7 +3,7 @@
 //! It is the only thing that the files of `decide/` write to. If anything turned out to be missing,
 //! everything written so far is dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -216,6 +216,16 @@ impl<'a> Draft<'a> {
                 let identity = self.world.get::<Identity>(&Key::identity(number));
                 entry.owner = identity.map(|identity| identity.owner);
             }
+        }
+    }
+
+    /// What was asked for and not loaded; an error if something there cannot be read.
+    pub(super) fn wanted(&self) -> Result<BTreeSet<Key>, BTreeSet<Key>> {
+        let unreadable = self.world.unreadable();
+        if unreadable.is_empty() {
+            Ok(self.world.wanted())
+        } else {
+            Err(unreadable)
         }
     }
 

@@ -17,6 +17,7 @@ mod comment;
 mod cut;
 mod draft;
 mod due;
+mod explain;
 mod freeze;
 mod given_up;
 mod grounds;
@@ -65,11 +66,13 @@ use super::event::Event;
 use super::evidence::Needs;
 use super::ids::{CredentialNumber, Hash, RequestNumber, Seq};
 use super::key::{Change, Key};
+use super::order::Ordered;
 use super::policy::Policy;
 use super::uses::Reported;
 use super::world::World;
 
 pub use draft::{Draft, decide_with};
+pub use explain::{Explanation, explain_with};
 pub use policy::{Difference, differences_between};
 
 /// What a decision is given beside the event and the world; attached on the writer's thread.
@@ -145,6 +148,8 @@ pub enum Answer {
     Rotated(Rotated),
     /// What came of a file of secrets from before: the request for it, or why there is none.
     Import(Result<RequestNumber, String>),
+    /// What came of an order.
+    Ordered(Ordered),
     /// More of the same is to be done.
     More,
     /// So many of the uses are written down.
@@ -231,6 +236,7 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::LossGoesOn => loss::go_on(&mut draft),
         Event::Import(import) => import::decide(&mut draft, import),
         Event::Account(sighting) => account::decide(&mut draft, sighting),
+        Event::Ordered(order) => order::decide(&mut draft, order),
         Event::TurnedAway(turned_away) => order::turned_away(&mut draft, turned_away),
         Event::Compare { thread } => cut::decide(&mut draft, *thread),
         Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),

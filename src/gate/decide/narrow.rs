@@ -7,11 +7,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::{Less, Words, less};
 use super::super::credential::{Credential, less_of};
 use super::super::identity::Identity;
 use super::super::key::Key;
+use super::super::policy::Board;
 use super::super::reply::{self, faults, reasons::codes};
 use super::super::time::{after, span};
 use super::comment::Said;
@@ -54,7 +56,7 @@ fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
         );
         return refuse(draft, said, "narrow", &text, "unknown_identity");
     }
-    if let Some(wider) = wider(draft, said, &identity, &less) {
+    if let Some(wider) = wider(draft, Some(said.board), &identity, &less) {
         let text = format!("Nothing was narrowed: {wider}; `/gate narrow` only takes away.");
         return refuse(draft, said, "narrow", &text, "wider");
     }
@@ -63,7 +65,8 @@ fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
     }
     let changed = apply(draft, &mut identity, &less);
     let text = if changed {
-        written(draft, said, &mut identity, &less, &reason);
+        let why = because(said, &reason);
+        written(draft, &mut identity, &less, said.actor(), &why);
         reply::narrowed(&identity, &less, &shown(&reason))
     } else {
         format!("`{}` may do no more than that already.", identity.slug)
@@ -72,22 +75,33 @@ fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
 }
 
 /// What would be wider than it is, in people's words.
-fn wider(draft: &Draft<'_>, said: &Said<'_>, identity: &Identity, less: &Less) -> Option<String> {
+pub(super) fn wider(
+    draft: &Draft<'_>,
+    board: Option<&Board>,
+    identity: &Identity,
+    less: &Less,
+) -> Option<String> {
     let none = BTreeSet::new();
-    let all = |limit: &Option<BTreeSet<String>>, board: &Option<BTreeSet<String>>| {
-        limit.clone().or_else(|| board.clone())
+    let all = |limit: &Option<BTreeSet<String>>, board: Option<&BTreeSet<String>>| {
+        limit.clone().or_else(|| board.cloned())
     };
     let lists = [
         ("scopes", &less.scopes, Some(identity.scopes.clone())),
         (
             "resources",
             &less.resources,
-            all(&identity.resources, &said.board.resources),
+            all(
+                &identity.resources,
+                board.and_then(|board| board.resources.as_ref()),
+            ),
         ),
         (
             "modes",
             &less.modes,
-            all(&identity.modes, &said.board.modes),
+            all(
+                &identity.modes,
+                board.and_then(|board| board.modes.as_ref()),
+            ),
         ),
     ];
     for (what, wanted, has) in lists {
@@ -120,7 +134,7 @@ fn latest_end(draft: &Draft<'_>, identity: &Identity) -> jiff::Timestamp {
 }
 
 /// Takes away. True if that changed anything.
-fn apply(draft: &mut Draft<'_>, identity: &mut Identity, less: &Less) -> bool {
+pub(super) fn apply(draft: &mut Draft<'_>, identity: &mut Identity, less: &Less) -> bool {
     let before = identity.clone();
     let ends = less.ttl.map(|ttl| after(draft.now(), ttl));
     if let Some(scopes) = &less.scopes {
@@ -145,22 +159,21 @@ fn apply(draft: &mut Draft<'_>, identity: &mut Identity, less: &Less) -> bool {
 }
 
 /// Writes what was taken away down.
-fn written(
+pub(super) fn written(
     draft: &mut Draft<'_>,
-    said: &Said<'_>,
     identity: &mut Identity,
     less: &Less,
-    reason: &str,
+    by: Actor,
+    why: &str,
 ) {
     draft.use_reserve();
     // It was granted as more than is left; whoever asked asks anew.
     lifecycle::void_claims(draft, identity);
-    let why = because(said, reason);
-    identity.recent.push(draft.now(), "identity_narrowed", &why);
+    identity.recent.push(draft.now(), "identity_narrowed", why);
     draft.put(Key::identity(identity.number), identity);
     lifecycle::write_checks(draft, identity);
     draft.entry(
-        Entry::new("identity_narrowed", said.actor(), why)
+        Entry::new("identity_narrowed", by, why)
             .in_thread(identity.thread)
             .about_identity(identity.number)
             .with_facts(json!({

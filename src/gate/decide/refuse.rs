@@ -152,6 +152,7 @@ fn finish(
     let (code, verb, did) = match &status {
         RequestStatus::Withdrawn => ("request_withdrawn", "withdraw", "withdrawn"),
         RequestStatus::Denied(_)
+        | RequestStatus::DeniedBy(_)
         | RequestStatus::Open
         | RequestStatus::Approved
         | RequestStatus::Void(_) => ("request_denied", "deny", "denied"),

@@ -32,6 +32,10 @@ pub fn state(request: &Request, board: &Board, now: Timestamp) -> Option<String>
             Some(format!("approved by {}", approvers()))
         }
         RequestStatus::Denied(user) => Some(format!("denied by {}", name(*user))),
+        RequestStatus::DeniedBy(operator) => Some(format!(
+            "denied by operator {}",
+            super::escape::login(operator)
+        )),
         RequestStatus::Withdrawn => Some("withdrawn".to_owned()),
         RequestStatus::Void(_) => Some("void".to_owned()),
     }

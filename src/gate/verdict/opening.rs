@@ -43,6 +43,32 @@ pub(super) const RULES: [Rule; 22] = [
     history_whole,
 ];
 
+/// Their names, in the same order: what operators are shown. They may be more, and none changes.
+pub(super) const NAMES: [&str; 22] = [
+    "request_is_open",
+    "not_frozen",
+    "lives",
+    "digest_unchanged",
+    "scopes_within_gate",
+    "life_within_gate",
+    "slug_is_free",
+    "lives_here",
+    "same_environment",
+    "not_paused",
+    "recipient_safe",
+    "checkable",
+    "approvals_of_this_gate",
+    "factors_brought",
+    "vouched_for",
+    "something_left",
+    "judged",
+    "quorum",
+    "not_held",
+    "space_left",
+    "clock_trusted",
+    "history_whole",
+];
+
 /// The rules that a request must satisfy when it is asked.
 pub(super) const WHEN_ASKED: [Rule; 14] = [
     not_frozen,

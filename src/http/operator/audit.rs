@@ -114,8 +114,12 @@ impl Reader<'_> {
         }))
     }
 
-    /// An operator sees what happened on its boards; what is no board's is the host's.
+    /// An operator sees what happened on its boards, and what it did itself; what is no board's is the
+    /// host's.
     fn may_see(&self, entry: &Entry, identity: Option<&Identity>) -> bool {
+        if entry.actor == self.by.actor() {
+            return true;
+        }
         let board = entry.thread.map(|thread| thread.repository);
         match board.or(identity.map(Identity::board)) {
             Some(board) => self.by.reaches(&self.policy, board),

@@ -99,17 +99,22 @@ impl Caller {
         }
     }
 
-    /// Whether a refusal of this one is to be written down.
-    pub fn is_noted(&self) -> bool {
+    /// Whether another refusal of this one would be written down.
+    pub fn has_room(&self) -> bool {
         let now = self.gateway.clock.now();
-        let counted = self.gateway.refusals.count(Some(self.by.name()), now);
-        counted.is_some()
+        self.gateway.refusals.has_room(self.by.name(), now)
+    }
+
+    /// Counts a refusal that was written down where it was decided.
+    pub fn count_refusal(&self) {
+        let now = self.gateway.clock.now();
+        self.gateway.refusals.count(Some(self.by.name()), now);
     }
 
     /// Writes down that it was turned away; the answer.
     async fn turned_away(&self, why: &str, board: Option<RepositoryId>) -> ApiError {
         note(&self.gateway, Some(&self.by), why, board).await;
-        ApiError::Forbidden(format!("{why}."))
+        ApiError::Forbidden(why.to_owned())
     }
 }
 
@@ -154,7 +159,7 @@ fn over_socket(request: &HttpRequest, peer: Peer, policy: &Policy) -> Result<By,
     let own = rustix::process::geteuid().as_raw();
     of_user(peer.0, own, named, policy).ok_or_else(|| Stranger {
         answer: ApiError::Forbidden(
-            "this socket is for root, the user that the bot runs as, and operators whose `uid` is in its configuration.".to_owned(),
+            "this socket is for root, the user that the bot runs as, and operators whose `uid` is in its configuration".to_owned(),
         ),
         why: Some("another user of the host called over the admin socket"),
     })

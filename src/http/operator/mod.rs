@@ -6,27 +6,120 @@
 
 mod audit;
 mod caller;
+mod dry_run;
+mod identities;
+mod orders;
 mod refusals;
+mod rehearsal;
+mod requests;
+mod shapes;
 mod verify;
 
+use actix_web::guard::{self, GuardContext};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{self, ServiceConfig};
+use actix_web::{Resource, Route};
 
-use super::only_get;
+use super::{only_delete, only_get, only_post};
 pub(super) use caller::owner_of;
 pub use caller::{Caller, NAMED, note_peer};
 pub use refusals::Refusals;
 
+/// The routes that nobody else has.
+pub(super) fn routes(config: &mut ServiceConfig) {
+    let one = "/v1/identities/{slug}";
+    config
+        .service(reading("/v1/audit", |route| route.to(audit::audit)))
+        .service(reading("/v1/identities", |route| {
+            route.to(identities::list)
+        }))
+        .service(reading(one, |route| route.to(identities::show)))
+        .service(reading(&format!("{one}/credentials"), |route| {
+            route.to(identities::list_credentials)
+        }))
+        .service(changing(
+            &format!("{one}/pause"),
+            web::post().to(orders::pause),
+        ))
+        .service(changing(
+            &format!("{one}/revoke"),
+            web::post().to(orders::revoke),
+        ))
+        .service(changing(
+            &format!("{one}/narrow"),
+            web::post().to(orders::narrow),
+        ))
+        .service(changing(
+            &format!("{one}/release"),
+            web::post().to(orders::release),
+        ))
+        .service(
+            web::resource(format!("{one}/credentials/{{number}}"))
+                .route(web::delete().to(orders::revoke_credential))
+                .default_service(web::to(only_delete)),
+        )
+        .service(
+            web::resource("/v1/credentials/{number}")
+                .route(web::delete().to(orders::revoke_alone))
+                .default_service(web::to(only_delete)),
+        )
+        .service(changing(
+            "/v1/requests/{number}/deny",
+            web::post().to(orders::deny),
+        ))
+        .service(changing(
+            "/v1/token-which",
+            web::post().to(identities::which),
+        ))
+        .service(changing("/v1/dry-run", web::post().to(dry_run::dry_run)));
+}
+
+/// The routes whose address others have, too: whoever shows a code or a challenge is answered there.
+pub(super) fn requests(config: &mut ServiceConfig) {
+    config
+        .service(reading("/v1/requests", |route| route.to(requests::list)))
+        .service(reading("/v1/requests/{number}", |route| {
+            route.to(requests::show)
+        }));
+}
+
+/// The same where one listener serves everybody: only for who shows a token, and neither code nor
+/// challenge.
+pub(super) fn requests_beside_public(config: &mut ServiceConfig) {
+    config
+        .service(
+            reading("/v1/requests", |route| route.to(requests::list)).guard(guard::fn_guard(shows)),
+        )
+        .service(
+            reading("/v1/requests/{number}", |route| route.to(requests::show))
+                .guard(guard::fn_guard(shows)),
+        );
+}
+
+fn shows(call: &GuardContext<'_>) -> bool {
+    let head = call.head();
+    let query = head.uri.query().unwrap_or("").as_bytes();
+    let public = form_urlencoded::parse(query)
+        .any(|(name, _)| matches!(name.as_ref(), "code" | "challenge"));
+    head.headers().contains_key(AUTHORIZATION) && !public
+}
+
+/// Something to look at.
+fn reading(path: &str, answered_by: impl Fn(Route) -> Route) -> Resource {
+    web::resource(path)
+        .route(answered_by(web::get()))
+        .route(answered_by(web::head()))
+        .default_service(web::to(only_get))
+}
+
+/// Something that takes POST only.
+fn changing(path: &str, post: Route) -> Resource {
+    web::resource(path)
+        .route(post)
+        .default_service(web::to(only_post))
+}
+
 /// What only makes sense on the bot's own host.
 pub(super) fn host_routes(config: &mut ServiceConfig) {
     config.service(web::resource("/verify").route(web::get().to(verify::verify)));
-}
-
-/// The routes.
-pub(super) fn routes(config: &mut ServiceConfig) {
-    config.service(
-        web::resource("/v1/audit")
-            .route(web::get().to(audit::audit))
-            .route(web::head().to(audit::audit))
-            .default_service(web::to(only_get)),
-    );
 }

@@ -26,6 +26,14 @@ struct Count {
 }
 
 impl Refusals {
+    /// Whether another refusal of an operator is to be written down.
+    pub fn has_room(&self, name: &str, now: Timestamp) -> bool {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hour = now.as_second() / 3_600;
+        all.get(&Some(name.to_owned()))
+            .is_none_or(|count| count.hour != hour || count.written < OF_OPERATOR)
+    }
+
     /// Counts a refusal. If it is to be written down: how many it stands for, those included that were
     /// not written down before.
     pub fn count(&self, name: Option<&str>, now: Timestamp) -> Option<u64> {
@@ -74,6 +82,8 @@ mod tests {
         for _ in 0..60 {
             assert_eq!(refusals.count(Some("piotr"), at(0)), Some(1));
         }
+        assert!(!refusals.has_room("piotr", at(1)) && refusals.has_room("alice", at(1)));
+        assert!(refusals.has_room("piotr", at(7_200)));
         assert_eq!(refusals.count(Some("piotr"), at(1)), None);
         assert_eq!(refusals.count(Some("alice"), at(1)), Some(1));
         assert_eq!(refusals.count(Some("piotr"), at(7_200)), Some(2));

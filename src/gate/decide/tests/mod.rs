@@ -22,6 +22,7 @@ mod life;
 mod moves;
 mod narrowed;
 mod once;
+mod ordered;
 mod outcomes;
 mod outside;
 mod random;
