@@ -30,6 +30,14 @@ pub enum RestoreError {
         /// The folder named.
         from: PathBuf,
     },
+    /// What the backup says of itself cannot be read.
+    #[error("{} cannot be read: {source}. Nothing was changed", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// There is a journal where it was to go.
     #[error(
         "there is a journal in {}, and restoring never overwrites one. If it is to go, stop the bot and move that folder away; keep it, and leave `sled` beside it, which proves what is missing. Nothing was changed",
@@ -88,8 +96,8 @@ impl Backup {
     /// Looks at a backup and verifies it: the chain, every line, and that it ends as it was made.
     pub fn look(from: &Path, installation: &str) -> Result<Self, RestoreError> {
         let journal = from.join("journal");
-        let manifest = Manifest::read(&journal).map_err(|source| RestoreError::Copy {
-            directory: journal.clone(),
+        let manifest = Manifest::read(&journal).map_err(|source| RestoreError::Manifest {
+            path: journal.join("backup.json"),
             source,
         })?;
         let report = verify(from, Some(installation), false)?;

@@ -257,7 +257,7 @@ async fn beside_newer_records_the_loss_is_named_in_full() {
 #[tokio::test]
 async fn a_backup_that_was_changed_cut_or_is_another_bots_is_refused() {
     let house = House::with_lines(30).await;
-    for name in ["cut", "torn", "flipped", "short"] {
+    for name in ["cut", "torn", "flipped", "short", "unclear"] {
         house.back_up(name).unwrap();
     }
     fs::remove_dir_all(house.path("")).unwrap();
@@ -280,6 +280,8 @@ async fn a_backup_that_was_changed_cut_or_is_another_bots_is_refused() {
     house.not_restored("flipped", "is damaged");
     fs::remove_file(house.copy("short").join("journal/00000001.jsonl")).unwrap();
     house.not_restored("short", "00000001.jsonl is missing");
+    fs::write(house.copy("unclear").join("journal/backup.json"), "{").unwrap();
+    house.not_restored("unclear", "backup.json cannot be read");
     house.back_up_of_another();
 }
 
