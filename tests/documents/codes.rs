@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use super::{read, root};
 
 /// Codes of events that no literal beside the call shows.
-const PUT_TOGETHER: [&str; 10] = [
+const PUT_TOGETHER: [&str; 12] = [
     "activity_reported",
     "closed_unread",
     "credential_used",
@@ -17,6 +17,8 @@ const PUT_TOGETHER: [&str; 10] = [
     "identity_paused",
     "identity_released",
     "identity_revoked",
+    "order_needless",
+    "order_refused",
     "quarantined",
     "request_denied",
     "request_withdrawn",

@@ -129,6 +129,20 @@ async fn an_operators_token_opens_what_its_rights_say_and_strangers_fill_no_jour
     bot: somebody showed what is no operator's token (1)
     bot: somebody showed what is no operator's token (54)
     ");
+    // What is wrong with a question is told in the same form, once it is known who asks.
+    let (status, problem) = get(&story, PIOTR, "/v1/identities/%ff").await;
+    assert_eq!(
+        (status, &problem["status"]),
+        (StatusCode::NOT_FOUND, &404.into())
+    );
+    for path in ["/v1/audit?most=1", "/v1/audit?limit=many"] {
+        let (status, problem) = get(&story, PIOTR, path).await;
+        assert_eq!(
+            (status, &problem["status"]),
+            (StatusCode::BAD_REQUEST, &400.into())
+        );
+        assert_eq!(get(&story, "wrong", path).await.0, StatusCode::UNAUTHORIZED);
+    }
     // Two headers, or the token anywhere else, are nobody's.
     let two = bare
         .get(&url)

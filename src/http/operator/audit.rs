@@ -64,9 +64,14 @@ fn unknown<T>(why: String) -> Result<T, ApiError> {
 pub(in crate::http) async fn audit(
     caller: Caller,
     gateway: Data<Gateway>,
-    asked: Parameters<Asked>,
+    asked: Result<Parameters<Asked>, actix_web::Error>,
 ) -> Result<HttpResponse, ApiError> {
     caller.may(Right::Read).await?;
+    let asked = asked.map_err(|_| {
+        ApiError::BadRequest(
+            "a parameter is not known here, or is no number where it has to be one".to_owned(),
+        )
+    })?;
     let reader = Reader {
         bot: gateway.bot()?,
         policy: gateway.bot()?.core.policy(),

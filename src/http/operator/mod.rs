@@ -20,6 +20,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
+use super::problem::ApiError;
 use super::{only_delete, only_get, only_post};
 pub(super) use caller::owner_of;
 pub use caller::{Caller, NAMED, note_peer};
@@ -28,7 +29,9 @@ pub use refusals::Refusals;
 /// The routes that nobody else has.
 pub(super) fn routes(config: &mut ServiceConfig) {
     let one = "/v1/identities/{slug}";
+    let no_text = web::PathConfig::default().error_handler(|_, _| ApiError::NotFound.into());
     config
+        .app_data(no_text)
         .service(reading("/v1/audit", |route| route.to(audit::audit)))
         .service(reading("/v1/identities", |route| {
             route.to(identities::list)
