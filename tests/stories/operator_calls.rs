@@ -129,7 +129,22 @@ async fn an_operators_token_opens_what_its_rights_say_and_strangers_fill_no_jour
     bot: somebody showed what is no operator's token (1)
     bot: somebody showed what is no operator's token (54)
     ");
-    // What is wrong with a question is told in the same form, once it is known who asks.
+    // Two headers, or the token anywhere else, are nobody's.
+    let two = bare
+        .get(&url)
+        .bearer_auth(PIOTR)
+        .header("Authorization", "Bearer x");
+    assert_eq!(two.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
+    let asked = bare.get(format!("{url}?access_token={PIOTR}"));
+    assert_eq!(
+        asked.send().await.unwrap().status(),
+        StatusCode::UNAUTHORIZED
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_a_question_is_told_in_one_form_once_it_is_known_who_asks() {
+    let story = begin().await;
     let (status, problem) = get(&story, PIOTR, "/v1/identities/%ff").await;
     assert_eq!(
         (status, &problem["status"]),
@@ -143,17 +158,6 @@ async fn an_operators_token_opens_what_its_rights_say_and_strangers_fill_no_jour
         );
         assert_eq!(get(&story, "wrong", path).await.0, StatusCode::UNAUTHORIZED);
     }
-    // Two headers, or the token anywhere else, are nobody's.
-    let two = bare
-        .get(&url)
-        .bearer_auth(PIOTR)
-        .header("Authorization", "Bearer x");
-    assert_eq!(two.send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
-    let asked = bare.get(format!("{url}?access_token={PIOTR}"));
-    assert_eq!(
-        asked.send().await.unwrap().status(),
-        StatusCode::UNAUTHORIZED
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
