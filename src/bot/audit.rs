@@ -198,6 +198,7 @@ impl Bot {
                 Need::LastUse(number) => {
                     reads.last_uses.insert(*number, self.last_use(*number)?);
                 }
+                Need::Waiting(thread) => reads.waits = Some(self.waits(*thread)?),
                 Need::Comment(_) | Need::Issue(_) | Need::Repository | Need::Candidate { .. } => {
                     left.insert(need.clone());
                 }

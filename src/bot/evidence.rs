@@ -71,7 +71,7 @@ impl Gatherer {
         for need in needs {
             match need {
                 // The first is read anyway; the others stand in the bot's own records.
-                Need::Repository | Need::History(_) | Need::LastUse(_) => {}
+                Need::Repository | Need::History(_) | Need::LastUse(_) | Need::Waiting(_) => {}
                 Need::Comment(id) => {
                     let read = self.comment(&path, *id).await?;
                     reads.comments.insert(*id, read);
@@ -80,32 +80,51 @@ impl Gatherer {
                     let read = self.issue(&path, *number).await?;
                     reads.issues.insert(*number, read);
                 }
-                Need::Candidate {
-                    request,
-                    slug,
-                    recipient,
-                } => {
-                    let token = mint(&self.prefix, slug)
-                        .map_err(|fault| GatherFault::Candidate(fault.to_string()))?;
-                    let sealed = match recipient {
-                        Some(recipient) => sealed_to(recipient, &token)?,
-                        None => {
-                            let why = "a token that is claimed is minted at its claim".to_owned();
-                            return Err(GatherFault::Candidate(why));
-                        }
-                    };
-                    reads.candidate = Some(Candidate {
-                        request: *request,
-                        slug: slug.clone(),
-                        recipient: recipient.clone(),
-                        mac: self.peppers.token_mac(token.expose()),
-                        pepper_id: self.peppers.pepper_id().to_owned(),
-                        sealed,
-                    });
-                }
+                Need::Candidate { .. } => self.candidate(need, reads)?,
             }
         }
         reads.at.get_or_insert(began);
+        Ok(())
+    }
+
+    /// Prepares what the forge has no part in, and gives what is left.
+    pub fn prepare(&self, needs: &Needs, reads: &mut Reads) -> Result<Needs, GatherFault> {
+        for need in needs {
+            self.candidate(need, reads)?;
+        }
+        let left = needs
+            .iter()
+            .filter(|need| !matches!(need, Need::Candidate { .. }));
+        Ok(left.cloned().collect())
+    }
+
+    /// Mints and seals a candidate, if that is what is needed.
+    fn candidate(&self, need: &Need, reads: &mut Reads) -> Result<(), GatherFault> {
+        let Need::Candidate {
+            request,
+            slug,
+            recipient,
+        } = need
+        else {
+            return Ok(());
+        };
+        let token =
+            mint(&self.prefix, slug).map_err(|fault| GatherFault::Candidate(fault.to_string()))?;
+        let sealed = match recipient {
+            Some(recipient) => sealed_to(recipient, &token)?,
+            None => {
+                let why = "a token that is claimed is minted at its claim".to_owned();
+                return Err(GatherFault::Candidate(why));
+            }
+        };
+        reads.candidate = Some(Candidate {
+            request: *request,
+            slug: slug.clone(),
+            recipient: recipient.clone(),
+            mac: self.peppers.token_mac(token.expose()),
+            pepper_id: self.peppers.pepper_id().to_owned(),
+            sealed,
+        });
         Ok(())
     }
 

@@ -19,6 +19,9 @@ use crate::gate::time::seconds_between;
 /// How long a path may be used without asking again, in seconds.
 const KNOWN: i64 = 10;
 
+/// Seconds of failing calls after which the forge is away.
+pub const AWAY_AFTER: i64 = 5;
+
 /// A repository's path and when it was asked for.
 #[derive(Clone, Debug)]
 struct Place {
@@ -34,6 +37,8 @@ pub struct Heard {
     pub well: Option<Timestamp>,
     /// Why the last call failed, if it did.
     pub trouble: Option<String>,
+    /// Since when every call fails, if it does.
+    pub failing_since: Option<Timestamp>,
 }
 
 /// The forge.
@@ -120,9 +125,13 @@ impl Forge {
                 *heard = Heard {
                     well: Some(self.clock.now()),
                     trouble: None,
+                    failing_since: None,
                 };
             }
-            Err(error) => heard.trouble = Some(error.to_string()),
+            Err(error) => {
+                heard.trouble = Some(error.to_string());
+                heard.failing_since.get_or_insert(self.clock.now());
+            }
         }
         answer
     }
@@ -133,6 +142,15 @@ impl Forge {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Since when the forge is away: nothing of it answers, and that not only for a moment. A forge that
+    /// answers and refuses is not away. Asks it once more.
+    pub async fn away_since(&self) -> Option<Timestamp> {
+        let asked = self.note(self.client.version().await);
+        let since = self.heard().failing_since?;
+        let lasts = seconds_between(since, self.clock.now()) >= AWAY_AFTER;
+        (matches!(asked, Err(ForgejoError::Transient { .. })) && lasts).then_some(since)
     }
 
     /// True if the forge answers at all.

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod audit;
+mod away;
 pub mod codes;
 pub mod core;
 pub mod evidence;

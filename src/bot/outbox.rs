@@ -12,14 +12,15 @@ use jiff::Timestamp;
 use super::core::Outcome;
 use super::pages::{Listed, Pages};
 use super::schedule::{Id, Lane};
-use super::worker::{jitter, later};
+use super::worker::{self, jitter, later};
 use super::{Bot, marker};
 use crate::forgejo::client::retry::backoff;
 use crate::forgejo::{Body, ForgejoError};
 use crate::gate::credential::Credential;
-use crate::gate::effect::{Effect, Post, Role};
-use crate::gate::event::{EffectDone, Event};
-use crate::gate::ids::{CommentId, Hash, ThreadKey};
+use crate::gate::decide::{Answer, Taken};
+use crate::gate::effect::{Effect, Open, Post, Role};
+use crate::gate::event::{Accepted, EffectDone, Event};
+use crate::gate::ids::{CommentId, Hash, IssueNumber, ThreadKey};
 use crate::gate::key::{Key, Part, Table};
 use crate::gate::reply::machine::completed;
 use crate::gate::time::after;
@@ -64,6 +65,7 @@ pub fn add(bot: &Bot, id: Id, effect: &Effect) {
     let lane = match effect {
         Effect::Post(post) => Lane::Ordered(post.thread),
         Effect::Edit { thread, .. } => Lane::Ordered(*thread),
+        Effect::Open(_) => Lane::Ordered(effect.thread()),
         Effect::React { .. } => Lane::Free,
     };
     bot.outbox.add(id, effect.thread(), lane, bot.clock.now());
@@ -89,7 +91,18 @@ async fn dispatch(bot: &Arc<Bot>, id: Id) {
         }
     };
     let thread = effect.thread();
+    if let Effect::Open(open) = &effect {
+        return match opened(bot, id, open).await {
+            Ok(issue) => {
+                say(bot, id, &effect, None);
+                let event = Event::ThreadOpened { effect: id, issue };
+                record(bot, id, thread, event).await;
+            }
+            Err(error) => failed(bot, id, &effect, &error).await,
+        };
+    }
     let done = match &effect {
+        Effect::Open(_) => return,
         Effect::Post(effect) => post(bot, id, effect).await,
         Effect::Edit { comment, body, .. } => edit(bot, id, thread, *comment, body).await,
         Effect::React {
@@ -126,6 +139,9 @@ fn say(bot: &Bot, id: Id, effect: &Effect, comment: Option<CommentId>) {
         Effect::React { .. } => {
             tracing::debug!(request_id, line = id.0, board, issue, "reacted");
         }
+        Effect::Open(_) => {
+            tracing::info!(request_id, line = id.0, board, "opened an issue");
+        }
     }
 }
 
@@ -134,6 +150,9 @@ async fn record(bot: &Arc<Bot>, id: Id, thread: ThreadKey, event: Event) {
     match bot.core.feed(event).await {
         Ok(Outcome::Decided { answer, effects }) => {
             bot.decided(&answer, effects);
+            if let Answer::Taken(Taken::Waits { line, .. }) = answer {
+                take_up(bot, line);
+            }
             bot.doubtful(id, false);
             // Before it is finished: whoever sees nothing left to do sees this as well.
             bot.inbox.nudge(thread, bot.clock.now());
@@ -148,6 +167,66 @@ async fn record(bot: &Arc<Bot>, id: Id, thread: ThreadKey, event: Event) {
             bot.outbox.later(id, after(bot.clock.now(), 5), false);
         }
     }
+}
+
+/// What waited for its thread is in the inbox now.
+fn take_up(bot: &Arc<Bot>, line: u64) {
+    match bot.core.get::<Accepted>(&Key::inbox(line)) {
+        Ok(Some(accepted)) => worker::add(bot, &bot.inbox, line, &accepted),
+        Ok(None) => {}
+        Err(error) => tracing::error!(line, %error, "cannot read the inbox"),
+    }
+}
+
+/// Opens an issue, or finds that it is there. Its text carries the marker, as a comment does.
+async fn opened(bot: &Arc<Bot>, id: Id, open: &Open) -> Result<IssueNumber, ForgejoError> {
+    let text = marker::mark(&bot.peppers, id, &open.body);
+    let path = bot.forge.path(open.repository).await?;
+    if bot.is_doubtful(id)
+        && let Some(issue) = look_for_issue(bot, id, open).await?
+    {
+        return Ok(issue);
+    }
+    bot.doubtful(id, true);
+    let client = &bot.forge.client;
+    let answer = client.open_issue(&path, &open.title, &text).await;
+    match bot.forge.note(answer) {
+        Ok(answer) => Ok(answer.value.number),
+        Err(error) => {
+            bot.doubtful(id, error.may_have_acted());
+            Err(error)
+        }
+    }
+}
+
+/// Looks for an issue that may have been opened, by its marker in issues of the bot's own id.
+async fn look_for_issue(
+    bot: &Arc<Bot>,
+    id: Id,
+    open: &Open,
+) -> Result<Option<IssueNumber>, ForgejoError> {
+    let own = bot.core.policy().bot;
+    let mut pages = Pages::issues(bot, open.repository, back(open.at)).await?;
+    while let Some(page) = pages.next().await? {
+        for listed in page {
+            let Listed::Issue(issue) = listed else {
+                continue;
+            };
+            let by_us = issue.user.as_ref().is_some_and(|user| user.id == own);
+            if let (true, Body::Text(text)) = (by_us, &issue.body)
+                && marker::read(&bot.peppers, text.expose()) == Some(id)
+            {
+                return Ok(Some(issue.number));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// From when on something is looked for.
+fn back(at: Timestamp) -> Timestamp {
+    at.checked_sub(jiff::SignedDuration::from_secs(LOOK_BACK))
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 type Done = (Option<CommentId>, Option<Hash>);
@@ -214,12 +293,8 @@ async fn edit(
 /// Looks for a post that may have been made, by its marker in comments of the bot's own id. Its text is
 /// taken as it is there: another key may sign by now.
 async fn look_for(bot: &Arc<Bot>, id: Id, post: &Post) -> Result<Option<Done>, ForgejoError> {
-    let since = post
-        .at
-        .checked_sub(jiff::SignedDuration::from_secs(LOOK_BACK))
-        .unwrap_or(Timestamp::UNIX_EPOCH);
     let own = bot.core.policy().bot;
-    let mut pages = Pages::comments(bot, post.thread.repository, since).await?;
+    let mut pages = Pages::comments(bot, post.thread.repository, back(post.at)).await?;
     while let Some(page) = pages.next().await? {
         for listed in page {
             let Listed::Comment(comment) = listed else {

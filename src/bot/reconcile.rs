@@ -438,7 +438,14 @@ async fn look(bot: &Arc<Bot>, key: ThreadKey, thread: &Thread) -> Result<(), Pas
     let look = match &read {
         ReadIssue::Found(found) if found.open && thread.closed.is_some() => Some(Look::Reopened),
         ReadIssue::Found(found) if found.open => {
-            edited(bot, thread, found.body.as_ref())?.then_some(Look::IssueEdited)
+            // What is not noted of it was read before that was noted, and is noted by another look.
+            let unknown =
+                thread.seen.is_none() && is_offline(bot, key.repository) && stands(bot, thread)?;
+            if edited(bot, thread, found.body.as_ref())? {
+                Some(Look::IssueEdited)
+            } else {
+                unknown.then_some(Look::Issue)
+            }
         }
         ReadIssue::Found(_) | ReadIssue::Gone => stands(bot, thread)?.then_some(Look::Issue),
     };
@@ -455,6 +462,15 @@ async fn look(bot: &Arc<Bot>, key: ThreadKey, thread: &Thread) -> Result<(), Pas
         }
     }
     Ok(())
+}
+
+/// True if a gate of the board counts signatures without the forge: there it matters how threads were
+/// last seen.
+fn is_offline(bot: &Bot, board: RepositoryId) -> bool {
+    let policy = bot.core.policy();
+    policy
+        .board(board)
+        .is_some_and(|board| board.gates.values().any(|gate| gate.offline))
 }
 
 /// True if a request in the issue's body is open and the body is another one now.

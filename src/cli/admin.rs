@@ -181,6 +181,19 @@ impl Admin {
         self.answer(self.call(method, path).json(body)).await
     }
 
+    /// Sends JSON under a name of its own: sent again, it is done once.
+    pub async fn send_once(
+        &self,
+        path: &str,
+        name: &str,
+        body: &Value,
+    ) -> anyhow::Result<(StatusCode, Value)> {
+        let call = self
+            .call(Method::POST, path)
+            .header("Idempotency-Key", name);
+        self.answer(call.json(body)).await
+    }
+
     fn call(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let mut call = self.client.request(method, format!("{}{path}", self.base));
         if let Some(authorization) = &self.authorization {

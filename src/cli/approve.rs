@@ -5,6 +5,7 @@
 //! bot's key is the one that was seen before. On the standard output stands the comment to paste and
 //! nothing else, and only if the signature was checked.
 
+pub(super) mod brought;
 mod known_bots;
 mod owner_key;
 
@@ -244,12 +245,17 @@ fn one_time(args: &ApproveArgs, document: &Document) -> anyhow::Result<String> {
 
 /// Who vouches for the key that would get the token.
 fn vouched(args: &ApproveArgs, document: &Document) -> anyhow::Result<Option<Vouched>> {
+    vouched_with(args.recipient.as_deref(), document)
+}
+
+/// Who vouches, if the approver gives this key.
+fn vouched_with(given: Option<&str>, document: &Document) -> anyhow::Result<Option<Vouched>> {
     let delivery = document.delivery().map(|delivery| match delivery {
         Delivery::Recipient(recipient) => recipient,
         Delivery::Challenge(challenge) => challenge,
     });
-    match (&args.recipient, delivery) {
-        (Some(given), Some(asked)) if *given == asked => Ok(Some(Vouched::Approver)),
+    match (given, delivery) {
+        (Some(given), Some(asked)) if given == asked => Ok(Some(Vouched::Approver)),
         (Some(_), Some(asked)) => bail!(
             "the request names another key than the one that you gave, and nothing is signed: it \
              names {}",

@@ -9,12 +9,13 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::admin::Target;
+use super::asks;
 use super::listing::{self, Listing};
 use super::order::{Common, give};
 use super::printable::printable;
 use super::table::{Cell, Table, text, thread, time};
 
-/// Look at machine identities and stop them
+/// Look at machine identities, stop them, and ask for them
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to do
@@ -25,6 +26,14 @@ pub struct Args {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum What {
+    /// Ask for a new identity and its first credential
+    Create(Box<asks::Create>),
+    /// Ask for a successor of a credential
+    Rotate(Box<asks::Rotate>),
+    /// Ask that a paused identity works again
+    Resume(Box<asks::Named>),
+    /// Ask that your account becomes an identity's owner
+    Own(Box<asks::Named>),
     /// List identities
     List(List),
     /// Show one identity with its credentials
@@ -110,6 +119,10 @@ pub struct Narrow {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.what {
+        What::Create(args) => args.run(),
+        What::Rotate(args) => args.run(),
+        What::Resume(args) => args.run("resume", "Ask that it works again:"),
+        What::Own(args) => args.run("own", "Ask to own"),
         What::List(list) => list_all(list),
         What::Inspect(inspect) => show(inspect),
         What::Pause(one) => stop(one, "pause", "Pause", ""),

@@ -7,6 +7,7 @@ mod activate;
 pub mod admin;
 pub mod approve;
 pub mod ask;
+pub mod asks;
 pub mod audit;
 pub mod backup;
 pub mod check_config;
@@ -68,11 +69,11 @@ pub enum Command {
     Open(open::OpenArgs),
     /// Sign an approval with your SSH key: prints the comment to paste
     Approve(approve::ApproveArgs),
-    /// Look at machine identities and stop them
+    /// Look at machine identities, stop them, and ask for them
     Identity(identity::Args),
-    /// Look at credentials and end them
+    /// Look at credentials, end them, and ask for them
     Token(token::Args),
-    /// Look at requests and deny them
+    /// Look at requests, deny them, and bring owners' signatures for them
     Request(request::Args),
     /// Show what happened: what an identity or a credential did and what was done to it
     Audit(audit::Args),

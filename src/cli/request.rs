@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::admin::Target;
+use super::asks;
 use super::listing::{self, Listing};
 use super::order::{Common, give};
 use super::printable::printable;
@@ -14,7 +15,7 @@ use super::table::{Cell, Table, text, thread, time};
 use crate::gate::ids::RequestNumber;
 use crate::gate::time::span;
 
-/// Look at requests and deny them
+/// Look at requests, deny them, and bring owners' signatures for them
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to do
@@ -25,6 +26,8 @@ pub struct Args {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum What {
+    /// Sign an approval with an owner's SSH key and bring it to the bot: one vote of the quorum
+    Approve(Box<asks::Approve>),
     /// List requests: the open ones, unless something else is said
     List(List),
     /// Show one request, and rule by rule why its gate is shut
@@ -82,6 +85,7 @@ fn number(text: &str) -> Result<RequestNumber, String> {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.what {
+        What::Approve(args) => args.run(),
         What::List(list) => list_all(list),
         What::Show(one) => show(one),
         What::Deny(deny) => {

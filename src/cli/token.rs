@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::admin::{self, Target};
+use super::asks;
 use super::identity::path;
 use super::listing;
 use super::order::{Common, give};
@@ -22,7 +23,7 @@ use crate::gate::ids::CredentialNumber;
 /// No token is larger.
 const LARGEST: u64 = 4_096;
 
-/// Look at credentials and end them
+/// Look at credentials, end them, and ask for them
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to do
@@ -33,6 +34,8 @@ pub struct Args {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub enum What {
+    /// Ask for another credential of an identity; the token is sealed, or claimed, and never shown
+    Create(Box<asks::Another>),
     /// List the credentials of an identity
     List(List),
     /// End one credential, or the identity with all of them, at once and for good
@@ -86,6 +89,7 @@ fn number(text: &str) -> Result<CredentialNumber, String> {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match &args.what {
+        What::Create(args) => args.run(),
         What::List(list) => list_all(list),
         What::Revoke(revoke) => end(revoke),
         What::Which(which) => name(which),

@@ -143,7 +143,7 @@ fn signatures(report: &Value) -> Vec<Checked> {
             .and_then(|hash| policies.get(hash));
         for approval in &request.approvals {
             let bears = approval.armor.is_some() || approval.signed_by.is_some();
-            if !bears || !seen.insert((request.number, approval.comment)) {
+            if !bears || !seen.insert((request.number, approval.approver, approval.armor.clone())) {
                 continue;
             }
             checked.push(Checked {

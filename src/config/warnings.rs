@@ -1,7 +1,7 @@
 //! Warnings: what can be used and will yet surprise.
 //!
-//! A scope that nobody can hand on is refused whenever it is asked for, and a key may have no effect
-//! yet. That is said when the configuration is read, because otherwise a person learns it by waiting.
+//! A scope that nobody can hand on is refused whenever it is asked for. That is said when the
+//! configuration is read, because otherwise a person learns it by waiting.
 
 use super::fault::Reading;
 use super::{Board, Config};
@@ -13,11 +13,6 @@ pub(super) fn warn(reading: &Reading, config: &Config) {
     for board in &config.boards {
         for (name, gate) in &board.rules.gates {
             let key = format!("{}.gate.{name}", board.key());
-            if gate.offline {
-                let why =
-                    "has no effect in this version: nothing is counted while the forge is away";
-                reading.warn(format!("{key}.offline"), why);
-            }
             warn_unreachable(reading, &key, board, gate);
             warn_unheard(reading, &key, board, gate);
         }
@@ -94,16 +89,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_has_no_effect_is_named_and_one_that_has_is_not() {
+    fn what_works_as_it_says_is_no_warning() {
         let kept = "quorum = 1\ncooling_off = \"10m\"\nopen_hours = \"Mon-Fri 08:00-18:00 UTC\"";
         assert_eq!(warnings(&with("quorum = 1", kept)), Vec::<String>::new());
         let offline = with(
             r#"factors = ["comment"]"#,
             "factors = [\"signature\"]\noffline = true",
         );
-        let text = warnings(&offline).join("\n");
-        assert!(text.contains("dev.offline: has no effect"), "{text}");
-        assert!(!text.contains("shut"), "{text}");
+        assert_eq!(warnings(&offline), Vec::<String>::new());
         let code = with(r#"factors = ["comment"]"#, r#"factors = ["code"]"#)
             .with("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
         assert_eq!(warnings(&code), Vec::<String>::new());

@@ -18,9 +18,11 @@ use super::policy::{Board, Gate};
 pub struct Approval {
     /// The owner.
     pub approver: UserId,
-    /// The comment that said it.
-    pub comment: CommentId,
-    /// SHA-256 of that comment as it was read.
+    /// The comment that said it; `None`: an operator brought the owner's signature, which is then all
+    /// of the evidence.
+    #[serde(default)]
+    pub comment: Option<CommentId>,
+    /// SHA-256 of that comment as it was read, or of the armored signature.
     pub body: Hash,
     /// What the owner restated.
     pub scopes: BTreeSet<String>,
@@ -39,7 +41,7 @@ pub struct Approval {
     /// Who vouches for the key that gets the token, by this owner's signed word.
     #[serde(default)]
     pub vouched: Option<Vouched>,
-    /// When the forge says it was written.
+    /// When the forge says it was written, or when it was brought.
     pub created_at: Timestamp,
     /// When it was counted.
     pub counted_at: Timestamp,

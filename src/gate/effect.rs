@@ -6,7 +6,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CommentId, CredentialNumber, RequestNumber, ThreadKey};
+use super::ids::{
+    CommentId, CredentialNumber, Hash, IssueNumber, RepositoryId, RequestNumber, ThreadKey,
+};
 
 /// One thing to do on the forge.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +36,23 @@ pub enum Effect {
         /// With what.
         with: Reaction,
     },
+    /// Open an issue for an operator's wish.
+    Open(Open),
+}
+
+/// An issue to open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Where.
+    pub repository: RepositoryId,
+    /// Its title.
+    pub title: String,
+    /// Its Markdown, machine block included, marker not.
+    pub body: String,
+    /// The wish that is asked for in it.
+    pub wish: Hash,
+    /// When it was decided: the issue is not older.
+    pub at: Timestamp,
 }
 
 /// A comment to post.
@@ -88,9 +107,13 @@ impl Reaction {
 }
 
 impl Effect {
-    /// The thread that it belongs to.
+    /// The thread that it belongs to; none has the number 0, which stands for one to come.
     pub fn thread(&self) -> ThreadKey {
         match self {
+            Self::Open(open) => ThreadKey {
+                repository: open.repository,
+                issue: IssueNumber(0),
+            },
             Self::Post(post) => post.thread,
             Self::Edit { thread, .. } | Self::React { thread, .. } => *thread,
         }

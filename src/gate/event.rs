@@ -16,6 +16,7 @@ use super::judgement::{self, Heard};
 use super::order::{Order, TurnedAway};
 use super::policy::Policy;
 use super::uses::{Report, Tally};
+use super::wish::{Vote, Wish};
 
 /// One fact.
 #[derive(Clone, Debug)]
@@ -125,6 +126,17 @@ pub enum Event {
     Ordered(Box<Order>),
     /// Somebody was turned away where operators come in.
     TurnedAway(TurnedAway),
+    /// An operator asks for something.
+    Wish(Box<Wish>),
+    /// An operator brings an owner's signature.
+    Vote(Box<Vote>),
+    /// The issue that a wish was to be asked in is there.
+    ThreadOpened {
+        /// The line and place of the effect.
+        effect: (u64, u32),
+        /// The issue.
+        issue: IssueNumber,
+    },
     /// What lives in a thread is to be compared with the policy in force.
     Compare {
         /// Which thread.
@@ -227,6 +239,8 @@ pub enum What {
     Look(Look),
     /// A text that no command can stand in; it was only screened.
     Screened,
+    /// An operator's wish, whose thread was opened for it; its key.
+    Wished(Hash),
 }
 
 /// A text and who is said to have written it.

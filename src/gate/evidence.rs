@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::Entry;
 use super::ids::{
     CommentId, CredentialNumber, Hash, IdentityNumber, IssueNumber, Mac, RequestNumber, Slug,
-    UserId,
+    ThreadKey, UserId,
 };
 
 /// How long what was read may be used, in seconds.
@@ -34,6 +34,10 @@ pub struct Reads {
     pub histories: BTreeMap<HistoryOf, History>,
     /// When credentials were last used, as far as the bot knows.
     pub last_uses: BTreeMap<CredentialNumber, Option<Timestamp>>,
+    /// Since when the forge is away; then nothing was read there.
+    pub away: Option<Timestamp>,
+    /// With the forge away: whether something waits for it that may stop what is asked.
+    pub waits: Option<bool>,
 }
 
 /// Which part of an identity's history.
@@ -163,6 +167,9 @@ pub enum Need {
     History(HistoryOf),
     /// When a credential was last used.
     LastUse(CredentialNumber),
+    /// Whether something waits for the forge that may stop what is asked in this issue, from the bot's
+    /// own records.
+    Waiting(ThreadKey),
     /// A candidate credential.
     Candidate {
         /// For this request.

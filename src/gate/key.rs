@@ -83,11 +83,13 @@ pub enum Table {
     Thread,
     /// Uses of a credential by its number.
     Uses,
+    /// What operators asked for, by the wish's key.
+    Wish,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Account,
         Self::Audit,
         Self::AuditBy,
@@ -120,6 +122,7 @@ impl Table {
         Self::Stranger,
         Self::Thread,
         Self::Uses,
+        Self::Wish,
     ];
 
     /// The first byte of every key of this table.
@@ -157,6 +160,7 @@ impl Table {
             Self::Stranger => b'S',
             Self::Thread => b't',
             Self::Uses => b'l',
+            Self::Wish => b'W',
         }
     }
 }
@@ -390,6 +394,11 @@ impl Key {
             Table::Thread,
             [Part::Number(repository.0), Part::Number(issue)],
         )
+    }
+
+    /// What an operator asked for.
+    pub fn wish(key: &Hash) -> Self {
+        Self::new(Table::Wish, [Part::Text(key.as_str().to_owned())])
     }
 
     /// The uses of a credential.

@@ -36,4 +36,5 @@ pub mod time;
 pub mod uses;
 pub mod verdict;
 pub mod window;
+pub mod wish;
 pub mod world;

@@ -121,6 +121,9 @@ pub struct Source {
     pub author: UserId,
     /// SHA-256 of the text as it was taken, or of the file that was handed in.
     pub body: Hash,
+    /// The operator who asks as the author, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
 }
 
 /// The bot's comment that shows a request.

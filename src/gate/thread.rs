@@ -50,9 +50,21 @@ pub struct Thread {
     /// Since when its issue is closed or gone, as far as it was looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed: Option<Timestamp>,
+    /// How its issue stood when it was last read, if that was ever noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<LastSeen>,
     /// The newest judgement of each judge.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub judgements: BTreeMap<UserId, Judged>,
+}
+
+/// How an issue stood when it was last read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastSeen {
+    /// Whether it was open.
+    pub open: bool,
+    /// Since when it was seen so.
+    pub since: Timestamp,
 }
 
 /// Whose share of explanations an answer is taken from: nobody can use up the owners'.
@@ -65,6 +77,13 @@ pub enum Share {
 }
 
 impl Thread {
+    /// Notes how its issue stands by what was just read.
+    pub fn sight(&mut self, open: bool, now: Timestamp) {
+        if self.seen.is_none_or(|seen| seen.open != open) {
+            self.seen = Some(LastSeen { open, since: now });
+        }
+    }
+
     /// Takes one answer from a share; `None` if it is used up for this hour, else true for the last.
     pub fn take_answer(&mut self, share: Share, now: Timestamp) -> Option<bool> {
         let hour = now.as_second() / 3_600;

@@ -11,6 +11,8 @@ pub use explained::{Stand, findings, owners};
 mod holder;
 pub use holder::{HolderCase, holder_refusals, judge_holder};
 mod opening;
+mod vote;
+pub use vote::{Away, away_refusals, count_vote};
 
 use std::collections::BTreeSet;
 
@@ -192,6 +194,16 @@ pub enum Reason {
     NotActive(&'static str),
     /// The credential was claimed, so that nobody's key is known; the line that names one.
     NoRecipient(String),
+    /// An owner's signature came without a comment, and the gate demands this as well.
+    SignatureAlone(&'static str),
+    /// The thread was not told of the request yet.
+    NotShown,
+    /// The forge is away, and nothing opens this meanwhile.
+    ForgeAway,
+    /// The forge is away, and the thread was not open when it was last read, or never read.
+    NotSeenOpen,
+    /// The forge is away, and something that may stop this cannot be read.
+    Unread,
     /// No rule allowed it.
     Silence,
 }

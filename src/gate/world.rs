@@ -29,6 +29,7 @@ use super::thread::{
     Signer, SlugOwner, Standstill, Thread,
 };
 use super::uses::{ReportRecord, Uses};
+use super::wish::WishRecord;
 
 /// A kind of record that the world holds.
 pub trait Record: Serialize + DeserializeOwned {
@@ -67,7 +68,8 @@ records!(
     SlugOwner,
     Standstill,
     Thread,
-    Uses
+    Uses,
+    WishRecord
 );
 
 /// Turns a record into what the journal and the store hold.

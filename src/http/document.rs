@@ -149,7 +149,10 @@ impl Document {
             digest: request.digest.to_string(),
             canonical: request.canonical(policy),
             repository: board.repository.clone(),
-            asker_login: request.asker_login.clone(),
+            asker_login: match &request.source.operator {
+                Some(operator) => format!("{operator} (operator), as {}", request.asker_login),
+                None => request.asker_login.clone(),
+            },
             display_name: request.display_name.clone(),
             label: request.label.clone(),
             reason: request.reason.clone(),

@@ -48,6 +48,8 @@ mod not_counted;
 mod operator_api;
 mod operator_calls;
 mod operator_cli;
+mod operators_ask;
+mod operators_sign;
 mod outages;
 mod owner_accounts;
 mod pages;

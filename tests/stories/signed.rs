@@ -19,21 +19,21 @@ use tokio::process::Command;
 use crate::harness::{Key, Story, Thread};
 
 /// An owner's desk: a home with a key, and a folder of programs.
-struct Desk {
+pub(crate) struct Desk {
     folder: TempDir,
     key: SshKey,
 }
 
 /// How the program ended, and what it wrote.
-struct Done {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Done {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Desk {
     /// Alice's desk, with a key that is made of one byte.
-    fn of(seed: u8) -> Self {
+    pub(crate) fn of(seed: u8) -> Self {
         let folder = TempDir::new().unwrap();
         let key = SshKey::of(seed);
         let desk = Self { folder, key };
@@ -49,12 +49,12 @@ impl Desk {
         desk
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The line of the `.pub` file.
-    fn public(&self) -> String {
+    pub(crate) fn public(&self) -> String {
         self.key.public()
     }
 
@@ -71,10 +71,16 @@ impl Desk {
     }
 
     fn command(&self, story: &Story, arguments: &[&str]) -> Command {
+        let url = story.stage.url();
+        let approve = ["approve", "--bot", &url];
+        self.program(&[&approve, arguments].concat())
+    }
+
+    /// The program, with what stands on this desk.
+    pub(crate) fn program(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ownergate"));
         let path = format!("{}:/usr/bin:/bin", self.path("bin").display());
         command
-            .args(["approve", "--bot", &story.stage.url()])
             .args(arguments)
             .env_clear()
             .env("HOME", self.path("home"))
@@ -97,13 +103,34 @@ impl Desk {
         Done::of(child.wait_with_output().await.unwrap())
     }
 
-    /// The same, and the text that `ssh-keygen` is given is signed by the story.
-    async fn sign(
-        &self,
-        story: &Story,
-        arguments: &[&str],
-        signing: impl FnOnce(&str) -> String + Send + 'static,
-    ) -> Done {
+    /// Runs the program, which has this desk's key sign whatever it wants signed, once.
+    pub(crate) async fn signs(&self, arguments: &[&str]) -> Done {
+        self.scripted();
+        let (text, signature) = (self.path("text"), self.path("signature"));
+        let key = self.key.clone();
+        let signer = tokio::task::spawn_blocking(move || {
+            let text = fs::read(text).unwrap();
+            fs::write(signature, key.armor(APPROVE, &text)).unwrap();
+        });
+        let done = self.runs(arguments).await;
+        // Had it signed nothing, the text would still be waited for.
+        if done.code != Some(0) {
+            let _ = fs::write(self.path("text"), "");
+            let _ = fs::read(self.path("signature"));
+        }
+        signer.await.unwrap();
+        done
+    }
+
+    /// Runs the program.
+    pub(crate) async fn runs(&self, arguments: &[&str]) -> Done {
+        let mut child = self.program(arguments).spawn().unwrap();
+        drop(child.stdin.take());
+        Done::of(child.wait_with_output().await.unwrap())
+    }
+
+    /// `ssh-keygen` hands its text to whoever signs.
+    fn scripted(&self) {
         // `ssh-keygen -q -Y sign -n NAMESPACE -f KEY FILE`
         self.script(&format!(
             "[ \"$1 $2 $3 $4 $5 $6\" = \"-q -Y sign -n {APPROVE} -f\" ] || exit 8\n\
@@ -111,6 +138,16 @@ impl Desk {
             text = self.path("text").display(),
             signature = self.path("signature").display(),
         ));
+    }
+
+    /// The same, and the text that `ssh-keygen` is given is signed by the story.
+    async fn sign(
+        &self,
+        story: &Story,
+        arguments: &[&str],
+        signing: impl FnOnce(&str) -> String + Send + 'static,
+    ) -> Done {
+        self.scripted();
         let (text, signature) = (self.path("text"), self.path("signature"));
         let signer = tokio::task::spawn_blocking(move || {
             let text = fs::read_to_string(text).unwrap();

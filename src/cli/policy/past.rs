@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::gate::identity::Identity;
-use crate::gate::ids::{CommentId, RequestNumber};
+use crate::gate::ids::{CommentId, RequestNumber, UserId};
 use crate::gate::key::{Key, Subject, Table};
 use crate::gate::policy::Policy;
 use crate::gate::replay::Past;
@@ -109,9 +109,11 @@ impl History {
 
     /// Keeps what a request looked like, if this line asked it or counted another approval.
     fn request(&mut self, request: Request, at: Timestamp, policy: &str) {
-        let counted = |request: &Request| -> Vec<CommentId> {
+        let counted = |request: &Request| -> Vec<(UserId, Option<CommentId>)> {
             let approvals = request.approvals.iter();
-            approvals.map(|approval| approval.comment).collect()
+            approvals
+                .map(|approval| (approval.approver, approval.comment))
+                .collect()
         };
         let known = self.requests.get(&request.number);
         let nothing_new = known.is_some_and(|found| {
@@ -135,8 +137,9 @@ impl History {
             (identity.board() == repository).then_some(identity)
         });
         let seen = request.approvals.iter().map(|approval| {
-            let key = Key::seen(repository, Subject::Comment(approval.comment.0));
-            self.get::<Seen>(&key)
+            let key = |comment: CommentId| Key::seen(repository, Subject::Comment(comment.0));
+            let seen = approval.comment.map(key);
+            seen.and_then(|key| self.get::<Seen>(&key))
                 .map_or(approval.counted_at, |seen| seen.at)
         });
         let judged = self

@@ -9,7 +9,7 @@ use super::super::command::one_line;
 use super::super::event::{Accepted, What};
 use super::super::key::Key;
 use super::super::thread::Share;
-use super::{Draft, comment};
+use super::{Draft, comment, wish};
 
 /// Gives an event up.
 pub(super) fn decide(draft: &mut Draft<'_>, line: u64, why: &str, quarantined: bool) {
@@ -35,6 +35,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, line: u64, why: &str, quarantined: b
     let author = match &accepted.what {
         What::Comment(spoken) | What::Opened(spoken) => spoken.unverified_author,
         What::Look(_) | What::Screened => None,
+        What::Wished(key) => return wish::given_up(draft, &accepted, key, why),
     };
     let board = draft.board(accepted.thread());
     let may_command = author

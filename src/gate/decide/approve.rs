@@ -12,6 +12,7 @@ use super::super::command::{Restated, one_line};
 use super::super::effect::Reaction;
 use super::super::evidence::{FoundComment, Reads};
 use super::super::identity::Identity;
+use super::super::ids::UserId;
 use super::super::key::Key;
 use super::super::policy::{Board, Factor, Gate};
 use super::super::reply::{self, reasons};
@@ -257,7 +258,7 @@ fn counted(
     };
     let approval = Approval {
         approver: said.author,
-        comment,
+        comment: Some(comment),
         body: found.body.clone(),
         scopes: restated.scopes.clone(),
         ttl: restated.ttl,
@@ -291,7 +292,12 @@ fn counted(
 }
 
 /// The gate is open: what was asked for happens.
-fn open(draft: &mut Draft<'_>, said: &Said<'_>, opening: Opening, identity: Option<&Identity>) {
+pub(super) fn open(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    opening: Opening,
+    identity: Option<&Identity>,
+) {
     match (opening.request().action, identity) {
         (Action::Issue | Action::Rotate, identity) => issue::decide(draft, said, opening, identity),
         (Action::Resume, Some(identity)) => resume::act(draft, said, &opening, identity.clone()),
@@ -307,7 +313,12 @@ fn open(draft: &mut Draft<'_>, said: &Said<'_>, opening: Opening, identity: Opti
 }
 
 /// Keeps the newest approval with its request, and says so in the audit.
-fn noted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, signature: &Signature) {
+pub(super) fn noted(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    request: &Request,
+    signature: &Signature,
+) {
     if let Some(signed) = signature.good()
         && let Some(touch) = signed.touch
     {
@@ -349,6 +360,44 @@ pub(super) fn verdict(
     )
 }
 
+/// Keeps the newest approval, and tells the thread who is counted and who is missing.
+pub(super) fn more_owners(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    request: &mut Request,
+    identity: Option<&Identity>,
+    signature: &Signature,
+    (counted, needed): (&[UserId], u32),
+) {
+    let number = request.number;
+    state::show(draft, request);
+    noted(draft, said, request, signature);
+    let names = |users: &mut dyn Iterator<Item = UserId>| -> String {
+        users
+            .filter_map(|user| said.board.owner(user))
+            .map(|owner| reply::escape::login(&owner.login))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let bot = draft.given.policy.bot;
+    let missing = names(&mut could_approve(said.board, request, identity, bot));
+    let brought = match request.approvals.last() {
+        Some(newest) if newest.comment.is_none() => {
+            format!(
+                " The signature of {} was brought by an operator.",
+                said.name()
+            )
+        }
+        Some(_) | None => String::new(),
+    };
+    let text = format!(
+        "{number}: counted {} ({} of {needed}); still to come from {missing}.{brought}",
+        names(&mut counted.iter().copied()),
+        counted.len()
+    );
+    draft.tell(said.thread, &text, Some(number));
+}
+
 /// Counted, and the gate is shut: more owners are needed, or nothing is left, or something else.
 fn shut(
     draft: &mut Draft<'_>,
@@ -378,25 +427,16 @@ fn shut(
         return;
     }
     if let [Reason::MoreOwners { counted, needed }] = denied {
-        state::show(draft, request);
-        noted(draft, said, request, signature);
-        let names = |users: &mut dyn Iterator<Item = super::super::ids::UserId>| -> String {
-            users
-                .filter_map(|user| said.board.owner(user))
-                .map(|owner| reply::escape::login(&owner.login))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let bot = draft.given.policy.bot;
-        let missing = names(&mut could_approve(said.board, request, identity, bot));
-        let text = format!(
-            "{number}: counted {} ({} of {needed}); still to come from {missing}.",
-            names(&mut counted.iter().copied()),
-            counted.len()
+        more_owners(
+            draft,
+            said,
+            request,
+            identity,
+            signature,
+            (counted, *needed),
         );
         draft.outcome("approve", "counted");
-        draft.react(said.thread, said.comment(), Reaction::Yes);
-        return draft.tell(said.thread, &text, Some(number));
+        return draft.react(said.thread, said.comment(), Reaction::Yes);
     }
     // What shuts the gate may pass, but a yes from before opens nothing then: it is not kept, and the
     // owner says it again.

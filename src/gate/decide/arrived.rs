@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::super::command::{Command, Reading};
 use super::super::event::{Accepted, Arrival, Look, Road, Spoken, What};
-use super::super::ids::{CommentId, UserId};
+use super::super::ids::{CommentId, ThreadKey, UserId};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::thread::{Seen, Thread};
@@ -35,7 +35,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
             once(draft, board, accepted, spoken, subject);
         }
         What::Look(look) => trigger(draft, board, accepted, look),
-        What::Screened => {}
+        // A wish is accepted where its thread is opened.
+        What::Screened | What::Wished(_) => {}
     }
 }
 
@@ -46,6 +47,7 @@ pub(super) fn facts(accepted: &Accepted) -> serde_json::Value {
         What::Opened(spoken) => json!({ "issue": spoken.id, "body": spoken.body }),
         What::Look(look) => json!({ "look": look }),
         What::Screened => json!({ "screened": true }),
+        What::Wished(key) => json!({ "wish": key }),
     };
     json!({
         "road": accepted.road,
@@ -277,18 +279,27 @@ fn trigger(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, look: &Loo
             }
         }
         Look::Issue => {
-            if rests::stands(draft, thread) {
+            let stands = rests::stands(draft, thread);
+            if stands || is_noted(draft, board, thread) {
                 draft.use_reserve();
-                wait(draft, accepted, true);
+                wait(draft, accepted, stands);
             }
         }
         Look::Reopened => {
-            if rests::is_closed(draft, thread) || rests::stands(draft, thread) {
+            let matters = rests::is_closed(draft, thread) || rests::stands(draft, thread);
+            if matters || is_noted(draft, board, thread) {
                 draft.use_reserve();
-                wait(draft, accepted, true);
+                wait(draft, accepted, matters);
             }
         }
     }
+}
+
+/// Where signatures open gates without the forge it matters how a thread was last seen.
+fn is_noted(draft: &Draft<'_>, board: &Board, thread: ThreadKey) -> bool {
+    let offline = board.gates.values().any(|gate| gate.offline);
+    let known: Thread = draft.get_or_default(&Key::thread(thread));
+    offline && known.seen.is_some()
 }
 
 /// The new text of an edit is noted. Its author is told what an edited command is worth, also when

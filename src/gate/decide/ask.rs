@@ -11,30 +11,30 @@ use super::propose::{Proposal, put_up, refuse, standing};
 
 /// Decides a request.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
-    if let Err((text, code)) = standing(draft, said) {
-        return refuse(draft, said, "request", &text, code);
-    }
-    let signed_by = match signed_by(draft, said, form) {
-        Ok(signed_by) => signed_by,
-        Err(why) => {
-            let text = format!("The request's signature does not count: {why}.");
-            return refuse(draft, said, "request", &text, "bad_signature");
-        }
-    };
-    match wanted(said, form) {
-        Ok(effect) => {
-            let proposal = Proposal {
-                signed_by,
-                action: Action::Issue,
-                effect,
-                display_name: form.display_name.clone(),
-                label: form.label.clone(),
-                reason: form.reason.clone(),
-            };
-            put_up(draft, said, proposal);
-        }
+    match standing(draft, said).and_then(|()| proposal(draft, said, form)) {
+        Ok(proposal) => put_up(draft, said, proposal),
         Err((text, code)) => refuse(draft, said, "request", &text, code),
     }
+}
+
+/// What the form asks for, in the board's terms.
+pub(super) fn proposal(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    form: &Form,
+) -> Result<Proposal, (String, &'static str)> {
+    let signed_by = signed_by(draft, said, form).map_err(|why| {
+        let text = format!("The request's signature does not count: {why}.");
+        (text, "bad_signature")
+    })?;
+    Ok(Proposal {
+        signed_by,
+        action: Action::Issue,
+        effect: wanted(said, form)?,
+        display_name: form.display_name.clone(),
+        label: form.label.clone(),
+        reason: form.reason.clone(),
+    })
 }
 
 /// The requester's key that signed where the token goes, if it signed.

@@ -243,7 +243,7 @@ fn gathered(draft: &mut Draft<'_>, board: &Board, request: &Request, reads: &Rea
         request
             .approvals
             .iter()
-            .map(|approval| approval.comment)
+            .filter_map(|approval| approval.comment)
             .chain(judge::relied_on(draft, board, request))
             .filter(|comment| !reads.comments.contains_key(comment))
             .map(Need::Comment),

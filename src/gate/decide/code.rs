@@ -41,7 +41,7 @@ pub(super) fn burn(draft: &mut Draft<'_>, said: &Said<'_>) -> CodeRead {
 fn otp(what: &What) -> Option<Otp> {
     match what {
         What::Comment(spoken) => spoken.otp,
-        What::Opened(_) | What::Look(_) | What::Screened => None,
+        What::Opened(_) | What::Look(_) | What::Screened | What::Wished(_) => None,
     }
 }
 

@@ -20,7 +20,7 @@ use super::super::time::{after, seconds_between};
 use super::super::verdict::{CodeRead, Reason};
 use super::{
     Draft, approve, ask, audited, code, freeze, judge, lifecycle, link, look, narrow, own, pause,
-    refuse, release, resume, revoke, rotate, show, thaw, unread,
+    refuse, release, resume, revoke, rotate, show, thaw, unread, wish,
 };
 
 /// How long a caught-up approval waits for its delivery, in seconds.
@@ -133,6 +133,7 @@ pub(super) fn waiting(draft: &mut Draft<'_>, line: u64, reads: &Reads) {
             opened(draft, board, &accepted, spoken, seen, reads);
         }
         What::Look(look) => look::decide(draft, board, &accepted, look, reads),
+        What::Wished(key) => wish::opened(draft, board, &accepted, key, reads),
         What::Screened => {}
     }
 }
@@ -142,7 +143,7 @@ fn subject(what: &What) -> Option<(Subject, &Hash)> {
     match what {
         What::Comment(spoken) => Some((Subject::Comment(spoken.id), &spoken.body)),
         What::Opened(spoken) => Some((Subject::Issue(spoken.id), &spoken.body)),
-        What::Look(_) | What::Screened => None,
+        What::Look(_) | What::Screened | What::Wished(_) => None,
     }
 }
 

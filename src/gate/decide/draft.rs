@@ -34,6 +34,8 @@ pub struct Draft<'a> {
     wait: Option<Timestamp>,
     cause: Value,
     under_reserve: bool,
+    dry: bool,
+    unreacting: bool,
     answer: Answer,
 }
 
@@ -49,6 +51,8 @@ impl<'a> Draft<'a> {
             wait: None,
             cause: Value::Null,
             under_reserve: false,
+            dry: false,
+            unreacting: false,
             answer: Answer::Decided {
                 verb: "none",
                 outcome: "nothing",
@@ -125,6 +129,16 @@ impl<'a> Draft<'a> {
         self.under_reserve = true;
     }
 
+    /// Nothing of this is to happen: only the answer is wanted.
+    pub(super) fn only_answer(&mut self) {
+        self.dry = true;
+    }
+
+    /// No text asks for this: there is nothing to react to.
+    pub(super) fn no_reactions(&mut self) {
+        self.unreacting = true;
+    }
+
     /// What whoever fed the event is told.
     pub(super) fn answer(&mut self, answer: Answer) {
         self.answer = answer;
@@ -148,6 +162,9 @@ impl<'a> Draft<'a> {
 
     /// Reacts to a comment, or to the issue itself.
     pub(super) fn react(&mut self, thread: ThreadKey, comment: Option<CommentId>, with: Reaction) {
+        if self.unreacting {
+            return;
+        }
         self.effects.push(Effect::React {
             thread,
             comment,
@@ -245,6 +262,16 @@ impl<'a> Draft<'a> {
         }
         if let Some(time) = self.wait {
             return Step::Wait(time);
+        }
+        if self.dry {
+            return Step::Decided(Box::new(Decision {
+                cause: self.cause,
+                changes: Vec::new(),
+                entries: Vec::new(),
+                effects: Vec::new(),
+                under_reserve: false,
+                answer: self.answer,
+            }));
         }
         Step::Decided(Box::new(Decision {
             cause: self.cause,

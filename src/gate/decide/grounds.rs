@@ -68,8 +68,12 @@ pub(super) fn gather<'a>(
         Some(summary) => comment(draft, summary.comment),
         None => Some(&NO_SUMMARY),
     };
-    for approval in &request.approvals {
-        comment(draft, approval.comment);
+    for id in request
+        .approvals
+        .iter()
+        .filter_map(|approval| approval.comment)
+    {
+        comment(draft, id);
     }
     for id in judge::relied_on(draft, said.board, request) {
         comment(draft, id);
@@ -101,20 +105,27 @@ pub(super) fn keep_standing(
         .map(|gate| gate_hash(board, &gate));
     let (kept, dropped): (Vec<Approval>, Vec<Approval>) =
         request.approvals.drain(..).partition(|approval| {
-            let stands = match reads.comments.get(&approval.comment) {
-                Some(ReadComment::Found(found)) => {
-                    found.author == Some(approval.approver) && found.body == approval.body
-                }
-                Some(_) | None => false,
-            };
-            let key = Key::seen(board.repository_id, Subject::Comment(approval.comment.0));
-            let only = draft
-                .get::<Seen>(&key)
-                .is_some_and(|seen| seen.only(&approval.body));
-            stands && only && gate.as_ref() == Some(&approval.gate)
+            stands(draft, board, reads, approval) && gate.as_ref() == Some(&approval.gate)
         });
     request.approvals = kept;
     dropped
+}
+
+/// True if the comment is there as it was counted, and was never seen with another body in between.
+/// What was brought without a comment is a signature, which nobody can change.
+fn stands(draft: &Draft<'_>, board: &Board, reads: &Reads, approval: &Approval) -> bool {
+    let Some(comment) = approval.comment else {
+        return approval.armor.is_some();
+    };
+    let there = match reads.comments.get(&comment) {
+        Some(ReadComment::Found(found)) => {
+            found.author == Some(approval.approver) && found.body == approval.body
+        }
+        Some(_) | None => false,
+    };
+    let key = Key::seen(board.repository_id, Subject::Comment(comment.0));
+    let seen = draft.get::<Seen>(&key);
+    there && seen.is_some_and(|seen| seen.only(&approval.body))
 }
 
 /// An approval that was edited or deleted since, or given under other rules, counts no longer.
@@ -163,25 +174,29 @@ pub(super) fn broken(
     request: &Request,
     evidence: &Evidence<'_>,
 ) -> Option<Broken> {
-    let policy = &draft.given.policy;
     if !source_stands(request, evidence.source, evidence.source_seen.as_ref()) {
         return Some(Broken::Request("the text that asked was edited or deleted"));
     }
     if let Some(summary) = &request.summary {
         let seen = evidence.summary_seen.as_ref();
-        if !summary_stands(summary, evidence.summary, policy.bot, seen) {
+        let bot = draft.given.policy.bot;
+        if !summary_stands(summary, evidence.summary, bot, seen) {
             return Some(Broken::Summary);
         }
     }
-    if let Some(why) = rotate::taken(draft, request) {
-        return Some(Broken::Request(why));
-    }
-    if request.recompute(policy) != request.digest || moved(draft, board, request) {
-        return Some(Broken::Request(
-            "what it stands on has changed since it was asked",
-        ));
-    }
-    None
+    broken_here(draft, board, request).map(Broken::Request)
+}
+
+/// What voids a request by the bot's own records.
+pub(super) fn broken_here(
+    draft: &Draft<'_>,
+    board: &Board,
+    request: &Request,
+) -> Option<&'static str> {
+    let other = request.recompute(&draft.given.policy) != request.digest;
+    let changed = "what it stands on has changed since it was asked";
+    rotate::taken(draft, request)
+        .or_else(|| (other || moved(draft, board, request)).then_some(changed))
 }
 
 /// True if what a request names is not what would come alive any more. What only got a new end by

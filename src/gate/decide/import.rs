@@ -32,7 +32,7 @@ use super::super::time::seconds_between;
 use super::super::verdict::{CodeRead, Opening};
 use super::comment::Said;
 use super::named::told;
-use super::propose::{self, Proposal};
+use super::propose::{self, Host, Proposal};
 use super::{Answer, Draft, issue, lifecycle};
 
 /// Rows that a summary shows.
@@ -100,8 +100,12 @@ fn ask(draft: &mut Draft<'_>, import: &Import, operator: &str) -> Result<Request
     room(draft, board, &rows)?;
     let shown = show(&rows, &effect);
     let proposal = Proposal::of(Action::Import, effect);
+    let host = Host {
+        operator: None,
+        shown: &shown,
+    };
     let number =
-        propose::put_up_from_host(draft, &said, proposal, &shown).map_err(|(text, _)| text)?;
+        propose::put_up_from_host(draft, &said, proposal, host).map_err(|(text, _)| text)?;
     for (row, place) in rows.iter().zip(0..) {
         draft.put(Key::legacy(number, place), row);
     }

@@ -305,6 +305,8 @@ pub(super) fn advice(
         return Some(Vec::new());
     }
     let issue = match said.reads.issues.get(&thread.issue) {
+        // What cannot be read again advises nothing.
+        None if said.reads.away.is_some() => return Some(Vec::new()),
         None => {
             draft.need(Need::Issue(thread.issue));
             return None;

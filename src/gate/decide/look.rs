@@ -64,7 +64,11 @@ pub(super) fn decide(
             let Some(read) = reads.issues.get(&thread.issue) else {
                 return draft.need(Need::Issue(thread.issue));
             };
-            issue(draft, thread, read);
+            sighted(draft, thread, read);
+            // What was accepted only for that stops nothing, and does nothing when it comes again.
+            if accepted.urgent || *look == Look::IssueEdited {
+                issue(draft, thread, read);
+            }
         }
     }
 }
@@ -120,7 +124,7 @@ fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &
     }
     for (request, grant) in lifecycle::claims_in(draft, thread) {
         let rests = request.approvals.iter().any(|approval| {
-            approval.comment == comment && standing(&approval.body) != Standing::Same
+            approval.comment == Some(comment) && standing(&approval.body) != Standing::Same
         });
         if rests {
             fallen_claim(draft, &request, grant);
@@ -166,7 +170,7 @@ fn open_request(
     let before = request.approvals.len();
     request
         .approvals
-        .retain(|approval| approval.comment != comment || stands(&approval.body));
+        .retain(|approval| approval.comment != Some(comment) || stands(&approval.body));
     // An earlier request of the thread may have voided this one a moment ago.
     let open = draft
         .get::<Request>(&Key::request(number))
@@ -225,7 +229,7 @@ fn pending_credentials(
             .get::<Request>(&Key::request(credential.request))
             .and_then(|request| {
                 let mut approvals = request.approvals.into_iter();
-                approvals.find(|approval| approval.comment == comment)
+                approvals.find(|approval| approval.comment == Some(comment))
             });
         let number = credential.number;
         let done = match approval.map(|approval| standing(&approval.body)) {
@@ -303,6 +307,15 @@ fn stray(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &Re
         let text = "**A comment in this thread was written with my account and not by me.** Open requests here are void. Whoever runs me: change the token of my account.";
         draft.tell(thread, text, None);
     }
+}
+
+/// Notes how the issue stands; nothing else changes by it.
+fn sighted(draft: &mut Draft<'_>, thread: ThreadKey, read: &ReadIssue) {
+    let open = matches!(read, ReadIssue::Found(found) if found.open);
+    let key = Key::thread(thread);
+    let mut record: Thread = draft.get_or_default(&key);
+    record.sight(open, draft.now());
+    draft.put(key, &record);
 }
 
 /// The issue as it is now: closed or gone pauses what lives there and voids what is open; an edited

@@ -52,6 +52,8 @@ mod thaw;
 mod unread;
 mod used;
 mod uses;
+mod vote;
+mod wish;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,6 +71,7 @@ use super::key::{Change, Key};
 use super::order::Ordered;
 use super::policy::Policy;
 use super::uses::Reported;
+use super::wish::{Voted, Wished};
 use super::world::World;
 
 pub use draft::{Draft, decide_with};
@@ -150,6 +153,10 @@ pub enum Answer {
     Import(Result<RequestNumber, String>),
     /// What came of an order.
     Ordered(Ordered),
+    /// What came of an operator's wish, or why nothing is asked.
+    Wished(Result<Wished, String>),
+    /// What came of an owner's signature that an operator brought.
+    Voted(Voted),
     /// More of the same is to be done.
     More,
     /// So many of the uses are written down.
@@ -238,6 +245,9 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
         Event::Account(sighting) => account::decide(&mut draft, sighting),
         Event::Ordered(order) => order::decide(&mut draft, order),
         Event::TurnedAway(turned_away) => order::turned_away(&mut draft, turned_away),
+        Event::Wish(wish) => wish::decide(&mut draft, wish),
+        Event::ThreadOpened { effect, issue } => wish::thread_opened(&mut draft, *effect, *issue),
+        Event::Vote(vote) => vote::decide(&mut draft, vote),
         Event::Compare { thread } => cut::decide(&mut draft, *thread),
         Event::AheadOfJournal(found) => loss::ahead(&mut draft, found),
         Event::Unreadable { thread, why } => look::unreadable(&mut draft, *thread, why),

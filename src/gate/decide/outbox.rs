@@ -17,7 +17,7 @@ use super::super::key::{Key, Subject};
 use super::super::reply;
 use super::super::request::{Request, Summary};
 use super::super::thread::Seen;
-use super::{Draft, lifecycle, state};
+use super::{Draft, lifecycle, state, wish};
 
 /// An effect was done.
 pub(super) fn done(draft: &mut Draft<'_>, done: &EffectDone) {
@@ -45,7 +45,7 @@ pub(super) fn done(draft: &mut Draft<'_>, done: &EffectDone) {
         ) => {
             edited(draft, request, comment, done.effect, body);
         }
-        (Effect::Post(_) | Effect::React { .. }, _) => {}
+        (Effect::Post(_) | Effect::React { .. } | Effect::Open(_), _) => {}
     }
 }
 
@@ -119,8 +119,10 @@ pub(super) fn refused(draft: &mut Draft<'_>, effect: (u64, u32), why: &str) {
     draft.remove(key);
     draft.cause("refused", json!({ "effect": effect, "why": why }));
     draft.outcome("effect", "refused");
-    let Effect::Post(post) = record else {
-        return;
+    let post = match record {
+        Effect::Post(post) => post,
+        Effect::Open(open) => return wish::not_opened(draft, &open, why),
+        Effect::Edit { .. } | Effect::React { .. } => return,
     };
     draft.entry(
         Entry::new("post_refused", Actor::Bot, why)

@@ -17,20 +17,26 @@ use super::{Draft, issue, lifecycle};
 
 /// Decides the wish.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
-    if let Err((text, code)) = standing(draft, said) {
-        return refuse(draft, said, "own", &text, code);
+    match standing(draft, said).and_then(|()| proposal(draft, said, slug)) {
+        Ok(proposal) => put_up(draft, said, proposal),
+        Err((text, code)) => refuse(draft, said, "own", &text, code),
     }
+}
+
+/// What would be asked for.
+pub(super) fn proposal(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    slug: &Slug,
+) -> Result<Proposal, (String, &'static str)> {
     if !said.by_owner() {
         let text = "Only an owner of this board can own an identity.";
-        return refuse(draft, said, "own", text, "not_an_owner");
+        return Err((text.to_owned(), "not_an_owner"));
     }
-    let identity = match asked_about(draft, said, slug) {
-        Ok(identity) => identity,
-        Err((text, code)) => return refuse(draft, said, "own", &text, code),
-    };
+    let identity = asked_about(draft, said, slug)?;
     if identity.owner == said.author {
         let text = format!("You own `{slug}` already.");
-        return refuse(draft, said, "own", &text, "nothing_to_do");
+        return Err((text, "nothing_to_do"));
     }
     let effect = Wanted {
         identity: Some(identity.slug),
@@ -38,7 +44,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
         owner: Some(said.author),
         ..Wanted::default()
     };
-    put_up(draft, said, Proposal::of(Action::Own, effect));
+    Ok(Proposal::of(Action::Own, effect))
 }
 
 /// The gate is open: the identity has another owner. What it may do is the same.

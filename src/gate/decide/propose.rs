@@ -3,6 +3,8 @@
 //!
 //! Everything that no approval could mend is refused here, with every reason at once.
 
+use std::borrow::Cow;
+
 use serde_json::json;
 
 use super::super::audit::Entry;
@@ -65,15 +67,32 @@ pub(super) fn put_up(draft: &mut Draft<'_>, said: &Said<'_>, proposal: Proposal)
     }
 }
 
-/// Puts up what no text on the forge asks for; `shown` are further lines of its summary. A refusal goes
-/// to whoever asked and not into the thread.
+/// What is known of a request that no text on the forge asks for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host<'a> {
+    /// The operator who asks as the author, if the summary is to name it.
+    pub operator: Option<&'a str>,
+    /// Further lines of its summary.
+    pub shown: &'a [String],
+}
+
+/// Puts up what no text on the forge asks for. A refusal goes to whoever asked and not into the thread.
 pub(super) fn put_up_from_host(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
     proposal: Proposal,
-    shown: &[String],
+    host: Host<'_>,
 ) -> Result<RequestNumber, (String, &'static str)> {
-    judge_and_take(draft, said, proposal, Some(shown))
+    judge_and_take(draft, said, proposal, Some(host))
+}
+
+/// Every reason why this could not be put up, whatever its thread is.
+pub(super) fn would_be_refused(
+    draft: &mut Draft<'_>,
+    said: &Said<'_>,
+    proposal: Proposal,
+) -> Result<(), (String, &'static str)> {
+    judged(draft, said, proposal, None).map(|_| ())
 }
 
 /// Takes a request if nothing speaks against it, with the further lines of its summary if it came from
@@ -82,15 +101,34 @@ fn judge_and_take(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
     proposal: Proposal,
-    host: Option<&[String]>,
+    host: Option<Host<'_>>,
 ) -> Result<RequestNumber, (String, &'static str)> {
+    let (gate, request, newest) = judged(draft, said, proposal, host)?;
+    if host.is_none() {
+        draft.react(said.thread, said.comment(), Reaction::Eyes);
+    }
+    take(draft, said, &gate, &request, newest.as_ref(), host);
+    Ok(request.number)
+}
+
+/// The request as it would be taken, with its gate and the newest identity of its name.
+type Judged<'a> = (Cow<'a, Gate>, Request, Option<Identity>);
+
+/// Composes a request if nothing speaks against it.
+fn judged<'a>(
+    draft: &mut Draft<'_>,
+    said: &Said<'a>,
+    proposal: Proposal,
+    host: Option<Host<'_>>,
+) -> Result<Judged<'a>, (String, &'static str)> {
     let Some(gate) = said.board.gate(&proposal.effect.environment) else {
         let text = reasons::sentence(&Reason::NoGate(proposal.effect.environment), said.board);
         return Err((format!("{}.", capital(&text)), "no_gate"));
     };
     let mut request = compose(draft, said, proposal);
-    if host.is_some() {
+    if let Some(host) = host {
         request.source.subject = None;
+        request.source.operator = host.operator.map(str::to_owned);
     }
     let newest = identity_of(draft, said.board, &request);
     let denied = deny(draft, said, &gate, &request, newest.as_ref());
@@ -98,11 +136,7 @@ fn judge_and_take(
         return Err((all(&denied, said), reasons::code(first)));
     }
     room(draft, said, &request, newest.as_ref())?;
-    if host.is_none() {
-        draft.react(said.thread, said.comment(), Reaction::Eyes);
-    }
-    take(draft, said, &gate, &request, newest.as_ref(), host);
-    Ok(request.number)
+    Ok((gate, request, newest))
 }
 
 /// The verb that asks for it.
@@ -225,6 +259,7 @@ fn compose(draft: &Draft<'_>, said: &Said<'_>, proposal: Proposal) -> Request {
             subject: Some(said.subject),
             author: said.author,
             body: said.body.clone(),
+            operator: None,
         },
         effect,
         display_name: proposal.display_name,
@@ -417,7 +452,7 @@ fn take(
     gate: &Gate,
     request: &Request,
     identity: Option<&Identity>,
-    host: Option<&[String]>,
+    host: Option<Host<'_>>,
 ) {
     let number = request.number;
     let repository = said.thread.repository;
@@ -428,6 +463,10 @@ fn take(
 
     let mut thread: Thread = draft.get_or_default(&Key::thread(said.thread));
     thread.requests.push(number);
+    // It was read just now, unless the forge is away.
+    if said.reads.away.is_none() {
+        thread.sight(true, draft.now());
+    }
     draft.put(Key::thread(said.thread), &thread);
 
     let mut board: BoardState = draft.get_or_default(&Key::board(repository));
@@ -461,7 +500,8 @@ fn take(
     let Some(mut advice) = judge::advice(draft, said, said.thread) else {
         return;
     };
-    advice.splice(0..0, host.unwrap_or_default().iter().cloned());
+    let shown = host.map(|host| host.shown).unwrap_or_default();
+    advice.splice(0..0, shown.iter().cloned());
     let shown = reply::Asked {
         board: said.board,
         gate,

@@ -30,7 +30,7 @@ pub(super) fn anything(
             request
                 .approvals
                 .iter()
-                .any(|approval| approval.comment == comment)
+                .any(|approval| approval.comment == Some(comment))
         })
     };
     let open = lifecycle::open_in(draft, thread).iter().any(|request| {

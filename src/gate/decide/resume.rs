@@ -23,16 +23,21 @@ use super::{Draft, issue, lifecycle};
 
 /// Decides the wish that a paused identity works again.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
-    if let Err((text, code)) = standing(draft, said) {
-        return refuse(draft, said, "resume", &text, code);
-    }
-    match asked_about(draft, said, slug) {
-        Ok(identity) => {
-            let effect = effect(draft, said.board, &identity, draft.now());
-            put_up(draft, said, Proposal::of(Action::Resume, effect));
-        }
+    match standing(draft, said).and_then(|()| proposal(draft, said, slug)) {
+        Ok(proposal) => put_up(draft, said, proposal),
         Err((text, code)) => refuse(draft, said, "resume", &text, code),
     }
+}
+
+/// What would be asked for.
+pub(super) fn proposal(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    slug: &Slug,
+) -> Result<Proposal, (String, &'static str)> {
+    let identity = asked_about(draft, said, slug)?;
+    let effect = effect(draft, said.board, &identity, draft.now());
+    Ok(Proposal::of(Action::Resume, effect))
 }
 
 /// What would work again: of what lived when it was asked, everything that was not revoked since.

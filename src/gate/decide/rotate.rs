@@ -22,21 +22,24 @@ use super::{Draft, ask, lifecycle};
 
 /// Decides the wish for a successor.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, rotation: &Rotation) {
-    if let Err((text, code)) = standing(draft, said) {
-        return refuse(draft, said, "rotate", &text, code);
+    match standing(draft, said).and_then(|()| proposal(draft, said, rotation)) {
+        Ok(proposal) => put_up(draft, said, proposal),
+        Err((text, code)) => refuse(draft, said, "rotate", &text, code),
     }
-    let identity = match asked_about(draft, said, &rotation.slug) {
-        Ok(identity) => identity,
-        Err((text, code)) => return refuse(draft, said, "rotate", &text, code),
-    };
-    let old = match predecessor(draft, &identity, rotation.credential) {
-        Ok(old) => old,
-        Err((text, code)) => return refuse(draft, said, "rotate", &text, code),
-    };
+}
+
+/// What would be asked for.
+pub(super) fn proposal(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    rotation: &Rotation,
+) -> Result<Proposal, (String, &'static str)> {
+    let identity = asked_about(draft, said, &rotation.slug)?;
+    let old = predecessor(draft, &identity, rotation.credential)?;
     let Some(mut effect) = effect(draft, said.board, &identity, old.number) else {
         let reason = Reason::NoGate(identity.environment.clone());
         let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
-        return refuse(draft, said, "rotate", &text, reasons::code(&reason));
+        return Err((text, reasons::code(&reason)));
     };
     if let Some(delivery) = &rotation.delivery {
         (effect.recipient, effect.challenge) = ask::sides(delivery);
@@ -47,9 +50,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, rotation: &Rotation
             "{} was claimed, so that there is no recipient to seal its successor to: say where it goes, `/gate rotate {} {} recipient=age1…` or `challenge=…`.",
             old.number, identity.slug, old.number
         );
-        return refuse(draft, said, "rotate", &text, "bad_form");
+        return Err((text, "bad_form"));
     }
-    put_up(draft, said, Proposal::of(Action::Rotate, effect));
+    Ok(Proposal::of(Action::Rotate, effect))
 }
 
 /// The credential that is meant: the one that was named, else the only living one, else the newest

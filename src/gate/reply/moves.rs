@@ -18,6 +18,15 @@ fn by(approvers: &[&str]) -> String {
     names.join(" and ")
 }
 
+/// The text of an issue that is opened for an operator's request.
+pub fn opened_for(operator: &str, login: &str) -> String {
+    format!(
+        "{} (operator) asks here as {}. The request follows.",
+        foreign(operator, 40),
+        foreign(login, 40)
+    )
+}
+
 /// A credential waits to be claimed.
 pub fn claimable(
     request: &Request,

@@ -61,6 +61,21 @@ pub fn asks(request: &Request) -> String {
     }
 }
 
+/// Who asks and what for; an operator asks as an account of the forge.
+fn who_asks(request: &Request) -> String {
+    let asker = foreign(&request.asker_login, 40);
+    let asks = asks(request);
+    match (&request.source.operator, asks.strip_prefix("asks ")) {
+        (Some(operator), Some(what)) => {
+            format!(
+                "{} (operator) asks as {asker} {what}",
+                foreign(operator, 40)
+            )
+        }
+        _ => format!("{asker} {asks}"),
+    }
+}
+
 /// What a summary is written with beside its request.
 #[derive(Debug)]
 pub struct Asked<'a> {
@@ -88,10 +103,9 @@ pub fn summary(request: &Request, shown: &Asked<'_>, seq: Seq) -> String {
         environment => environment,
     };
     let mut lines = vec![format!(
-        "**{} · {} {}** · {place}",
+        "**{} · {}** · {place}",
         request.number,
-        foreign(&request.asker_login, 40),
-        asks(request),
+        who_asks(request)
     )];
     lines.extend(what(request, board, shown.identity));
     for (name, list) in [("resources", &wanted.resources), ("modes", &wanted.modes)] {

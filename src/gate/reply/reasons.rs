@@ -76,6 +76,11 @@ pub fn code(reason: &Reason) -> &'static str {
         Reason::HolderMayNot(_) => "no_holder_rotation",
         Reason::NotActive(_) => "not_active",
         Reason::NoRecipient(_) => "no_recipient",
+        Reason::SignatureAlone(_) => "signature_alone",
+        Reason::NotShown => "no_summary_yet",
+        Reason::ForgeAway => "forge_away",
+        Reason::NotSeenOpen => "not_seen_open",
+        Reason::Unread => "unread",
         Reason::Silence => "nothing_allowed_it",
     }
 }
@@ -209,6 +214,11 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::HolderMayNot(line) => format!("no holder swaps its token here; ask the owners in the issue: `{line}`"),
         Reason::NotActive(word) => format!("this credential is {word}; only one that is active gets a successor of its holder's own"),
         Reason::NoRecipient(line) => format!("this credential was claimed, so that there is no key to seal its successor to; ask in the issue: `{line}`"),
+        Reason::SignatureAlone(what) => format!("this gate demands {what}, too, and a signature that an operator brings has none: post what `ownergate approve` prints in the thread"),
+        Reason::NotShown => "my summary of this request is not in its thread yet; try again in a moment".to_owned(),
+        Reason::ForgeAway => "the forge cannot be read, and this gate does not open without it; try again once it is back".to_owned(),
+        Reason::NotSeenOpen => "the forge cannot be read, and this thread is none that I last saw open; only one in which something was asked before can be used meanwhile".to_owned(),
+        Reason::Unread => "the forge cannot be read, and something that was said or approved here before waits for it; try again once it is back".to_owned(),
         Reason::Silence => "no rule allowed it".to_owned(),
     }
 }

@@ -51,7 +51,7 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 26] = [
     login_as_configured,
 ];
 
-fn deny_if(condition: bool, reason: Reason) -> Finding {
+pub(super) fn deny_if(condition: bool, reason: Reason) -> Finding {
     if condition {
         Finding::Deny(reason)
     } else {
@@ -60,7 +60,7 @@ fn deny_if(condition: bool, reason: Reason) -> Finding {
 }
 
 /// The one rule that allows: the re-read comment's author is an owner of this board, by number.
-fn is_owner(case: &Case<'_>) -> Finding {
+pub(super) fn is_owner(case: &Case<'_>) -> Finding {
     let owner = case
         .found
         .author
@@ -72,7 +72,7 @@ fn is_owner(case: &Case<'_>) -> Finding {
     }
 }
 
-fn may_approve(case: &Case<'_>) -> Finding {
+pub(super) fn may_approve(case: &Case<'_>) -> Finding {
     let owner = case
         .found
         .author
@@ -84,7 +84,7 @@ fn may_approve(case: &Case<'_>) -> Finding {
 }
 
 /// Who benefits does not approve.
-fn did_not_ask(case: &Case<'_>) -> Finding {
+pub(super) fn did_not_ask(case: &Case<'_>) -> Finding {
     let benefits = case
         .found
         .author
@@ -95,11 +95,11 @@ fn did_not_ask(case: &Case<'_>) -> Finding {
     )
 }
 
-fn gate<'a>(case: &Case<'a>) -> Option<Cow<'a, Gate>> {
+pub(super) fn gate<'a>(case: &Case<'a>) -> Option<Cow<'a, Gate>> {
     case.board.gate(&case.request.effect.environment)
 }
 
-fn is_no_machine(case: &Case<'_>) -> Finding {
+pub(super) fn is_no_machine(case: &Case<'_>) -> Finding {
     let machine = case.found.author.is_some_and(|author| {
         author == case.policy.bot || case.board.machine_accounts.contains(&author)
     });
@@ -164,7 +164,7 @@ fn in_time(case: &Case<'_>) -> Finding {
 
 /// The pause that a gate demands between its summary and an approval, by the bot's own clock: when
 /// the post was recorded, and when the comment was first seen.
-fn cooled_off(case: &Case<'_>) -> Finding {
+pub(super) fn cooled_off(case: &Case<'_>) -> Finding {
     gate(case)
         .and_then(|gate| outside_pause(&gate, case.request, case.seen.at))
         .map_or(Finding::Silent, Finding::Deny)
@@ -185,7 +185,7 @@ pub(crate) fn outside_pause(gate: &Gate, request: &Request, seen: Timestamp) -> 
 
 /// The hours in which a gate may open, by the bot's own clock when the comment was first seen. Hours
 /// that cannot be read are none.
-fn in_open_hours(case: &Case<'_>) -> Finding {
+pub(super) fn in_open_hours(case: &Case<'_>) -> Finding {
     gate(case)
         .and_then(|gate| outside_hours(&gate, case.seen.at))
         .map_or(Finding::Silent, Finding::Deny)
@@ -202,7 +202,7 @@ pub(crate) fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
 /// Where the gate demands a signature there is one by this owner over exactly this approval; one that
 /// does not fit counts against the comment at any gate. The counter of a security key only grows: one
 /// that does not may be a copy's.
-fn signed(case: &Case<'_>) -> Finding {
+pub(super) fn signed(case: &Case<'_>) -> Finding {
     let demanded = gate(case).is_some_and(|gate| gate.factors.contains(&Factor::Signature));
     match case.signature {
         Signature::Absent => deny_if(demanded, Reason::NotSigned),
@@ -217,7 +217,7 @@ fn signed(case: &Case<'_>) -> Finding {
 }
 
 /// Whoever an approval names as vouching has to do so; the owner's own word is worth its signature.
-fn vouches_truly(case: &Case<'_>) -> Finding {
+pub(super) fn vouches_truly(case: &Case<'_>) -> Finding {
     let Some(named) = case.restated.vouched else {
         return Finding::Silent;
     };
@@ -239,12 +239,12 @@ fn code_shown(case: &Case<'_>) -> Finding {
     }
 }
 
-fn right_code(case: &Case<'_>) -> Finding {
+pub(super) fn right_code(case: &Case<'_>) -> Finding {
     deny_if(case.restated.code != case.request.code(), Reason::WrongCode)
 }
 
 /// An approval says in its own words what it grants: what the summary shows may be doctored.
-fn restated(case: &Case<'_>) -> Finding {
+pub(super) fn restated(case: &Case<'_>) -> Finding {
     let wanted = &case.request.effect;
     if !wanted.scopes.is_empty() && case.restated.scopes.is_empty() {
         return Finding::Deny(Reason::NotRestated("scopes=…"));
@@ -255,7 +255,7 @@ fn restated(case: &Case<'_>) -> Finding {
     )
 }
 
-fn no_wider_scopes(case: &Case<'_>) -> Finding {
+pub(super) fn no_wider_scopes(case: &Case<'_>) -> Finding {
     let wider: Vec<String> = case
         .restated
         .scopes
@@ -265,7 +265,7 @@ fn no_wider_scopes(case: &Case<'_>) -> Finding {
     deny_if(!wider.is_empty(), Reason::WiderScopes(wider))
 }
 
-fn no_longer_life(case: &Case<'_>) -> Finding {
+pub(super) fn no_longer_life(case: &Case<'_>) -> Finding {
     let asked = case.request.effect.ttl;
     let fits = match (case.restated.ttl, asked) {
         (None, _) => true,
@@ -275,7 +275,7 @@ fn no_longer_life(case: &Case<'_>) -> Finding {
     deny_if(!fits, Reason::WiderTtl(asked))
 }
 
-fn first_of_this_owner(case: &Case<'_>) -> Finding {
+pub(super) fn first_of_this_owner(case: &Case<'_>) -> Finding {
     let already = case
         .request
         .approvals
@@ -284,14 +284,14 @@ fn first_of_this_owner(case: &Case<'_>) -> Finding {
     deny_if(already, Reason::Already)
 }
 
-fn request_is_open(case: &Case<'_>) -> Finding {
+pub(super) fn request_is_open(case: &Case<'_>) -> Finding {
     deny_if(
         !case.request.is_open(case.now),
         Reason::NotOpen(case.request.word(case.now)),
     )
 }
 
-fn source_unchanged(case: &Case<'_>) -> Finding {
+pub(super) fn source_unchanged(case: &Case<'_>) -> Finding {
     deny_if(
         !source_stands(case.request, case.source, case.source_seen),
         Reason::SourceChanged,
@@ -340,7 +340,7 @@ pub(crate) fn summary_stands(
         && seen.is_some_and(|seen| seen.only(&summary.body))
 }
 
-fn summary_unchanged(case: &Case<'_>) -> Finding {
+pub(super) fn summary_unchanged(case: &Case<'_>) -> Finding {
     let Some(summary) = &case.request.summary else {
         return Finding::Silent;
     };
@@ -348,7 +348,7 @@ fn summary_unchanged(case: &Case<'_>) -> Finding {
     deny_if(!stands, Reason::SummaryChanged)
 }
 
-fn thread_is_open(case: &Case<'_>) -> Finding {
+pub(super) fn thread_is_open(case: &Case<'_>) -> Finding {
     match case.issue {
         ReadIssue::Found(found) if !found.open => Finding::Deny(Reason::ThreadClosed),
         ReadIssue::Found(found) => deny_if(found.body.is_none(), Reason::BodyTooLarge),
@@ -356,7 +356,7 @@ fn thread_is_open(case: &Case<'_>) -> Finding {
     }
 }
 
-fn repository_in_place(case: &Case<'_>) -> Finding {
+pub(super) fn repository_in_place(case: &Case<'_>) -> Finding {
     match case.repository {
         ReadRepository::Named(name) => deny_if(
             *name != case.board.repository,

@@ -244,11 +244,14 @@ fn vouched_for(case: &Opened<'_>) -> Finding {
 fn factors_brought(case: &Opened<'_>) -> Finding {
     let lacks = |factor: Factor| {
         case.request.approvals.iter().any(|approval| match factor {
-            Factor::Comment => false,
+            Factor::Comment => approval.comment.is_none(),
             Factor::Code => !approval.code,
             Factor::Signature => approval.signed_by.is_none(),
         })
     };
+    if case.gate.factors.contains(&Factor::Comment) && lacks(Factor::Comment) {
+        return Finding::Deny(Reason::SignatureAlone("a comment"));
+    }
     if case.gate.factors.contains(&Factor::Signature) && lacks(Factor::Signature) {
         return Finding::Deny(Reason::NotSigned);
     }

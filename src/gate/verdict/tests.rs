@@ -131,6 +131,7 @@ fn request(policy: &Policy) -> Request {
             subject: Some(Subject::Comment(9)),
             author: CODEX,
             body: Hash::of(b"/gate request"),
+            operator: None,
         },
         effect,
         display_name: None,

@@ -14,6 +14,8 @@ mod rehearsal;
 mod requests;
 mod shapes;
 mod verify;
+mod votes;
+mod wishes;
 
 use actix_web::guard::{self, GuardContext};
 use actix_web::http::header::AUTHORIZATION;
@@ -33,13 +35,20 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     config
         .app_data(no_text)
         .service(reading("/v1/audit", |route| route.to(audit::audit)))
-        .service(reading("/v1/identities", |route| {
-            route.to(identities::list)
-        }))
+        .configure(asking)
+        .service(
+            reading("/v1/identities", |route| route.to(identities::list))
+                .route(web::post().to(wishes::create))
+                .default_service(web::to(get_or_post)),
+        )
         .service(reading(one, |route| route.to(identities::show)))
-        .service(reading(&format!("{one}/credentials"), |route| {
-            route.to(identities::list_credentials)
-        }))
+        .service(
+            reading(&format!("{one}/credentials"), |route| {
+                route.to(identities::list_credentials)
+            })
+            .route(web::post().to(wishes::credential))
+            .default_service(web::to(get_or_post)),
+        )
         .service(changing(
             &format!("{one}/pause"),
             web::post().to(orders::pause),
@@ -75,6 +84,32 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             web::post().to(identities::which),
         ))
         .service(changing("/v1/dry-run", web::post().to(dry_run::dry_run)));
+}
+
+/// What operators ask for, and the signatures that they bring.
+fn asking(config: &mut ServiceConfig) {
+    let one = "/v1/identities/{slug}";
+    config
+        .service(changing(
+            &format!("{one}/rotate"),
+            web::post().to(wishes::rotate),
+        ))
+        .service(changing(
+            &format!("{one}/resume"),
+            web::post().to(wishes::resume),
+        ))
+        .service(changing(&format!("{one}/own"), web::post().to(wishes::own)))
+        .service(reading("/v1/requests/{number}/document", |route| {
+            route.to(votes::document)
+        }))
+        .service(changing(
+            "/v1/requests/{number}/approve",
+            web::post().to(votes::approve),
+        ));
+}
+
+async fn get_or_post() -> Result<&'static str, ApiError> {
+    Err(ApiError::MethodNotAllowed("GET, HEAD, POST"))
 }
 
 /// The routes whose address others have, too: whoever shows a code or a challenge is answered there.

@@ -93,7 +93,7 @@ fn comment(effect: &Effect, policy: &Policy) -> Option<Value> {
             Role::Summary(_) | Role::Answer => (post.thread, visible(&post.body)),
         },
         Effect::Edit { thread, body, .. } => (*thread, visible(body)),
-        Effect::React { .. } => return None,
+        Effect::React { .. } | Effect::Open(_) => return None,
     };
     let ThreadKey { repository, issue } = thread;
     Some(json!({

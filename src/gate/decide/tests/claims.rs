@@ -121,7 +121,7 @@ fn claimed_again_after_its_approval_fell_nothing_is_left() {
             });
         }),
         ("the approval was edited and nobody said so", |story| {
-            let approval = story.request(1).approvals[0].comment.0;
+            let approval = story.request(1).approvals[0].comment.unwrap().0;
             story.forge.edit(approval, "no", story.now);
         }),
     ];
@@ -174,11 +174,11 @@ fn a_claim_is_judged_by_what_is_true_now() {
             story.set_open(kan(12), false)
         }),
         ("the approval was deleted", |story| {
-            let approval = story.request(1).approvals[0].comment.0;
+            let approval = story.request(1).approvals[0].comment.unwrap().0;
             story.delete(approval);
         }),
         ("the approval was edited and nobody said so", |story| {
-            let approval = story.request(1).approvals[0].comment.0;
+            let approval = story.request(1).approvals[0].comment.unwrap().0;
             story.forge.edit(approval, "/gate approve R9", story.now);
         }),
         ("the gate has other rules", |story| {

@@ -124,6 +124,13 @@ impl Forge {
         }
     }
 
+    /// The number of the next issue of a repository.
+    pub(super) fn next_issue(&self, repository: RepositoryId) -> IssueNumber {
+        let threads = self.issues.keys();
+        let numbers = threads.filter(|thread| thread.repository == repository);
+        IssueNumber(1 + numbers.map(|thread| thread.issue.0).max().unwrap_or(0))
+    }
+
     /// Somebody writes a comment; nothing is delivered.
     pub(super) fn write(
         &mut self,

@@ -366,7 +366,7 @@ fn the_thread_and_the_repository_are_looked_at_now() {
 fn an_approval_that_is_deleted_takes_an_unused_successor_with_it() {
     let mut story = Story::rotating();
     story.made(1, "first-key");
-    let approval = story.request(1).approvals[0].comment.0;
+    let approval = story.request(1).approvals[0].comment.unwrap().0;
     story.delete(approval);
     let status = story.credential(2).status;
     assert!(matches!(status, CredentialStatus::Revoked(_)));

@@ -410,7 +410,9 @@ fn a_request_from_the_host_needs_no_text_and_one_from_the_forge_does() {
         subject,
         author,
         body,
+        operator,
     } = request.source;
+    assert_eq!(operator, None);
     assert_eq!(
         (subject, author, body),
         (None, CAROL, Hash::of(b"the file"))

@@ -38,6 +38,8 @@ mod successors;
 mod timed;
 mod unread;
 mod uses;
+mod votes;
+mod wishes;
 
 use forge::*;
 use rules::*;

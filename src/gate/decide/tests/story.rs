@@ -21,6 +21,7 @@ use crate::gate::import::Import;
 use crate::gate::key::{Part, Table};
 use crate::gate::policy::Board;
 use crate::gate::uses::Uses;
+use crate::gate::wish::{Vote, Voted, Wish, Wished};
 use crate::gate::world::{World, encode};
 
 /// A recipient whose checksum is right.
@@ -51,6 +52,10 @@ pub(super) struct Story {
     pub clock: Option<String>,
     /// Posts wait as long as this is set.
     pub outbox_stands: bool,
+    /// Since when the forge is away for operators.
+    pub away: Option<Timestamp>,
+    /// Titles of issues that the bot opened.
+    pub titles: Vec<String>,
     pub minted: u64,
     /// Verbs and outcomes, for the metrics.
     pub outcomes: Vec<(&'static str, &'static str)>,
@@ -76,6 +81,8 @@ impl Story {
             low_space: false,
             clock: None,
             outbox_stands: false,
+            away: None,
+            titles: Vec::new(),
             minted: 0,
             outcomes: Vec::new(),
         };
@@ -127,6 +134,8 @@ impl Story {
                         | Event::Claimed { .. }
                         | Event::HolderRotates { .. }
                         | Event::Import(_)
+                        | Event::Wish(_)
+                        | Event::Vote(_)
                 );
                 assert!(waits || decision.under_reserve || decision.changes.is_empty());
                 self.commit(*decision);
@@ -408,7 +417,7 @@ impl Story {
             .collect()
     }
 
-    fn undone(&self) -> Vec<(u64, u32)> {
+    pub(super) fn undone(&self) -> Vec<(u64, u32)> {
         self.numbered(Table::Outbox)
             .into_iter()
             .map(|(line, place)| (line, u32::try_from(place).expect("a small number")))
@@ -550,6 +559,62 @@ impl Story {
         panic!("it never has enough");
     }
 
+    /// An operator asks.
+    pub(super) fn operator_asks(&mut self, wish: Wish) -> Result<Wished, String> {
+        let board = wish.board;
+        let make = |reads: &Reads| {
+            Event::Wish(Box::new(Wish {
+                reads: Box::new(reads.clone()),
+                ..wish.clone()
+            }))
+        };
+        match self.for_operator(board, make) {
+            Answer::Wished(wished) => wished,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An operator brings an owner's signature.
+    pub(super) fn operator_brings(&mut self, vote: Vote) -> Voted {
+        let make = |reads: &Reads| {
+            Event::Vote(Box::new(Vote {
+                reads: Box::new(reads.clone()),
+                ..vote.clone()
+            }))
+        };
+        match self.for_operator(KAN, make) {
+            Answer::Voted(voted) => voted,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// With the forge, or without it.
+    fn for_operator(&mut self, board: RepositoryId, make: impl Fn(&Reads) -> Event) -> Answer {
+        let mut reads = Reads {
+            at: Some(self.now),
+            away: self.away,
+            ..Reads::default()
+        };
+        for _ in 0..8 {
+            match self.feed(&make(&reads)) {
+                Step::Gather(needs) => {
+                    for need in needs {
+                        let read =
+                            matches!(need, Need::Comment(_) | Need::Issue(_) | Need::Repository);
+                        assert!(!read || self.away.is_none(), "{need:?} with the forge away");
+                        self.read(board, need, &mut reads);
+                    }
+                }
+                Step::Decided(decision) => {
+                    self.settle();
+                    return decision.answer;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        panic!("it never has enough");
+    }
+
     pub(super) fn read(&mut self, repository: RepositoryId, need: Need, reads: &mut Reads) {
         match need {
             Need::Comment(id) => {
@@ -572,6 +637,15 @@ impl Story {
                 reads
                     .last_uses
                     .insert(number, uses.and_then(|uses| uses.last()));
+            }
+            Need::Waiting(thread) => {
+                let waiting = self.waiting().into_iter();
+                let mut waiting =
+                    waiting.filter_map(|line| self.record::<Accepted>(&Key::inbox(line)));
+                reads.waits = Some(waiting.any(|accepted| {
+                    accepted.urgent
+                        || (accepted.thread() == thread && matches!(accepted.what, What::Look(_)))
+                }));
             }
             Need::Candidate {
                 request,
@@ -606,6 +680,18 @@ impl Story {
             body: None,
         };
         match what {
+            Effect::Open(open) => {
+                let issue = self.forge.next_issue(open.repository);
+                let thread = ThreadKey {
+                    repository: open.repository,
+                    issue,
+                };
+                let opened = Issue::new(BOT, &open.body, self.now);
+                self.forge.issues.insert(thread, opened);
+                self.titles.push(open.title);
+                self.answer(&Event::ThreadOpened { effect, issue });
+                return;
+            }
             Effect::React { comment, with, .. } => {
                 self.reactions.insert(comment, with);
             }

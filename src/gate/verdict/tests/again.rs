@@ -10,7 +10,7 @@ fn past(both: bool) -> Past {
     let mut request = request(&policy());
     let approval = |approver, comment| Approval {
         approver,
-        comment: CommentId(comment),
+        comment: Some(CommentId(comment)),
         body: Hash::of(b"/gate approve"),
         scopes: request.effect.scopes.clone(),
         ttl: request.effect.ttl,

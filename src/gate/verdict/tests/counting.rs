@@ -320,7 +320,7 @@ const WHEN: [Row; 18] = [
         let board = board();
         facts.request.approvals.push(Approval {
             approver: ALICE,
-            comment: CommentId(11),
+            comment: Some(CommentId(11)),
             body: Hash::of(b"x"),
             scopes: names(&["board:read"]),
             ttl: Some(60),

@@ -49,7 +49,7 @@ impl Facts {
     fn approve(&mut self, approver: UserId) {
         let approval = Approval {
             approver,
-            comment: CommentId(11),
+            comment: Some(CommentId(11)),
             body: Hash::of(b"/gate approve"),
             scopes: self.request.effect.scopes.clone(),
             ttl: self.request.effect.ttl,

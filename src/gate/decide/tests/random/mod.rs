@@ -49,7 +49,7 @@ struct Life {
     late: Vec<crate::gate::event::Arrival>,
     checked: usize,
     /// What was counted, as it was found to be right when it was counted.
-    counted: BTreeMap<(RequestNumber, CommentId), Restated>,
+    counted: BTreeMap<(RequestNumber, UserId, Option<CommentId>), Restated>,
     model: Model,
 }
 

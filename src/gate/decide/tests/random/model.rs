@@ -169,9 +169,12 @@ impl Life {
         let (mut owners, mut scopes) = (BTreeSet::new(), request.effect.scopes.clone());
         let mut ttl = request.effect.ttl.unwrap_or(0);
         for yes in &request.approvals {
-            let restated = &self.counted[&(request.number, yes.comment)];
-            let written = self.story.forge.comments[&yes.comment.0].created;
             let who = yes.approver;
+            let restated = &self.counted[&(request.number, who, yes.comment)];
+            let written = match yes.comment {
+                Some(comment) => self.story.forge.comments[&comment.0].created,
+                None => yes.counted_at,
+            };
             let benefits = match request.action {
                 Action::Issue | Action::Rotate => {
                     request.asker() == Some(who) || requester == Some(who)

@@ -13,6 +13,7 @@ use crate::gate::grant::{GrantRecord, GrantStatus, Rotation};
 use crate::gate::identity::{Identity, IdentityStatus};
 use crate::gate::ids::{CredentialNumber, Hash};
 use crate::gate::key::{Key, Subject, Table};
+use crate::gate::policy::Factor;
 use crate::gate::request::Request;
 
 /// What was written in a comment that approves, as the grammar reads it.
@@ -86,7 +87,7 @@ impl Life {
     fn check_approvals(&mut self) {
         for request in self.all::<Request>(Table::Request) {
             for counted in &request.approvals {
-                let key = (request.number, counted.comment);
+                let key = (request.number, counted.approver, counted.comment);
                 if !self.counted.contains_key(&key) {
                     let said = self.check_counted(&request, counted);
                     self.counted
@@ -185,7 +186,7 @@ impl Life {
                 self.stands(counted),
                 "{approver} took it back (line {line})"
             );
-            let said = &self.counted[&(request.number, counted.comment)];
+            let said = &self.counted[&(request.number, *approver, counted.comment)];
             ceiling.retain(|scope| said.scopes.contains(scope));
             if let Some(most) = &owner.ceiling {
                 ceiling.retain(|scope| most.contains(scope));
@@ -200,21 +201,26 @@ impl Life {
     /// Invariant 3: what was counted is a comment by that person, in the request's thread and below
     /// its summary, of which no other text was ever delivered, and which says it now.
     fn check_counted(&self, request: &Request, counted: &Approval) -> Option<command::Restated> {
-        let comment = self.story.forge.comments.get(&counted.comment.0)?;
+        let Some(id) = counted.comment else {
+            return self.check_brought(request, counted);
+        };
+        let comment = self.story.forge.comments.get(&id.0)?;
         let whole = self.stands(counted)
             && comment.updated == comment.created
             && comment.thread == request.thread
-            && counted.comment > request.summary.as_ref()?.comment
-            && request.source.subject != Some(Subject::Comment(counted.comment.0));
+            && id > request.summary.as_ref()?.comment
+            && request.source.subject != Some(Subject::Comment(id.0));
         let mut delivered = false;
         let mut alone = true;
         for accepted in self.story.deliveries.iter().map(|one| &one.accepted) {
             let body = match &accepted.what {
-                What::Comment(spoken) if spoken.id == counted.comment.0 => &spoken.body,
-                What::Look(Look::Edited { comment, body, .. }) if *comment == counted.comment => {
-                    body
-                }
-                What::Comment(_) | What::Opened(_) | What::Look(_) | What::Screened => continue,
+                What::Comment(spoken) if spoken.id == id.0 => &spoken.body,
+                What::Look(Look::Edited { comment, body, .. }) if *comment == id => body,
+                What::Comment(_)
+                | What::Opened(_)
+                | What::Look(_)
+                | What::Screened
+                | What::Wished(_) => continue,
             };
             if accepted.repository == request.thread.repository {
                 alone &= *body == counted.body;
@@ -227,9 +233,31 @@ impl Life {
             .filter(|said| said.request == request.number)
     }
 
-    /// True if the counted words are there, by the same person.
+    /// What was brought without a comment is a signature of that owner over exactly this, at a gate that
+    /// demands nothing else.
+    fn check_brought(&self, request: &Request, counted: &Approval) -> Option<command::Restated> {
+        let policy = &self.story.policy;
+        let board = policy.board(request.thread.repository)?;
+        let gate = board.gate(&request.effect.environment)?;
+        assert_eq!(gate.factors, [Factor::Signature].into());
+        crate::gate::signed::recheck(policy, request, counted).ok()?;
+        Some(command::Restated {
+            request: request.number,
+            code: request.code(),
+            scopes: counted.scopes.clone(),
+            ttl: counted.ttl,
+            otp: false,
+            vouched: counted.vouched,
+            armor: counted.armor.clone(),
+        })
+    }
+
+    /// True if the counted words are there, by the same person. A signature stays what it is.
     pub(super) fn stands(&self, counted: &Approval) -> bool {
-        let comment = &self.story.forge.comments[&counted.comment.0];
+        let Some(id) = counted.comment else {
+            return true;
+        };
+        let comment = &self.story.forge.comments[&id.0];
         comment.author == counted.approver
             && !comment.deleted
             && Hash::of(comment.text.as_bytes()) == counted.body
