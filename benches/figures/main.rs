@@ -94,7 +94,7 @@ fn one(program: &str) -> anyhow::Result<()> {
         }
     });
     println!("took {:.0} s", clock.monotonic().as_secs_f64());
-    // KEEP std::fs::remove_dir_all(&directory)?;
+    std::fs::remove_dir_all(&directory)?;
     measured
 }
 
