@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::credential::Credential;
 use super::super::ids::{Slug, UserId};
+use super::super::operator::HOST;
 use super::super::policy::Board;
 use super::super::request::{Request, RequestStatus};
 use super::super::time::instant;
@@ -32,10 +33,12 @@ pub fn state(request: &Request, board: &Board, now: Timestamp) -> Option<String>
             Some(format!("approved by {}", approvers()))
         }
         RequestStatus::Denied(user) => Some(format!("denied by {}", name(*user))),
-        RequestStatus::DeniedBy(operator) => Some(format!(
-            "denied by operator {}",
-            super::escape::login(operator)
-        )),
+        RequestStatus::DeniedBy(host) if host == HOST => {
+            Some("denied by the bot's host".to_owned())
+        }
+        RequestStatus::DeniedBy(operator) => {
+            Some(format!("denied by operator {}", login(operator)))
+        }
         RequestStatus::Withdrawn => Some("withdrawn".to_owned()),
         RequestStatus::Void(_) => Some("void".to_owned()),
     }
