@@ -16,6 +16,7 @@ mod health;
 mod hooks;
 mod import;
 mod introspect;
+mod openapi;
 mod operator;
 mod pages;
 mod pause;
@@ -122,6 +123,18 @@ pub fn internal(config: &mut ServiceConfig) {
                 .default_service(web::to(only_post)),
         )
         .service(web::resource("/v1/forward-auth{suffix:.*}").to(forward_auth::forward_auth))
+        .service(
+            web::resource("/openapi.json")
+                .route(web::get().to(openapi::json))
+                .route(web::head().to(openapi::json))
+                .default_service(web::to(only_get)),
+        )
+        .service(
+            web::resource("/docs")
+                .route(web::get().to(openapi::page))
+                .route(web::head().to(openapi::page))
+                .default_service(web::to(only_get)),
+        )
         .service(
             web::resource("/readyz")
                 .route(web::get().to(health::readyz))

@@ -1,0 +1,291 @@
+//! One call: what it takes and every answer that it has.
+
+use utoipa::openapi::content::ContentBuilder;
+use utoipa::openapi::path::{
+    HttpMethod, Operation, OperationBuilder, ParameterBuilder, ParameterIn,
+};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::response::ResponseBuilder;
+use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::{HeaderBuilder, Required};
+
+use super::shape::{Shape, problem_ref, text};
+
+/// JSON.
+pub(super) const JSON: &str = "application/json";
+/// What HTML forms send.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+/// Bare words.
+pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
+/// The errors of RFC 9457.
+const PROBLEM: &str = "application/problem+json";
+
+/// How it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+}
+
+impl Method {
+    /// As it is written.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+impl From<Method> for HttpMethod {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Get => Self::Get,
+            Method::Post => Self::Post,
+        }
+    }
+}
+
+/// A parameter.
+#[derive(Clone)]
+pub(super) struct Given {
+    pub(super) name: &'static str,
+    pub(super) place: ParameterIn,
+    pub(super) needed: bool,
+    pub(super) what: &'static str,
+    pub(super) shape: Shape,
+}
+
+/// An answer that works.
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) what: &'static str,
+    pub(super) contents: Vec<(&'static str, Option<Shape>)>,
+    pub(super) headers: Vec<&'static str>,
+}
+
+/// One call.
+#[derive(Clone)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) id: &'static str,
+    pub(super) group: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) about: &'static str,
+    /// Which of the logins it takes; none: anybody may call.
+    pub(super) login: Option<&'static str>,
+    pub(super) given: Vec<Given>,
+    pub(super) body: Vec<(&'static str, Shape)>,
+    pub(super) answers: Vec<Answer>,
+    /// Statuses of problems, and what they mean here.
+    pub(super) problems: Vec<(u16, &'static str)>,
+}
+
+impl Call {
+    /// A call with no more than a name.
+    pub(super) fn new(method: Method, path: &'static str, id: &'static str) -> Self {
+        Self {
+            method,
+            path,
+            id,
+            group: "",
+            summary: "",
+            about: "",
+            login: None,
+            given: Vec::new(),
+            body: Vec::new(),
+            answers: Vec::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// For whom it is, and what it does in a line.
+    pub(super) fn of(mut self, group: &'static str, summary: &'static str) -> Self {
+        (self.group, self.summary) = (group, summary);
+        self
+    }
+
+    /// What else there is to know.
+    pub(super) fn about(mut self, about: &'static str) -> Self {
+        self.about = about;
+        self
+    }
+
+    /// Who may call.
+    pub(super) fn login(mut self, login: &'static str) -> Self {
+        self.login = Some(login);
+        self
+    }
+
+    /// A parameter behind `?`.
+    pub(super) fn query(
+        mut self,
+        name: &'static str,
+        needed: bool,
+        what: &'static str,
+        shape: Shape,
+    ) -> Self {
+        let place = ParameterIn::Query;
+        self.given.push(Given {
+            name,
+            place,
+            needed,
+            what,
+            shape,
+        });
+        self
+    }
+
+    /// A part of the path.
+    pub(super) fn part(mut self, name: &'static str, what: &'static str, shape: Shape) -> Self {
+        let place = ParameterIn::Path;
+        self.given.push(Given {
+            name,
+            place,
+            needed: true,
+            what,
+            shape,
+        });
+        self
+    }
+
+    /// A header.
+    pub(super) fn header(mut self, name: &'static str, what: &'static str, shape: Shape) -> Self {
+        let place = ParameterIn::Header;
+        self.given.push(Given {
+            name,
+            place,
+            needed: true,
+            what,
+            shape,
+        });
+        self
+    }
+
+    /// One form of its body.
+    pub(super) fn body(mut self, kind: &'static str, shape: Shape) -> Self {
+        self.body.push((kind, shape));
+        self
+    }
+
+    /// An answer in JSON.
+    pub(super) fn json(self, status: u16, what: &'static str, shape: Shape) -> Self {
+        self.contents(status, what, vec![(JSON, Some(shape))])
+    }
+
+    /// An answer in one of several forms.
+    pub(super) fn contents(
+        mut self,
+        status: u16,
+        what: &'static str,
+        contents: Vec<(&'static str, Option<Shape>)>,
+    ) -> Self {
+        let headers = Vec::new();
+        self.answers.push(Answer {
+            status,
+            what,
+            contents,
+            headers,
+        });
+        self
+    }
+
+    /// An answer without a body.
+    pub(super) fn empty(self, status: u16, what: &'static str) -> Self {
+        self.contents(status, what, Vec::new())
+    }
+
+    /// Headers of the answer before.
+    pub(super) fn with_headers(mut self, headers: &[&'static str]) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.headers = headers.to_vec();
+        }
+        self
+    }
+
+    /// Problems that it can have.
+    pub(super) fn problems(mut self, problems: &[(u16, &'static str)]) -> Self {
+        self.problems.extend(problems);
+        self
+    }
+
+    /// What every call has that needs the store.
+    pub(super) fn needs_store(self) -> Self {
+        self.problems(&[(
+            503,
+            "starting, or the disk fails or is nearly full: try again later",
+        )])
+    }
+
+    /// What every call has that takes a body of at most so much.
+    pub(super) fn takes_body(self) -> Self {
+        self.problems(&[
+            (413, "the body is too large"),
+            (
+                415,
+                "the body is compressed, or of a kind that is not taken here",
+            ),
+        ])
+    }
+
+    /// As the standard has it.
+    pub(super) fn operation(&self) -> Operation {
+        let mut operation = OperationBuilder::new()
+            .operation_id(Some(self.id))
+            .tag(self.group)
+            .summary(Some(self.summary));
+        if !self.about.is_empty() {
+            operation = operation.description(Some(self.about));
+        }
+        if let Some(login) = self.login {
+            operation = operation.security(SecurityRequirement::new(login, [""; 0]));
+        }
+        for given in &self.given {
+            let needed = if given.needed {
+                Required::True
+            } else {
+                Required::False
+            };
+            operation = operation.parameter(
+                ParameterBuilder::new()
+                    .name(given.name)
+                    .parameter_in(given.place.clone())
+                    .required(needed)
+                    .description(Some(given.what))
+                    .schema(Some(given.shape.clone())),
+            );
+        }
+        if !self.body.is_empty() {
+            let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+            for (kind, shape) in &self.body {
+                body = body.content(
+                    *kind,
+                    ContentBuilder::new().schema(Some(shape.clone())).build(),
+                );
+            }
+            operation = operation.request_body(Some(body.build()));
+        }
+        for answer in &self.answers {
+            let mut response = ResponseBuilder::new().description(answer.what);
+            for (kind, shape) in &answer.contents {
+                response =
+                    response.content(*kind, ContentBuilder::new().schema(shape.clone()).build());
+            }
+            for header in &answer.headers {
+                response =
+                    response.header(*header, HeaderBuilder::new().schema(Some(text())).build());
+            }
+            operation = operation.response(answer.status.to_string(), response.build());
+        }
+        for (status, what) in &self.problems {
+            let content = ContentBuilder::new().schema(Some(problem_ref())).build();
+            let response = ResponseBuilder::new()
+                .description(*what)
+                .content(PROBLEM, content);
+            operation = operation.response(status.to_string(), response.build());
+        }
+        operation.build()
+    }
+}
