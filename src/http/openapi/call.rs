@@ -25,6 +25,7 @@ const PROBLEM: &str = "application/problem+json";
 pub(super) enum Method {
     Get,
     Post,
+    Delete,
 }
 
 impl Method {
@@ -33,6 +34,7 @@ impl Method {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Delete => "DELETE",
         }
     }
 }
@@ -42,6 +44,7 @@ impl From<Method> for HttpMethod {
         match method {
             Method::Get => Self::Get,
             Method::Post => Self::Post,
+            Method::Delete => Self::Delete,
         }
     }
 }

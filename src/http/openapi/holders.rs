@@ -2,7 +2,9 @@
 
 use super::call::{Call, FORM, JSON, Method, PLAIN};
 use super::internal::described;
-use super::shape::{Shape, anything, list, number, object, one_of_words, or_null, pattern, text};
+use super::shape::{
+    Shape, anything, either, list, number, object, one_of_words, or_null, pattern, text,
+};
 use utoipa::openapi::schema::Type;
 
 const HOLDERS: &str = "holders";
@@ -62,10 +64,9 @@ fn claim() -> Call {
 fn status() -> Call {
     Call::new(Method::Get, "/v1/requests", "requestStatus")
         .of(HOLDERS, "How the request that named a challenge stands")
-        .about("With `Accept: text/plain` the answer is the bare word.")
+        .about("With `Accept: text/plain` the answer is the bare word. On the internal listener, and with an operator's token but no challenge where there is one listener, it is the list of requests: `board`, `status`, `cursor` and `limit` as for identities.")
         .query(
-            "challenge",
-            true,
+            "challenge", false,
             "the one that the request names (RFC 7636, S256)",
             text(),
         )
@@ -75,14 +76,14 @@ fn status() -> Call {
             vec![
                 (
                     JSON,
-                    Some(object([
+                    Some(either([object([
                         ("request", number_of_request()),
                         (
                             "status",
                             one_of_words(&["open", "approved", "denied", "void", "ended"]),
                         ),
                         ("ends_at", text()),
-                    ])),
+                    ]), object([("requests", list(anything())), ("cursor", or_null(Type::String))])])),
                 ),
                 (PLAIN, None),
             ],
@@ -92,6 +93,8 @@ fn status() -> Call {
                 400,
                 "no `challenge`, two of them, or something else beside it",
             ),
+            (401, "no operator's token, where there is no challenge"),
+            (403, "this operator may not read"),
             (404, "no request named it"),
         ])
         .needs_store()
@@ -154,13 +157,13 @@ fn show() -> Call {
             APPROVERS,
             "What an approver has to know of a request, signed by the bot",
         )
-        .about("The signature is Ed25519 over the RFC 8785 form of the answer without `signature`.")
+        .about("The signature is Ed25519 over the RFC 8785 form of the answer without `signature`. With an operator's token and no code, on the internal listener, the answer is the request with the verdict, rule by rule.")
         .part("number", "the request", number_of_request())
-        .query("code", true, "the code that stands in the thread", text())
+        .query("code", false, "the code that stands in the thread", text())
         .json(
             200,
             "the request",
-            object([
+            either([object([
                 ("v", number()),
                 ("request", number_of_request()),
                 ("status", text()),
@@ -192,8 +195,17 @@ fn show() -> Call {
                 ),
                 ("bot_key", text()),
                 ("signature", text()),
-            ]),
+            ]), object([
+                ("request", number_of_request()),
+                ("status", text()),
+                ("approvals", anything()),
+                ("verdict", anything()),
+            ])]),
         )
+        .problems(&[
+            (401, "no operator's token, where there is no code"),
+            (403, "this operator may not read"),
+        ])
         .problems(&REQUEST_PROBLEMS)
         .needs_store()
 }

@@ -3,6 +3,7 @@
 use utoipa::openapi::schema::Type;
 
 use super::call::{Call, FORM, JSON, Method, PLAIN};
+use super::operator::OPERATORS;
 use super::shape::{
     Shape, anything, closed, either, list, number, object, one_of_words, only, or_null, text,
     texts_or_null, truth,
@@ -148,7 +149,7 @@ fn audit() -> Call {
         ("facts", anything()),
     ]);
     Call::new(Method::Get, "/v1/audit", "audit")
-        .of(RUNNING, "What happened, newest first")
+        .of(OPERATORS, "What happened, newest first")
         .login("operator")
         .query("name", false, "a slug or `cN`", text())
         .query("identity", false, "an identity's number", number())
