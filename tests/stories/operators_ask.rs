@@ -86,7 +86,7 @@ async fn an_operator_asks_in_a_new_issue_and_an_owner_approves_there() {
     assert_snapshot!(thread.news(0), @r"
     **R1 · `home` (operator) asks as `user 3` for `robot`** · dev
     - may `board:read` in `kan-ductor`, for 8 h
-    - new identity; sealed to `RECIPIENT`
+    - new identity; sealed to `age1…`
     - says: `it sorts`
     - needs one of @alice @piotr, by 27 Nov 14:00 UTC
 
@@ -117,7 +117,7 @@ async fn without_a_yes_nothing_is_asked_and_what_would_be_asked_is_told() {
     let lines = story.lines();
     let done = run(&story, &desk, &create("robot", &key, &[])).await;
     assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""));
-    assert_snapshot!(done.stderr, @"ownergate: Ask for the identity robot with board:read for 8h: say --confirm to do it, or --dry-run to see what would change");
+    assert_snapshot!(done.stderr, @"ownergate: Ask for the identity robot with board:read for 8h? Nobody can be asked here: add --confirm to do it, or --dry-run to see what would change");
     let done = run(&story, &desk, &create("robot", &key, &["--dry-run"])).await;
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     assert!(
@@ -175,7 +175,7 @@ async fn what_is_refused_says_why_and_nobody_asks_without_being_an_operator() {
     let host = create("robot", &key, &["--confirm", "--config", &config]);
     let done = desk.runs(&host).await;
     assert_eq!(done.code, Some(1));
-    assert_snapshot!(done.stderr, @"ownergate: the host asks for nothing in its own name: name an operator that has the right `request`, with `--operator NAME`.");
+    assert_snapshot!(done.stderr, @"ownergate: the host asks for nothing in its own name: name an operator that has the right `request`, with `--operator NAME`");
     // Somebody's token in it: nothing is asked and nothing is kept.
     let secret = format!("og_robot_{}", "a".repeat(64));
     assert_snapshot!(told(&create("robot", &key, &["--reason", &secret, "--confirm"])).await, @"ownergate: a token or a secret key stands in it; nothing was asked");

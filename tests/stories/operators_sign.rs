@@ -160,7 +160,7 @@ async fn two_owners_sign_at_their_own_desks() {
     // Nothing is signed without a yes, and nothing by looking.
     let done = run(&story, &piotr, &approve).await;
     assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""));
-    assert_snapshot!(done.stderr, @"ownergate: Sign an approval of R1: say --confirm to do it, or --dry-run to see what would change");
+    assert_snapshot!(done.stderr, @"ownergate: Sign an approval of R1? Nobody can be asked here: add --confirm to do it, or --dry-run to see what would change");
     let lines = story.lines();
     let done = run(&story, &piotr, &[&approve[..], &["--dry-run"]].concat()).await;
     assert_eq!(

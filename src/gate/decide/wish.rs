@@ -465,7 +465,7 @@ pub(super) fn opened(
             draft.outcome("wish", "done");
             settle(draft, key, record, WishState::Asked(number, thread));
         }
-        Err(why) => refused(draft, thread, key, record, &why),
+        Err(why) => end_unasked(draft, thread, key, record, &why),
     }
 }
 
@@ -482,11 +482,17 @@ pub(super) fn not_opened(draft: &mut Draft<'_>, open: &Open, why: &str) {
 /// What waits could not be read for a day, or not be decided.
 pub(super) fn given_up(draft: &mut Draft<'_>, accepted: &Accepted, key: &Hash, why: &str) {
     if let Some(record) = draft.get::<WishRecord>(&Key::wish(key)) {
-        refused(draft, accepted.thread(), key, record, why);
+        end_unasked(draft, accepted.thread(), key, record, why);
     }
 }
 
-fn refused(draft: &mut Draft<'_>, thread: ThreadKey, key: &Hash, record: WishRecord, why: &str) {
+fn end_unasked(
+    draft: &mut Draft<'_>,
+    thread: ThreadKey,
+    key: &Hash,
+    record: WishRecord,
+    why: &str,
+) {
     draft.outcome("wish", "refused");
     draft.entry(
         Entry::new("wish_refused", actor(&record.operator), one_line(why, 400)).in_thread(thread),
