@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn a_warning_is_said_and_is_no_fault() {
         let folder = folder_with(
-            "workspace = \"kan-ductor\"",
-            "workspace = \"kan-ductor\"\nmax_silence = \"20s\"",
+            "scopes = [\"board:read\", \"card:write\", \"deploy:run\"]",
+            "scopes = [\"board:read\", \"card:write\", \"card:burn\", \"deploy:run\"]",
         );
         let (outcome, out, err) = texts(&folder, &|_| Ok(()));
         assert!(outcome.faults.is_empty());
@@ -238,7 +238,7 @@ mod tests {
             out.ends_with("ownergate.toml can be used (1 warning)\n"),
             "{out}"
         );
-        insta::assert_snapshot!(err, @"warning: ownergate.toml: board[kan].max_silence: a board is read every 15s (forge.reconcile), so one or two failed reads have all of its tokens refused");
+        insta::assert_snapshot!(err, @"warning: ownergate.toml: board[kan].scopes: no gate grants card:burn: every request for it is refused");
     }
 
     #[test]
