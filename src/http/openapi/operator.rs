@@ -47,6 +47,7 @@ pub(super) fn calls() -> Vec<Call> {
         )
         .part("number", "the request", pattern("^R[0-9]+$")),
     );
+    calls.extend(wishes());
     let number = || pattern("^c[0-9]+$");
     calls.push(
         ended(
@@ -186,4 +187,68 @@ fn dry_run() -> Call {
     .json(200, "what would happen", anything())
     .problems(&[(409, "it cannot be said; why")])
     .takes_body()
+}
+
+/// What an operator asks for: only owners open its gate.
+fn wishes() -> Vec<Call> {
+    let mut calls: Vec<Call> = [
+        ("/v1/identities", "askIdentity", "Asks for an identity"),
+        ("/v1/identities/{slug}/credentials", "askCredential", "Asks for another credential"),
+        ("/v1/identities/{slug}/rotate", "askRotate", "Asks for a successor of a credential"),
+        ("/v1/identities/{slug}/resume", "askResume", "Asks that an identity goes on"),
+        ("/v1/identities/{slug}/own", "askOwn", "Asks to own an identity"),
+    ]
+    .into_iter()
+    .map(|(path, id, summary)| {
+        let call = Call::new(Method::Post, path, id);
+        let call = if path.contains("{slug}") {
+            call.part("slug", "the identity", text())
+        } else {
+            call
+        };
+        asked(operator(call, summary))
+            .about("In the name of the operator's `forge_id`, in an issue of the board. With an `Idempotency-Key` the same call again is the same wish. With `dry_run` nothing is written.")
+    })
+    .collect();
+    let request = || pattern("^R[0-9]+$");
+    calls.push(
+        operator(
+            Call::new(
+                Method::Get,
+                "/v1/requests/{number}/document",
+                "requestDocument",
+            ),
+            "What an approver has to know of a request, signed by the bot; without its code",
+        )
+        .part("number", "the request", request())
+        .json(
+            200,
+            "the document",
+            object([("request", text()), ("signature", text())]),
+        ),
+    );
+    let approve = Call::new(
+        Method::Post,
+        "/v1/requests/{number}/approve",
+        "approveRequest",
+    );
+    calls.push(asked(
+        operator(approve, "Hands in an owner's signature")
+            .part("number", "the request", request())
+            .about("It counts as that owner's approval by signature, and as nothing else."),
+    ));
+    calls
+}
+
+/// A body in JSON, and what becomes of it.
+fn asked(call: Call) -> Call {
+    call.body(JSON, anything())
+        .json(200, "what would happen, or it is done", anything())
+        .json(
+            202,
+            "it is written down; where, and what it still needs",
+            anything(),
+        )
+        .problems(&[(409, "it cannot be done so; why")])
+        .takes_body()
 }
