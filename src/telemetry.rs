@@ -103,6 +103,7 @@ impl Default for Metrics {
             outbox_age: Gauge::default(),
         };
         metrics.register();
+        metrics.begin();
         metrics
     }
 }
@@ -207,6 +208,29 @@ impl Metrics {
             "The number of the journal's last line",
             self.journal_lines.clone(),
         );
+    }
+
+    /// Begins to count what alerts compare with nothing: what was never counted is otherwise no zero but
+    /// absent, and an alert about it stays silent.
+    fn begin(&self) {
+        for outcome in [
+            "accepted",
+            "bad_signature",
+            "unknown_hook",
+            "unsupported_media",
+            "bad_request",
+            "too_large",
+        ] {
+            drop(self.deliveries.get_or_create(&Outcome { outcome }));
+        }
+        for (verb, outcome) in [("approve", "issued"), ("due", "warned")] {
+            drop(self.decisions.get_or_create(&Decision { verb, outcome }));
+        }
+        for outcome in ["done", "refused"] {
+            drop(self.reloads.get_or_create(&Outcome { outcome }));
+        }
+        drop(self.checks.get_or_create(&Outcome { outcome: "active" }));
+        self.trouble("store", false);
     }
 
     /// Counts a delivery.

@@ -190,6 +190,12 @@ const PURE_STD: [&str; 11] = [
     "std::sync::LazyLock",
 ];
 
+/// What signs as owners do, for the core's tests: a key made of one byte, which only computes.
+const SIGNER_IN_TESTS: [&str; 2] = [
+    "crate::demo::signer::SshKey",
+    "crate::demo::signer::SshKey::of",
+];
+
 /// What the core may use of its neighbours: the form of a recipient, the challenge of a verifier, and
 /// whether a signature fits, are computed from texts alone.
 const PURE_NEIGHBOURS: [&str; 4] = [
@@ -255,7 +261,8 @@ fn the_core_imports_nothing_impure() {
         let in_tests = name.contains("tests") || code.contains("mod tests {");
         for path in paths(&code) {
             let first = path.split("::").next().unwrap();
-            if let Some(why) = impure(&path, &crates, &neighbours) {
+            let signer = in_tests && SIGNER_IN_TESTS.contains(&path.as_str());
+            if !signer && let Some(why) = impure(&path, &crates, &neighbours) {
                 faults.push(format!("{name}: {path}: {why}"));
             }
             if PURE_IN_TESTS.contains(&first) && !in_tests {
