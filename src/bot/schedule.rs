@@ -282,7 +282,8 @@ impl Schedule {
         loop {
             let room = at_once.saturating_sub(at_work.len());
             let urgent = (2 * at_once).saturating_sub(at_work.len().max(at_once));
-            for id in self.take(clock.now(), room, urgent) {
+            let now = clock.now();
+            for id in self.take(now, room, urgent) {
                 let work = AssertUnwindSafe(work(id)).catch_unwind();
                 at_work.spawn(async move { (id, work.await.is_ok()) });
             }
@@ -293,14 +294,15 @@ impl Schedule {
                         self.later(id, after(clock.now(), 60), true);
                     }
                 }
-                () = self.change(clock) => {}
+                () = self.change(clock, now) => {}
             }
         }
     }
 
-    /// Waits until something changes or becomes due.
-    async fn change(&self, clock: &Clock) {
-        match self.next_due(clock.now()) {
+    /// Waits until something changes or becomes due after `looked`, when it was last looked at: what has
+    /// become due since then, by however little, would otherwise wait for the next change.
+    async fn change(&self, clock: &Clock, looked: Timestamp) {
+        match self.next_due(looked) {
             Some(due) => {
                 tokio::select! {
                     () = self.changed.notified() => {}
@@ -396,6 +398,21 @@ mod tests {
         assert_eq!(schedule.next_due(at(0)), Some(at(60)));
         schedule.nudge(thread(1), at(0));
         assert_eq!(schedule.take(at(0), 9, 0), [(1, 0)]);
+    }
+
+    #[tokio::test]
+    async fn what_became_due_since_it_was_looked_is_not_waited_for() {
+        let schedule = Schedule::default();
+        let clock = Clock::manual(at(60));
+        schedule.add((1, 0), thread(1), Lane::Ordered(thread(1)), at(0));
+        assert_eq!(schedule.take(at(0), 9, 0), [(1, 0)]);
+        schedule.later((1, 0), at(60), true);
+        // Two changes were noted so far, which is one wake.
+        schedule.change(&clock, at(0)).await;
+        assert!(schedule.take(at(0), 9, 0).is_empty());
+        let waiting = schedule.change(&clock, at(0));
+        assert!(futures_util::FutureExt::now_or_never(waiting).is_some());
+        assert_eq!(schedule.take(clock.now(), 9, 0), [(1, 0)]);
     }
 
     #[test]
