@@ -244,6 +244,12 @@ async fn a_board_goes_and_comes_back() {
     assert_eq!(story.may_at("ops-api", &token).await, "board:read");
 }
 
+/// True once each board was read to its end.
+fn all_read(ready: &serde_json::Value) -> bool {
+    let boards = ready["boards"].as_array().unwrap();
+    boards.iter().all(|board| !board["read"].is_null())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn boards_are_read_as_they_come_and_go() {
     let mut story = Story::with(|setting| setting.reconcile = true).await;
@@ -252,6 +258,13 @@ async fn boards_are_read_as_they_come_and_go() {
     };
     soon(story.stage.forge.called(reads(17))).await;
     soon(story.stage.forge.called(reads(18))).await;
+    // What is being read when its board goes is read to its end: both first passes are over.
+    soon(async {
+        while !all_read(&story.ready().await) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
     let (board, client) = ops_part(&mut story);
     let config = story.stage.setting().config.clone();
     story.reload(&[(&board, ""), (&client, "")]).await;
