@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use super::printable::printable;
+use super::report::tell;
 use super::{admin, stored};
 use crate::clock::Clock;
 use crate::store;
@@ -48,12 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "peppers": stored::peppers(&args.to, &installation)?,
         "secrets_not_in_it": stored::secret_files(&config),
     });
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{report}")?;
-    } else {
-        show(&mut out, &report)?;
-    }
+    tell(args.json, &report, show)?;
     Ok(ExitCode::SUCCESS)
 }
 

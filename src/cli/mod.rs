@@ -25,6 +25,7 @@ pub mod open;
 pub mod order;
 pub mod policy;
 pub mod printable;
+mod report;
 pub mod request;
 pub mod restore;
 pub mod serve;

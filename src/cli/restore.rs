@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::confirm::{Change, Go};
 use super::printable::printable;
+use super::report::tell;
 use super::{admin, stored};
 use crate::clock::Clock;
 use crate::store::Backup;
@@ -92,12 +93,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         "peppers": peppers,
         "secrets": stored::secret_files(&config),
     });
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{report}")?;
-    } else {
-        show(&mut out, &report)?;
-    }
+    tell(args.json, &report, show)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::admin::{self, Admin};
 use super::printable::printable;
+use super::report::tell;
 use crate::app::secrets::Secrets;
 use crate::config::Config;
 use crate::gate::policy::Policy;
@@ -51,12 +52,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
     };
     let faults = faults(&report);
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{report}")?;
-    } else {
-        show(&mut out, &report, running, &faults)?;
-    }
+    tell(args.json, &report, |out, report| {
+        show(out, report, running, &faults)
+    })?;
     Ok(if faults.is_empty() {
         ExitCode::SUCCESS
     } else {

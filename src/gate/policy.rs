@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::{Hash, IssueNumber, RepositoryId, UserId};
+use super::ids::{Hash, IssueNumber, RepositoryId, ThreadKey, UserId};
 
 /// The environment that means every gate of a board; no gate can have that name.
 pub const STRICTEST: &str = "*";
@@ -56,6 +56,13 @@ impl Policy {
     /// The board of a repository.
     pub fn board(&self, repository: RepositoryId) -> Option<&Board> {
         self.boards.get(&repository)
+    }
+
+    /// Where people see a thread; `None` where its board is none any more.
+    pub fn thread_url(&self, thread: ThreadKey) -> Option<String> {
+        let board = self.board(thread.repository)?;
+        let (repository, issue) = (&board.repository, thread.issue.0);
+        Some(format!("{}/{repository}/issues/{issue}", self.forge))
     }
 
     /// Whether the named client may see tokens of a board's environment; for any other a token is as

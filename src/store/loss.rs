@@ -4,16 +4,17 @@
 //! loss invisible: the next start would find records and journal in agreement and pause nobody. It is
 //! written before anything else changes and removed after the first commit.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Loss;
-use super::journal::sync_directory;
+use super::durable::replace;
+
+const NAME: &str = "accepted-loss.json";
 
 fn path(directory: &Path) -> PathBuf {
-    directory.join("accepted-loss.json")
+    directory.join(NAME)
 }
 
 /// The accepted loss whose consequences are to be journaled.
@@ -24,18 +25,7 @@ pub(super) fn pending(directory: &Path) -> Option<Loss> {
 /// Notes an accepted loss durably.
 pub(super) fn note(directory: &Path, loss: Loss) -> io::Result<()> {
     let bytes = serde_json::to_vec(&loss).map_err(io::Error::from)?;
-    let draft = path(directory).with_extension("draft");
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(draft, path(directory))?;
-    sync_directory(directory)
+    replace(directory, NAME, &bytes)
 }
 
 /// The consequences are journaled.

@@ -4,16 +4,18 @@
 //! the journal was rewound: lines may have been written since that nobody remembers here. It goes only
 //! after the loss that this means was noted.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::durable::replace;
 use super::journal::sync_directory;
 use super::verify::Report;
+
+const NAME: &str = "backup.json";
 
 /// What a copy holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,22 +57,12 @@ impl Manifest {
     pub(super) fn write(&self, journal: &Path) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self)?;
         bytes.push(b'\n');
-        let draft = path(journal).with_extension("draft");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(draft, path(journal))?;
-        sync_directory(journal)
+        replace(journal, NAME, &bytes)
     }
 }
 
 fn path(journal: &Path) -> PathBuf {
-    journal.join("backup.json")
+    journal.join(NAME)
 }
 
 /// True if the journal of this folder was put back from a copy and nobody has accepted what that

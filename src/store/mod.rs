@@ -9,6 +9,7 @@ mod backup;
 mod catch_up;
 mod codec;
 mod draft;
+mod durable;
 mod error;
 mod faults;
 mod footprint;

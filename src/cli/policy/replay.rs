@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::super::report::tell;
 use super::past::{Found, History};
 use super::{Compared, policy, read};
 use crate::cli::printable::printable;
@@ -51,12 +52,7 @@ pub(super) fn run(args: &Compared) -> anyhow::Result<ExitCode> {
     })?;
     let after = policy(&new, &before);
     let report = report(&history, &before, &after);
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{report}")?;
-    } else {
-        show(&mut out, &report)?;
-    }
+    tell(args.json, &report, show)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,8 +6,8 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Path, Payload, Query};
-use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Caller;
@@ -277,8 +277,13 @@ async fn give(
     }
 }
 
-pub(super) fn ok(answer: Value) -> HttpResponse {
-    HttpResponse::Ok()
+pub(super) fn ok(answer: impl Serialize) -> HttpResponse {
+    not_kept(HttpResponse::Ok(), answer)
+}
+
+/// An answer that nobody keeps.
+pub(super) fn not_kept(mut status: HttpResponseBuilder, answer: impl Serialize) -> HttpResponse {
+    status
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(answer)
 }

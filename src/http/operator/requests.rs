@@ -107,6 +107,20 @@ fn open_ones(
     Ok(numbers)
 }
 
+/// A request by its number, if it is on a board that the caller reaches.
+pub(super) fn reached(
+    caller: &Caller,
+    bot: &Bot,
+    number: &str,
+) -> Result<Option<Request>, ApiError> {
+    let Some(number) = RequestNumber::parse(number) else {
+        return Ok(None);
+    };
+    let policy = bot.core.policy();
+    let request = bot.core.get::<Request>(&Key::request(number))?;
+    Ok(request.filter(|request| caller.reaches(&policy, request.thread.repository)))
+}
+
 /// One request, and why its gate is shut.
 pub(super) async fn show(
     number: Path<String>,
@@ -117,11 +131,7 @@ pub(super) async fn show(
     let bot = gateway.bot()?;
     let policy = bot.core.policy();
     let unknown = || ApiError::Unknown("there is no such request".to_owned());
-    let number = RequestNumber::parse(&number).ok_or_else(unknown)?;
-    let request = bot.core.get::<Request>(&Key::request(number))?;
-    let request = request
-        .filter(|request| caller.reaches(&policy, request.thread.repository))
-        .ok_or_else(unknown)?;
+    let request = reached(&caller, bot, &number)?.ok_or_else(unknown)?;
     let now = bot.clock.now();
     let mut shown = shapes::request(&request, &policy, now);
     shown["code"] = json!(request.code().to_string());

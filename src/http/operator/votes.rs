@@ -10,16 +10,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::bot::Bot;
 use crate::gate::code::Code;
 use crate::gate::command::Vouched;
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
 use crate::gate::evidence::{Needs, Reads};
-use crate::gate::ids::{RequestNumber, UserId};
-use crate::gate::key::Key;
+use crate::gate::ids::UserId;
 use crate::gate::operator::Right;
-use crate::gate::request::Request;
 use crate::gate::wish::{Vote, Voted};
 use crate::http::body;
 use crate::http::decided::decided;
@@ -28,6 +25,8 @@ use crate::http::gateway::Gateway;
 use crate::http::problem::ApiError;
 
 use super::Caller;
+use super::orders::{bad, not_kept, ok};
+use super::requests::reached;
 use super::wishes::gather;
 
 /// The largest body: an armored signature is about 400 bytes long, one by RSA 1,300.
@@ -46,19 +45,9 @@ struct Brought {
     signature: String,
 }
 
-fn bad(why: &str) -> ApiError {
-    ApiError::BadRequest(why.to_owned())
-}
-
-/// A request of a board that the caller reaches; any other is unknown.
-fn of(caller: &Caller, bot: &Bot, number: &str) -> Result<Request, ApiError> {
-    let unknown = || ApiError::Unknown("there is no such request on your boards".to_owned());
-    let number = RequestNumber::parse(number).ok_or_else(unknown)?;
-    let policy = bot.core.policy();
-    bot.core
-        .get::<Request>(&Key::request(number))?
-        .filter(|request| caller.reaches(&policy, request.thread.repository))
-        .ok_or_else(unknown)
+/// A request of a board that the caller does not reach is unknown.
+fn unknown() -> ApiError {
+    ApiError::Unknown("there is no such request on your boards".to_owned())
 }
 
 /// Shows what is signed for.
@@ -69,15 +58,13 @@ pub(in crate::http) async fn document(
 ) -> Result<HttpResponse, ApiError> {
     caller.may(Right::Request).await?;
     let bot = gateway.bot()?;
-    let request = of(&caller, bot, &number)?;
+    let request = reached(&caller, bot, &number)?.ok_or_else(unknown)?;
     let policy = bot.core.policy();
     let key = &gateway.bot_keys.current;
     let signed = Document::of(&request, &policy, gateway.clock.now(), key)
         .and_then(|document| document.signed(key))
         .ok_or(ApiError::Unhealthy)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(signed))
+    Ok(ok(signed))
 }
 
 /// Takes a signature.
@@ -97,7 +84,7 @@ pub(in crate::http) async fn approve(
     let brought: Brought = serde_json::from_slice(&bytes).map_err(|_| {
         bad("send `code`, `approver`, `scopes`, `ttl` in seconds, `vouched` and `signature`, as far as the request has them")
     })?;
-    let known = of(&caller, bot, &number)?;
+    let known = reached(&caller, bot, &number)?.ok_or_else(unknown)?;
     let board = known.thread.repository;
     caller.may_on(Right::Request, board).await?;
     let vote = Vote {
@@ -131,22 +118,21 @@ pub(in crate::http) async fn approve(
 fn answer(vote: &Vote, voted: &Voted) -> HttpResponse {
     let number = vote.request.to_string();
     match voted {
-        Voted::Counted { counted, needed } => HttpResponse::Accepted()
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .json(json!({
+        Voted::Counted { counted, needed } => {
+            let answer = json!({
                 "state": "counted",
                 "request": number,
                 "counted": counted,
                 "needed": needed,
-            })),
-        Voted::Open { credential, sealed } => HttpResponse::Ok()
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .json(json!({
-                "state": "approved",
-                "request": number,
-                "credential": credential.map(|number| number.to_string()),
-                "sealed": sealed,
-            })),
+            });
+            not_kept(HttpResponse::Accepted(), answer)
+        }
+        Voted::Open { credential, sealed } => ok(json!({
+            "state": "approved",
+            "request": number,
+            "credential": credential.map(|number| number.to_string()),
+            "sealed": sealed,
+        })),
         Voted::Refused { code, text } => HttpResponse::build(StatusCode::CONFLICT)
             .insert_header((CACHE_CONTROL, "no-store"))
             .insert_header((CONTENT_TYPE, "application/problem+json"))

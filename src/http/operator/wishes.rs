@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Serialize};
@@ -30,6 +29,7 @@ use crate::http::problem::ApiError;
 use crate::secret::token::random_hex;
 
 use super::Caller;
+use super::orders::{bad, not_kept, ok};
 
 /// The largest body: a request may be 8 KiB long.
 const MOST: usize = 16 * 1024;
@@ -162,10 +162,7 @@ pub(in crate::http) async fn resume(
     slug: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
-    let slug = named(&slug)?;
-    let body = object(&request, payload).await?;
-    let text = format!("/gate resume {slug}");
-    wished(&caller, &request, &gateway, &body, text, Some(&slug)).await
+    bare("resume", &caller, &request, payload, &slug, &gateway).await
 }
 
 /// The operator's account is to own an identity.
@@ -176,14 +173,22 @@ pub(in crate::http) async fn own(
     slug: Path<String>,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
-    let slug = named(&slug)?;
-    let body = object(&request, payload).await?;
-    let text = format!("/gate own {slug}");
-    wished(&caller, &request, &gateway, &body, text, Some(&slug)).await
+    bare("own", &caller, &request, payload, &slug, &gateway).await
 }
 
-fn bad(why: &str) -> ApiError {
-    ApiError::BadRequest(why.to_owned())
+/// What names an identity and says no more.
+async fn bare(
+    verb: &'static str,
+    caller: &Caller,
+    request: &HttpRequest,
+    payload: Payload,
+    slug: &str,
+    gateway: &Gateway,
+) -> Result<HttpResponse, ApiError> {
+    let slug = named(slug)?;
+    let body = object(request, payload).await?;
+    let text = format!("/gate {verb} {slug}");
+    wished(caller, request, gateway, &body, text, Some(&slug)).await
 }
 
 fn named(slug: &str) -> Result<Slug, ApiError> {
@@ -435,19 +440,13 @@ async fn shown(
         Some(request) => request,
         None => of()?.ok_or(ApiError::Unhealthy)?,
     };
-    let url = format!(
-        "{}/{}/issues/{}",
-        bot.core.policy().forge,
-        board.repository,
-        thread.issue.0
-    );
     Ok(accepted(json!({
         "state": request.word(bot.clock.now()),
         "request": number.to_string(),
         "code": request.code().to_string(),
         "board": board.name,
         "issue": thread.issue.0,
-        "thread": url,
+        "thread": bot.core.policy().thread_url(thread),
         "identity": request.effect.identity,
         "told": posted_now,
         "ends_at": crate::gate::time::rfc3339(request.ends_at),
@@ -455,20 +454,16 @@ async fn shown(
 }
 
 fn accepted(value: Value) -> HttpResponse {
-    HttpResponse::Accepted()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(value)
+    not_kept(HttpResponse::Accepted(), value)
 }
 
 /// What would be asked; nothing was.
 fn would(board: &Board, thread: Option<ThreadKey>, title: &str, summary: &str) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({
-            "state": "dry_run",
-            "board": board.name,
-            "issue": thread.map(|thread| thread.issue.0),
-            "title": thread.is_none().then_some(title),
-            "summary": summary,
-        }))
+    ok(json!({
+        "state": "dry_run",
+        "board": board.name,
+        "issue": thread.map(|thread| thread.issue.0),
+        "title": thread.is_none().then_some(title),
+        "summary": summary,
+    }))
 }

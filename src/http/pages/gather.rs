@@ -13,7 +13,7 @@ use crate::gate::actor::Actor;
 use crate::gate::audit::Entry;
 use crate::gate::credential::Credential;
 use crate::gate::identity::Identity;
-use crate::gate::ids::{IdentityNumber, RepositoryId, RequestNumber, ThreadKey, UserId};
+use crate::gate::ids::{IdentityNumber, RequestNumber, Slug, ThreadKey, UserId};
 use crate::gate::key::Key;
 use crate::gate::operator::By;
 use crate::gate::policy::{Board, Gate, Policy, STRICTEST};
@@ -56,8 +56,10 @@ pub(super) fn gather(bot: &Bot, policy: &Policy, by: &By) -> Result<View, StoreE
     };
     for (id, board) in &policy.boards {
         if by.reaches(policy, *id) {
-            view.boards.push(looking.board(board)?);
-            looking.requests(board, &mut view.requests)?;
+            let state = bot.core.get::<BoardState>(&Key::board(*id))?;
+            let state = state.unwrap_or_default();
+            view.boards.push(looking.board(board, &state)?);
+            looking.requests(board, &state, &mut view.requests)?;
         }
     }
     looking.identities(&mut view)?;
@@ -81,11 +83,10 @@ impl Looking<'_> {
         Ok(troubles)
     }
 
-    fn board(&self, board: &Board) -> Result<BoardRow, StoreError> {
+    fn board(&self, board: &Board, state: &BoardState) -> Result<BoardRow, StoreError> {
         let id = board.repository_id;
         let core = &self.bot.core;
         let still = core.get::<Standstill>(&Key::standstill(id))?;
-        let state = core.get::<BoardState>(&Key::board(id))?.unwrap_or_default();
         let silence = &self.bot.reconciliation.silence;
         let (word, why) = if let Some(still) = still {
             let why = format!("since {}: {}", instant(still.at), still.why);
@@ -114,11 +115,13 @@ impl Looking<'_> {
         })
     }
 
-    fn requests(&self, board: &Board, rows: &mut Vec<RequestRow>) -> Result<(), StoreError> {
+    fn requests(
+        &self,
+        board: &Board,
+        state: &BoardState,
+        rows: &mut Vec<RequestRow>,
+    ) -> Result<(), StoreError> {
         let core = &self.bot.core;
-        let state = core
-            .get::<BoardState>(&Key::board(board.repository_id))?
-            .unwrap_or_default();
         for number in state.requests.iter().take(REQUESTS) {
             let Some(request) = core.get::<Request>(&Key::request(*number))? else {
                 continue;
@@ -197,7 +200,7 @@ impl Looking<'_> {
         Ok(missing)
     }
 
-    fn named(&self, slug: &crate::gate::ids::Slug) -> Result<Option<Identity>, StoreError> {
+    fn named(&self, slug: &Slug) -> Result<Option<Identity>, StoreError> {
         let core = &self.bot.core;
         match core.get::<SlugOwner>(&Key::slug(slug))? {
             Some(owner) => core.get(&Key::identity(owner.identity)),
@@ -258,43 +261,33 @@ impl Looking<'_> {
             if view.audit.len() == ENTRIES {
                 break;
             }
-            let board = self.board_of(entry)?;
+            let identity = match entry.identity {
+                Some(number) => self.bot.core.get::<Identity>(&Key::identity(number))?,
+                None => None,
+            };
+            let thread = entry.thread.map(|thread| thread.repository);
+            let board = thread.or(identity.as_ref().map(Identity::board));
             if board.is_some_and(|board| self.by.reaches(self.policy, board)) {
                 let at = instant(place.time());
-                view.audit.push(self.entry(entry, at)?);
+                view.audit.push(self.entry(entry, identity.as_ref(), at));
             }
         }
         Ok(())
     }
 
-    fn board_of(&self, entry: &Entry) -> Result<Option<RepositoryId>, StoreError> {
-        if let Some(thread) = entry.thread {
-            return Ok(Some(thread.repository));
-        }
-        let Some(number) = entry.identity else {
-            return Ok(None);
-        };
-        let identity = self.bot.core.get::<Identity>(&Key::identity(number))?;
-        Ok(identity.map(|identity| identity.board()))
-    }
-
-    fn entry(&self, entry: &Entry, at: String) -> Result<AuditRow, StoreError> {
-        let identity = match entry.identity {
-            Some(number) => self.bot.core.get::<Identity>(&Key::identity(number))?,
-            None => None,
-        };
+    fn entry(&self, entry: &Entry, identity: Option<&Identity>, at: String) -> AuditRow {
         let whose = [
             identity.map(|identity| identity.slug.as_str().to_owned()),
             entry.credential.map(|number| number.to_string()),
             entry.request.map(|number| number.to_string()),
         ];
-        Ok(AuditRow {
+        AuditRow {
             at,
             actor: self.actor(entry),
             code: entry.code.replace('_', " "),
             whose: words(whose.iter().flatten()),
             text: entry.text.clone(),
-        })
+        }
     }
 
     /// Who did something, by name where it is an owner.
@@ -310,13 +303,11 @@ impl Looking<'_> {
     /// A thread as people write it, and where it is on the forge.
     fn thread(&self, thread: ThreadKey) -> (String, String) {
         let issue = thread.issue.0;
-        match self.policy.board(thread.repository) {
-            Some(board) => (
-                format!("{}#{issue}", board.name),
-                format!("{}/{}/issues/{issue}", self.policy.forge, board.repository),
-            ),
-            None => (format!("{}#{issue}", thread.repository), String::new()),
-        }
+        let name = match self.policy.board(thread.repository) {
+            Some(board) => format!("{}#{issue}", board.name),
+            None => format!("{}#{issue}", thread.repository),
+        };
+        (name, self.policy.thread_url(thread).unwrap_or_default())
     }
 }
 
