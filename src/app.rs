@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpServer};
 use anyhow::Context;
@@ -275,7 +276,7 @@ impl Application {
 }
 
 /// The ways in that a configuration has.
-fn doors(config: &Config, secrets: &Secrets) -> Doors {
+fn doors(config: &Config, secrets: &Secrets, clock: &Clock) -> Doors {
     let hooks = config
         .boards
         .iter()
@@ -294,26 +295,24 @@ fn doors(config: &Config, secrets: &Secrets) -> Doors {
         operators: secrets.operators.clone(),
         public_url: config.server.public_url.clone(),
         trusted_proxies: config.server.trusted_proxies.clone(),
+        callers: http::Callers::new(config.limits.operator, config.limits.client, clock),
     }
 }
 
 fn gateway(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Gateway> {
     let config = &settings.config;
     Ok(Gateway {
-        doors: RwLock::new(Arc::new(doors(config, secrets))),
+        doors: RwLock::new(Arc::new(doors(config, secrets, &settings.clock))),
         prefix: TokenPrefix::parse(&config.tokens.prefix).context("tokens.prefix is no prefix")?,
         peppers: Arc::clone(&secrets.peppers),
         clock: settings.clock.clone(),
         metrics: Arc::new(Metrics::default()),
         progress: Arc::new(Progress::new()),
         waits_for: Mutex::new("the start"),
-        claims: http::claim_limit(),
-        rotations: http::rotate_limit(),
+        tries: http::Tries::new(&settings.clock),
         bot_keys: Arc::clone(&secrets.bot_keys),
-        wrong_codes: http::WrongCodes::default(),
         refusals: http::Refusals::default(),
         sessions: http::Sessions::default(),
-        logins: http::WrongCodes::default(),
         bot: OnceLock::new(),
         opened: tokio::sync::Notify::new(),
     })
@@ -379,7 +378,9 @@ fn bind(
 ) -> anyhow::Result<(Server, Vec<SocketAddr>)> {
     let data = Data::from(Arc::clone(gateway));
     let server = HttpServer::new(move || {
-        let mut app = App::new().app_data(data.clone());
+        let mut app = App::new()
+            .wrap(from_fn(http::limit_headers))
+            .app_data(data.clone());
         if internal {
             // Before the public ones, which answer whoever these are not for.
             app = app.configure(|config| http::requests(config, public));
@@ -420,6 +421,7 @@ fn admin(settings: &Settings, gateway: &Arc<Gateway>) -> anyhow::Result<Server> 
     let data = Data::from(Arc::clone(gateway));
     let server = HttpServer::new(move || {
         App::new()
+            .wrap(from_fn(http::limit_headers))
             .app_data(data.clone())
             .configure(http::admin)
             .default_service(web::to(http::nothing_here))

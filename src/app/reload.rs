@@ -112,7 +112,8 @@ impl Application {
         }
         let hash = policy.hash().to_string();
         let effects = put_into_force(&bot, policy).await?;
-        self.gateway.change_doors(doors(&config, &secrets));
+        self.gateway
+            .change_doors(doors(&config, &secrets, &self.gateway.clock));
         bot.codes.change(secrets.totp.clone());
         bot.forge.client.change_access(access);
         bot.reconciliation.change_every(config.forge.reconcile);

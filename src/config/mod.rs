@@ -19,6 +19,7 @@ pub mod duration;
 mod fault;
 mod forge;
 mod gate;
+mod limits;
 mod listen;
 mod operator;
 mod people;
@@ -39,6 +40,7 @@ pub use check::factor_words;
 pub use client::Client;
 pub use fault::{Fault, Warning};
 pub use forge::Forge;
+pub use limits::Limits;
 pub use listen::Listen;
 pub use operator::Operator;
 pub use secrets::{SecretFile, SecretKind, Secrets};
@@ -69,6 +71,8 @@ pub struct Config {
     pub tokens: Tokens,
     /// Requests.
     pub requests: Requests,
+    /// How often callers may call.
+    pub limits: Limits,
     /// The boards, in the file's order.
     pub boards: Vec<Board>,
     /// The operators, in the file's order.
@@ -192,6 +196,7 @@ impl Config {
         let forge = forge::read(root.table("forge"));
         let tokens = tokens::read(root.table("tokens"));
         let requests = tokens::read_requests(root.table("requests"));
+        let limits = limits::read(root.table("limits"));
         let boards = board::read_all(reading, root.tables("board", "name"), forge.bot_id);
         let operators = operator::read_all(root.tables("operator", "name"), &boards);
         let clients = client::read_all(root.tables("client", "name"), &boards);
@@ -204,6 +209,7 @@ impl Config {
             forge,
             tokens,
             requests,
+            limits,
             boards,
             operators,
             clients,

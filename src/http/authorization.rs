@@ -7,7 +7,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
 
-use super::gateway::Gateway;
+use super::gateway::{Doors, Gateway};
+use super::limits::is_counted;
 use super::problem::ApiError;
 use crate::secret::legacy::LegacyHash;
 use crate::secret::token::parse_token;
@@ -75,10 +76,24 @@ pub(super) fn bearer_text(request: &HttpRequest) -> Option<&str> {
 /// Half of the clients form-encode name and secret before Basic, as RFC 6749 §2.3.1 says, half do
 /// not: both forms are compared, always both, in constant time.
 pub(super) fn client(request: &HttpRequest, gateway: &Gateway) -> Result<String, ApiError> {
-    known_client(request, gateway).inspect_err(|_| gateway.metrics.check("bad_client"))
+    let doors = gateway.doors();
+    match known_client(request, &doors) {
+        Ok(name) => {
+            if is_counted(request) {
+                doors.callers.clients.count(request, &name)?;
+            }
+            Ok(name)
+        }
+        Err(stranger) => {
+            gateway.metrics.check("bad_client");
+            let trusted = &doors.trusted_proxies;
+            gateway.tries.stranger(request, trusted)?;
+            Err(stranger)
+        }
+    }
 }
 
-fn known_client(request: &HttpRequest, gateway: &Gateway) -> Result<String, ApiError> {
+fn known_client(request: &HttpRequest, doors: &Doors) -> Result<String, ApiError> {
     let decoded = only(request)
         .and_then(|value| after_scheme(value, "Basic"))
         .and_then(|value| {
@@ -90,7 +105,6 @@ fn known_client(request: &HttpRequest, gateway: &Gateway) -> Result<String, ApiE
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .ok_or(ApiError::BadClient)?;
     let (name, secret) = decoded.split_once(':').ok_or(ApiError::BadClient)?;
-    let doors = gateway.doors();
     for (name, secret) in [(form(name), form(secret)), (name.into(), secret.into())] {
         let known = doors.clients.get(name.as_ref());
         let same =

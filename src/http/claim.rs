@@ -4,12 +4,9 @@
 //! Both are for agents that have no more than curl: a form is enough, and with `Accept: text/plain` the
 //! answer is the bare word or the bare token.
 
-use std::num::NonZeroU32;
-
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -32,17 +29,6 @@ use crate::secret::token::{RawToken, mint};
 
 /// The largest claim, in bytes.
 const MOST: usize = 4 * 1024;
-/// Claims of one request in a minute.
-const A_MINUTE: NonZeroU32 = NonZeroU32::new(5).unwrap();
-
-/// Counts claims by request, wrong ones and right ones apart: nobody's guesses keep the right verifier
-/// from its token.
-pub(super) type ClaimLimit = DefaultKeyedRateLimiter<(RequestNumber, bool)>;
-
-/// Five a minute for each request.
-pub fn limit() -> ClaimLimit {
-    RateLimiter::keyed(Quota::per_minute(A_MINUTE))
-}
 
 /// Answers a claim.
 pub(super) async fn claim(
@@ -67,14 +53,15 @@ pub(super) async fn claim(
     };
     let right = known.filter(|known| named == Some(known.number));
     let Some(right) = right else {
-        return Err(wrong(bot, &gateway, named)?);
+        return Err(wrong(bot, &gateway, &request, named)?);
     };
     // What is not approved yet is asked again and again, and costs nothing. What is costs a look at the
     // forge each time.
-    if right.status == RequestStatus::Approved
-        && gateway.claims.check_key(&(right.number, true)).is_err()
-    {
-        return Err(ApiError::TooMany);
+    if right.status == RequestStatus::Approved {
+        gateway
+            .tries
+            .claims
+            .count(&request, &(right.number, true))?;
     }
     let (made, token) = claimed(bot, &gateway, &challenge, &right).await?;
     gateway.metrics.check("claimed");
@@ -96,17 +83,19 @@ pub(super) async fn claim(
 
 /// A verifier that is not the named request's. Only requests that are there are counted: nobody makes
 /// the list of counters longer than that of requests.
-fn wrong(bot: &Bot, gateway: &Gateway, named: Option<RequestNumber>) -> Result<ApiError, ApiError> {
+fn wrong(
+    bot: &Bot,
+    gateway: &Gateway,
+    request: &HttpRequest,
+    named: Option<RequestNumber>,
+) -> Result<ApiError, ApiError> {
     let Some(number) = named else {
         return Ok(ApiError::NotFound);
     };
-    let there = bot.core.get::<Request>(&Key::request(number))?;
-    let too_many = there.is_some() && gateway.claims.check_key(&(number, false)).is_err();
-    Ok(if too_many {
-        ApiError::TooMany
-    } else {
-        ApiError::NotFound
-    })
+    if bot.core.get::<Request>(&Key::request(number))?.is_some() {
+        gateway.tries.claims.count(request, &(number, false))?;
+    }
+    Ok(ApiError::NotFound)
 }
 
 /// The form or the JSON of a claim.

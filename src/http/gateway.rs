@@ -13,12 +13,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::claim::ClaimLimit;
+use super::limits::{Callers, Tries};
 use super::operator::Refusals;
 use super::pages::Sessions;
 use super::problem::ApiError;
-use super::rotate::RotateLimit;
-use super::wrong_codes::WrongCodes;
 use crate::bot::Bot;
 use crate::clock::Clock;
 use crate::forgejo::signature::HookSecrets;
@@ -56,6 +54,8 @@ pub struct Doors {
     pub public_url: String,
     /// Whose `X-Forwarded-For` is believed.
     pub trusted_proxies: BTreeSet<IpAddr>,
+    /// Counts the calls of operators and clients.
+    pub callers: Callers,
 }
 
 /// What the edges share.
@@ -75,20 +75,14 @@ pub struct Gateway {
     pub progress: Arc<Progress>,
     /// What the start waits for, when it is not the store.
     pub waits_for: Mutex<&'static str>,
-    /// Counts claims by request.
-    pub claims: ClaimLimit,
-    /// Counts rotations by holders.
-    pub rotations: RotateLimit,
+    /// Counts what can be tried out.
+    pub tries: Tries,
     /// Sign what approvers and holders are told.
     pub bot_keys: Arc<BotKeys>,
-    /// Wrong codes, by address and request.
-    pub wrong_codes: WrongCodes,
     /// How many refusals of operators and strangers are written down.
     pub refusals: Refusals,
     /// Who is logged in to the status page.
     pub sessions: Sessions,
-    /// Wrong tokens at its door, by address.
-    pub logins: WrongCodes,
     /// The bot, once everything is open.
     pub bot: OnceLock<Arc<Bot>>,
     /// Told when `bot` is set.

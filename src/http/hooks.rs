@@ -58,7 +58,7 @@ fn outcome(error: &ApiError) -> &'static str {
         | ApiError::Pending
         | ApiError::Gone(_)
         | ApiError::Shut(_)
-        | ApiError::TooMany
+        | ApiError::TooMany(_)
         | ApiError::TooMuch(_)
         | ApiError::Conflict(_)
         | ApiError::ForgeAway => "refused",

@@ -16,6 +16,7 @@ mod health;
 mod hooks;
 mod import;
 mod introspect;
+mod limits;
 mod openapi;
 mod operator;
 mod pages;
@@ -24,17 +25,15 @@ mod problem;
 mod requests;
 mod revoke;
 mod rotate;
-mod wrong_codes;
 
 use actix_web::web::{self, ServiceConfig};
+use limits::Counted;
 
-pub use claim::limit as claim_limit;
 pub use gateway::{Doors, Gateway, Hook};
+pub use limits::{Callers, Tries, headers as limit_headers};
 pub use operator::{Caller, NAMED, Refusals, note_peer};
 pub use pages::Sessions;
 pub use problem::ApiError;
-pub use rotate::limit as rotate_limit;
-pub use wrong_codes::WrongCodes;
 
 /// Webhooks and holders.
 pub fn public(config: &mut ServiceConfig) {
@@ -114,11 +113,13 @@ pub fn internal(config: &mut ServiceConfig) {
         .configure(pages::routes)
         .service(
             web::resource("/v1/introspect")
+                .app_data(Counted)
                 .route(web::post().to(introspect::introspect))
                 .default_service(web::to(only_post)),
         )
         .service(
             web::resource("/v1/activity")
+                .app_data(Counted)
                 .route(web::post().to(activity::report))
                 .default_service(web::to(only_post)),
         )

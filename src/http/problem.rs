@@ -4,6 +4,7 @@
 //! The public text says what, why and what to do; the text of a 5xx is constant and its cause is in
 //! the log. Nothing of a request is repeated.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use actix_web::http::StatusCode;
@@ -52,8 +53,8 @@ pub enum ApiError {
     Gone(String),
     /// 403: the gate is shut now; why.
     Shut(String),
-    /// 429: too often.
-    TooMany,
+    /// 429: too often; seconds until the next call is taken.
+    TooMany(u64),
     /// 503: the forge cannot be asked, and without it nothing widens.
     ForgeAway,
     /// 429: as much as this caller may have written down today; seconds until the next day.
@@ -91,7 +92,7 @@ impl ApiError {
             Self::Conflict(_) => (StatusCode::CONFLICT, "there is one already"),
             Self::Gone(_) => (StatusCode::GONE, "over"),
             Self::Shut(_) => (StatusCode::FORBIDDEN, "the gate is shut"),
-            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too often"),
+            Self::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, "too often"),
             Self::ForgeAway => (StatusCode::SERVICE_UNAVAILABLE, "the forge is away"),
             Self::TooMuch(_) => (StatusCode::TOO_MANY_REQUESTS, "too much"),
             Self::Opening(_) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
@@ -100,7 +101,15 @@ impl ApiError {
         }
     }
 
-    fn detail(&self) -> &str {
+    fn detail(&self) -> Cow<'_, str> {
+        if let Self::TooMany(seconds) = self {
+            return format!("too many calls; try again in {seconds} s").into();
+        }
+        self.constant().into()
+    }
+
+    /// The part of it in which nothing is counted.
+    fn constant(&self) -> &str {
         match self {
             Self::NotFound => "there is nothing at this address",
             Self::MethodNotAllowed(_) => "this address takes another method",
@@ -120,7 +129,7 @@ impl ApiError {
             Self::InvalidToken => "the token is not valid (any more)",
             Self::Pending => "no owner has approved it yet; ask again in a few seconds",
             Self::Conflict(what) | Self::Gone(what) | Self::Shut(what) => what,
-            Self::TooMany => "too many tries; try again in a minute",
+            Self::TooMany(_) => "too many calls; try again later",
             Self::ForgeAway => {
                 "what this rests on cannot be read on the forge now; try again in a minute"
             }
@@ -178,10 +187,7 @@ impl ResponseError for ApiError {
         if self.is_unavailable() {
             response.insert_header((RETRY_AFTER, "5"));
         }
-        if matches!(self, Self::TooMany) {
-            response.insert_header((RETRY_AFTER, "60"));
-        }
-        if let Self::TooMuch(seconds) = self {
+        if let Self::TooMany(seconds) | Self::TooMuch(seconds) = self {
             response.insert_header((RETRY_AFTER, seconds.to_string()));
         }
         if let Self::MethodNotAllowed(methods) = self {

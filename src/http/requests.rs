@@ -15,7 +15,6 @@ use subtle::ConstantTimeEq;
 use super::document::{Document, Restatement};
 use super::gateway::Gateway;
 use super::problem::ApiError;
-use super::wrong_codes::caller;
 use crate::gate::code::Code;
 use crate::gate::command::Vouched;
 use crate::gate::ids::{RequestNumber, UserId};
@@ -123,14 +122,9 @@ fn document(
             .is_some_and(|(right, shown)| bool::from(right.as_bytes().ct_eq(shown.as_bytes())))
     });
     let Some(right) = right else {
-        let caller = caller(request, &gateway.doors().trusted_proxies);
-        let now = gateway.clock.monotonic();
-        let number = number.map(|number| number.0);
-        return Err(if gateway.wrong_codes.too_many(caller, number, now) {
-            ApiError::TooMany
-        } else {
-            ApiError::NotFound
-        });
+        let trusted = &gateway.doors().trusted_proxies;
+        gateway.tries.wrong_code(request, trusted, number)?;
+        return Err(ApiError::NotFound);
     };
     let policy = bot.core.policy();
     Document::of(

@@ -4,12 +4,9 @@
 //! token alone brings nothing, and the bot's note that shows who sealed it. The same `Idempotency-Key` gets the same answer: a holder that lost it
 //! asks again.
 
-use std::num::NonZeroU32;
-
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde_json::{Map, Value, json};
 
 use super::authorization;
@@ -23,7 +20,7 @@ use crate::gate::credential::{Credential, CredentialStatus};
 use crate::gate::decide::{Answer, Rotated};
 use crate::gate::event::Event;
 use crate::gate::evidence::{Needs, Reads};
-use crate::gate::ids::{CredentialNumber, Hash, Mac, RepositoryId, Slug};
+use crate::gate::ids::{Hash, Mac, RepositoryId, Slug};
 use crate::gate::key::Key;
 use crate::gate::reply::machine::Block;
 use crate::gate::time::rfc3339;
@@ -32,17 +29,6 @@ use crate::gate::time::rfc3339;
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The largest body, in bytes: there is nothing to say in it.
 const MOST: usize = 1024;
-/// Tries of one line of successors in a minute.
-const A_MINUTE: NonZeroU32 = NonZeroU32::new(5).unwrap();
-
-/// Counts tries by the first credential of a line of successors: a holder that swaps each successor at
-/// once gets no further than one that swaps the same again and again.
-pub(super) type RotateLimit = DefaultKeyedRateLimiter<CredentialNumber>;
-
-/// Five a minute for each line of successors.
-pub fn limit() -> RotateLimit {
-    RateLimiter::keyed(Quota::per_minute(A_MINUTE))
-}
 
 /// Answers a holder.
 pub(super) async fn rotate(
@@ -61,9 +47,8 @@ pub(super) async fn rotate(
         .core
         .get::<Credential>(&Key::credential(check.credential))?
         .ok_or(ApiError::InvalidToken)?;
-    if gateway.rotations.check_key(&credential.family).is_err() {
-        return Err(ApiError::TooMany);
-    }
+    let rotations = &gateway.tries.rotations;
+    rotations.count(&request, &credential.family)?;
     let silence = &bot.reconciliation.silence;
     if silence.refuses(&bot.core.policy(), check.board, &gateway.clock) {
         return Err(ApiError::InvalidToken);

@@ -41,6 +41,7 @@ mod judge;
 mod kills;
 mod leak;
 mod legacy;
+mod limits;
 mod logs;
 mod max_silence;
 mod miniature;

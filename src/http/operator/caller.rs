@@ -24,6 +24,7 @@ use crate::gate::order::TurnedAway;
 use crate::gate::policy::Policy;
 use crate::http::authorization;
 use crate::http::gateway::Gateway;
+use crate::http::limits::is_counted;
 use crate::http::problem::ApiError;
 use crate::secret::file::SecretText;
 
@@ -133,16 +134,33 @@ impl FromRequest for Caller {
                 None => by_token(&request, &gateway),
             };
             match found {
-                Ok(by) => Ok(Self { by, gateway }),
+                Ok(by) => {
+                    count(&request, &by, &gateway)?;
+                    Ok(Self { by, gateway })
+                }
                 Err(Stranger { answer, why }) => {
                     gateway.metrics.check("bad_operator");
                     if let Some(why) = why {
                         note(&gateway, None, why, None).await;
+                        let trusted = &gateway.doors().trusted_proxies;
+                        gateway.tries.stranger(&request, trusted)?;
                     }
                     Err(answer)
                 }
             }
         })
+    }
+}
+
+/// Counts an operator's call, where calls are counted. The host's own are not: it can do to the bot
+/// whatever it likes.
+fn count(request: &HttpRequest, by: &By, gateway: &Gateway) -> Result<(), ApiError> {
+    match by {
+        By::Operator {
+            name,
+            way: Way::Token | Way::User(_),
+        } if is_counted(request) => gateway.doors().callers.operators.count(request, name),
+        By::Operator { .. } | By::Host => Ok(()),
     }
 }
 

@@ -22,6 +22,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{Resource, Route};
 
+use super::limits::Counted;
 use super::problem::ApiError;
 use super::{only_delete, only_get, only_post};
 pub(super) use caller::owner_of;
@@ -49,19 +50,19 @@ pub(super) fn routes(config: &mut ServiceConfig) {
             .route(web::post().to(wishes::credential))
             .default_service(web::to(get_or_post)),
         )
-        .service(changing(
+        .service(narrowing(
             &format!("{one}/pause"),
             web::post().to(orders::pause),
         ))
-        .service(changing(
+        .service(narrowing(
             &format!("{one}/revoke"),
             web::post().to(orders::revoke),
         ))
-        .service(changing(
+        .service(narrowing(
             &format!("{one}/narrow"),
             web::post().to(orders::narrow),
         ))
-        .service(changing(
+        .service(narrowing(
             &format!("{one}/release"),
             web::post().to(orders::release),
         ))
@@ -75,7 +76,7 @@ pub(super) fn routes(config: &mut ServiceConfig) {
                 .route(web::delete().to(orders::revoke_alone))
                 .default_service(web::to(only_delete)),
         )
-        .service(changing(
+        .service(narrowing(
             "/v1/requests/{number}/deny",
             web::post().to(orders::deny),
         ))
@@ -142,16 +143,22 @@ fn shows(call: &GuardContext<'_>) -> bool {
     head.headers().contains_key(AUTHORIZATION) && !public
 }
 
-/// Something to look at.
+/// Something to look at, so many times a minute.
 fn reading(path: &str, answered_by: impl Fn(Route) -> Route) -> Resource {
     web::resource(path)
+        .app_data(Counted)
         .route(answered_by(web::get()))
         .route(answered_by(web::head()))
         .default_service(web::to(only_get))
 }
 
-/// Something that takes POST only.
+/// Something that takes POST only, so many times a minute.
 fn changing(path: &str, post: Route) -> Resource {
+    narrowing(path, post).app_data(Counted)
+}
+
+/// Something that takes POST only, and takes what somebody has: nobody is made to wait for that.
+fn narrowing(path: &str, post: Route) -> Resource {
     web::resource(path)
         .route(post)
         .default_service(web::to(only_post))

@@ -26,7 +26,6 @@ use super::body;
 use super::gateway::Gateway;
 use super::operator::owner_of;
 use super::problem::ApiError;
-use super::wrong_codes::caller;
 pub use session::Sessions;
 
 /// Nothing is loaded but the style sheet of this host, nothing runs, nobody frames it.
@@ -104,8 +103,8 @@ async fn login(
     let known = owner_of(&doors.operators, token);
     let Some(operator) = known else {
         gateway.metrics.check("bad_operator");
-        let address = caller(&request, &doors.trusted_proxies);
-        if gateway.logins.too_many(address, None, now) {
+        let trusted = &doors.trusted_proxies;
+        if gateway.tries.wrong_login(&request, trusted).is_err() {
             let fault = "Too many wrong tokens from your address; try again in a minute.";
             let page = view::login(Some(fault));
             return Ok(answer(StatusCode::TOO_MANY_REQUESTS, &page));
