@@ -2,8 +2,11 @@
 //!
 //! Each rule is one function that allows, denies with a reason, or has nothing to say. Deny wins,
 //! and silence denies: a gate that no rule allowed is shut. Two sets of rules: those that one
-//! owner's comment must satisfy to be counted, and those that open the gate for what was counted.
+//! owner's yes must satisfy to be counted, however it came, and those that open the gate for what was
+//! counted.
 
+mod away;
+pub use away::Away;
 mod counting;
 pub(super) use counting::{IN_TIME, outside_hours, outside_pause, source_stands, summary_stands};
 mod explained;
@@ -11,9 +14,8 @@ pub use explained::{Stand, findings, owners};
 mod holder;
 pub use holder::{HolderCase, holder_refusals, judge_holder};
 mod opening;
-mod vote;
-pub use vote::{Away, away_refusals, count_vote};
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -24,7 +26,7 @@ use super::evidence::{FoundComment, ReadComment, ReadIssue, ReadRepository};
 use super::identity::Identity;
 use super::ids::{CommentId, Hash, ThreadKey, UserId};
 use super::judgement::Standing;
-use super::policy::{Board, Factor, Gate, Policy};
+use super::policy::{Board, Factor, Gate, Owner, Policy};
 use super::request::{Action, Request, Wanted};
 use super::signed::Signature;
 use super::thread::{BoardState, Seen, SlugOwner, Standstill};
@@ -208,7 +210,7 @@ pub enum Reason {
     Silence,
 }
 
-/// One owner's comment and everything that it must be judged against.
+/// One owner's yes and everything that it must be judged against.
 #[derive(Debug)]
 pub struct Case<'a> {
     /// The time of the decision.
@@ -223,34 +225,108 @@ pub struct Case<'a> {
     pub identity: Option<&'a Identity>,
     /// What the approval says.
     pub restated: &'a Restated,
-    /// The comment's id.
-    pub comment: CommentId,
     /// What its signature says.
     pub signature: &'a Signature,
     /// The counter of that security key's last signature that was counted.
     pub last_counter: Option<u32>,
-    /// What its one-time code says.
-    pub code: CodeRead,
-    /// The comment as it was read again.
-    pub found: &'a FoundComment,
     /// What was first seen of it.
     pub seen: &'a Seen,
+    /// How it came.
+    pub came: Came<'a>,
+    /// What it rests on.
+    pub rests_on: RestsOn<'a>,
+}
+
+/// How an owner's yes came.
+#[derive(Debug)]
+pub enum Came<'a> {
+    /// In a comment.
+    Comment(InComment<'a>),
+    /// As the signature of this owner, brought by an operator: all of its own evidence.
+    Signature(UserId),
+}
+
+/// The comment that says yes.
+#[derive(Debug)]
+pub struct InComment<'a> {
+    /// Its id.
+    pub id: CommentId,
+    /// As it was read again.
+    pub found: &'a FoundComment,
+    /// What its one-time code says.
+    pub code: CodeRead,
     /// Who sent the delivery.
     pub unverified_sender: Option<UserId>,
     /// By which road it came.
     pub road: Road,
-    /// The text that asked, as it was read again.
+}
+
+/// What a yes rests on.
+#[derive(Debug)]
+pub enum RestsOn<'a> {
+    /// As it was read again.
+    Read(Box<Evidence<'a>>),
+    /// The forge is away: what the records say instead.
+    Away(Away),
+}
+
+/// What was read again on the forge for one owner's yes.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// The text that asked.
     pub source: SourceRead<'a>,
     /// What was first seen of it.
-    pub source_seen: Option<&'a Seen>,
-    /// The bot's summary as it was read again.
+    pub source_seen: Option<Seen>,
+    /// The bot's summary.
     pub summary: &'a ReadComment,
     /// What was first seen of it.
-    pub summary_seen: Option<&'a Seen>,
-    /// The issue as it was read again.
+    pub summary_seen: Option<Seen>,
+    /// The issue.
     pub issue: &'a ReadIssue,
-    /// The repository as it was read again.
+    /// The repository.
     pub repository: &'a ReadRepository,
+}
+
+impl<'a> Case<'a> {
+    /// Who says it; `None` where the forge does not say any more who wrote the comment.
+    fn approver(&self) -> Option<UserId> {
+        match &self.came {
+            Came::Comment(comment) => comment.found.author,
+            Came::Signature(approver) => Some(*approver),
+        }
+    }
+
+    /// That owner, as configured.
+    fn owner(&self) -> Option<&'a Owner> {
+        self.approver().and_then(|user| self.board.owner(user))
+    }
+
+    /// The gate of what is asked.
+    fn gate(&self) -> Option<Cow<'a, Gate>> {
+        self.board.gate(&self.request.effect.environment)
+    }
+
+    /// True if that gate demands the factor.
+    fn demands(&self, factor: Factor) -> bool {
+        self.gate()
+            .is_some_and(|gate| gate.factors.contains(&factor))
+    }
+
+    /// The comment that says it, if one does.
+    fn comment(&self) -> Option<&InComment<'a>> {
+        match &self.came {
+            Came::Comment(comment) => Some(comment),
+            Came::Signature(_) => None,
+        }
+    }
+
+    /// What was read again, unless the forge is away.
+    fn read(&self) -> Option<&Evidence<'a>> {
+        match &self.rests_on {
+            RestsOn::Read(evidence) => Some(evidence),
+            RestsOn::Away(_) => None,
+        }
+    }
 }
 
 /// The text that asked, as it was read again.
@@ -371,7 +447,7 @@ impl Opening {
     }
 }
 
-/// Judges whether one comment counts. `Ok`: it does; `Err`: every reason why not.
+/// Judges whether one owner's yes counts. `Ok`: it does; `Err`: every reason why not.
 pub fn count(case: &Case<'_>) -> Result<(), Vec<Reason>> {
     settle(counting::RULES.iter().map(|rule| rule(case)))
 }
@@ -401,6 +477,15 @@ pub fn refusals(case: &Opened<'_>) -> Vec<Reason> {
             Finding::Allow | Finding::Silent => None,
         })
         .collect()
+}
+
+/// Denies on a condition; otherwise the rule has nothing to say.
+fn deny_if(condition: bool, reason: Reason) -> Finding {
+    if condition {
+        Finding::Deny(reason)
+    } else {
+        Finding::Silent
+    }
 }
 
 /// Deny wins; silence denies.
@@ -481,7 +566,7 @@ pub(super) fn benefits(request: &Request, identity: Option<&Identity>, user: Use
 mod tests;
 
 /// True if an owner has what a factor takes.
-fn brings(owner: &super::policy::Owner, factor: Factor) -> bool {
+fn brings(owner: &Owner, factor: Factor) -> bool {
     match factor {
         Factor::Comment => true,
         Factor::Code => owner.has_code,
@@ -490,7 +575,7 @@ fn brings(owner: &super::policy::Owner, factor: Factor) -> bool {
 }
 
 /// True if an owner's ceiling leaves anything of what is asked.
-fn hands_on(owner: &super::policy::Owner, request: &Request) -> bool {
+fn hands_on(owner: &Owner, request: &Request) -> bool {
     owner.ceiling.as_ref().is_none_or(|ceiling| {
         request.effect.scopes.is_empty() || !ceiling.is_disjoint(&request.effect.scopes)
     })

@@ -23,7 +23,7 @@ use super::super::thread::{Challenge, Counters};
 use super::super::time::{after, instant, seconds_between};
 use super::super::verdict::{Opening, Reason, Verdict};
 use super::grounds::{keep_standing, moved};
-use super::{Answer, Claim, Draft, approve, issue, judge, lifecycle, look, rotate};
+use super::{Answer, Claim, Draft, issue, judge, lifecycle, look, rotate, yes};
 
 /// Decides a claim.
 pub(super) fn decide(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) {
@@ -214,7 +214,7 @@ fn judged(
     }
     let verdict = board
         .gate(&request.effect.environment)
-        .map(|gate| approve::verdict(draft, board, reads, &gate, &standing, Some(identity)));
+        .map(|gate| yes::verdict(draft, board, reads, &gate, &standing, Some(identity)));
     match verdict {
         Some(Verdict::Open(opening)) if denied.is_empty() => return Ok(opening),
         Some(Verdict::Open(_)) => {}

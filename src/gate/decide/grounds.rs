@@ -10,32 +10,16 @@ use super::super::actor::Actor;
 use super::super::approval::{Approval, gate_hash};
 use super::super::audit::Entry;
 use super::super::effect::Reaction;
-use super::super::evidence::{Need, ReadComment, ReadIssue, ReadRepository, Reads};
+use super::super::evidence::{Need, ReadComment, Reads};
 use super::super::ids::CommentId;
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::reply;
 use super::super::request::{Action, Request, Wanted};
-use super::super::thread::Seen;
-use super::super::verdict::{SourceRead, source_stands, summary_stands};
+use super::super::thread::{Seen, Thread};
+use super::super::verdict::{Away, Evidence, RestsOn, SourceRead, source_stands, summary_stands};
 use super::comment::Said;
 use super::{Draft, import, judge, lifecycle, link, look, propose, resume, rotate, thaw};
-
-/// What was read again for an approval.
-pub(super) struct Evidence<'a> {
-    /// The text that asked.
-    pub source: SourceRead<'a>,
-    /// What was first seen of it.
-    pub source_seen: Option<Seen>,
-    /// The bot's summary.
-    pub summary: &'a ReadComment,
-    /// What was first seen of it.
-    pub summary_seen: Option<Seen>,
-    /// The issue.
-    pub issue: &'a ReadIssue,
-    /// The repository.
-    pub repository: &'a ReadRepository,
-}
 
 /// Everything that the approval rests on, or `None` after having asked for what is missing.
 pub(super) fn gather<'a>(
@@ -91,6 +75,22 @@ pub(super) fn gather<'a>(
         issue: issue?,
         repository: reads.repository.as_ref()?,
     })
+}
+
+/// What the records say while the forge is away.
+pub(super) fn away(draft: &mut Draft<'_>, said: &Said<'_>, environment: &str) -> Away {
+    if said.reads.waits.is_none() {
+        draft.need(Need::Waiting(said.thread));
+    }
+    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
+    Away {
+        offline: said
+            .board
+            .gate(environment)
+            .is_some_and(|gate| gate.offline),
+        seen: thread.seen,
+        waits: said.reads.waits.unwrap_or(true),
+    }
 }
 
 /// Keeps the approvals that stand as they were given, under the rules in force; the others come back.
@@ -167,32 +167,31 @@ pub(super) enum Broken {
     Request(&'static str),
 }
 
-/// What voids the request itself, whoever approves.
+/// What voids the request itself, whoever approves. With the forge away that is what the bot's own
+/// records say.
 pub(super) fn broken(
     draft: &Draft<'_>,
     board: &Board,
     request: &Request,
-    evidence: &Evidence<'_>,
+    rests_on: &RestsOn<'_>,
 ) -> Option<Broken> {
-    if !source_stands(request, evidence.source, evidence.source_seen.as_ref()) {
-        return Some(Broken::Request("the text that asked was edited or deleted"));
-    }
-    if let Some(summary) = &request.summary {
-        let seen = evidence.summary_seen.as_ref();
-        let bot = draft.given.policy.bot;
-        if !summary_stands(summary, evidence.summary, bot, seen) {
-            return Some(Broken::Summary);
+    if let RestsOn::Read(evidence) = rests_on {
+        if !source_stands(request, evidence.source, evidence.source_seen.as_ref()) {
+            return Some(Broken::Request("the text that asked was edited or deleted"));
+        }
+        if let Some(summary) = &request.summary {
+            let seen = evidence.summary_seen.as_ref();
+            let bot = draft.given.policy.bot;
+            if !summary_stands(summary, evidence.summary, bot, seen) {
+                return Some(Broken::Summary);
+            }
         }
     }
     broken_here(draft, board, request).map(Broken::Request)
 }
 
 /// What voids a request by the bot's own records.
-pub(super) fn broken_here(
-    draft: &Draft<'_>,
-    board: &Board,
-    request: &Request,
-) -> Option<&'static str> {
+fn broken_here(draft: &Draft<'_>, board: &Board, request: &Request) -> Option<&'static str> {
     let other = request.recompute(&draft.given.policy) != request.digest;
     let changed = "what it stands on has changed since it was asked";
     rotate::taken(draft, request)

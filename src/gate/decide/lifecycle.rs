@@ -1,7 +1,7 @@
 //! What happens to identities, credentials and requests, whoever caused it: pausing, revoking,
 //! voiding, and the lists and derived rows that go with it.
 //!
-//! Everything here takes something away. The one road to something new is `approve.rs`.
+//! Everything here takes something away. The one road to something new is `yes.rs`.
 
 use std::collections::BTreeSet;
 

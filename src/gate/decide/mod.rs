@@ -54,6 +54,7 @@ mod used;
 mod uses;
 mod vote;
 mod wish;
+mod yes;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

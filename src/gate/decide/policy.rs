@@ -2,7 +2,7 @@
 //! boards are told what got wider.
 //!
 //! No change of policy opens a gate. Approvals given under a changed gate are dropped when their
-//! request is next looked at (`approve.rs`), and every check applies the policy in force.
+//! request is next looked at (`yes.rs`), and every check applies the policy in force.
 
 use std::collections::BTreeSet;
 

@@ -24,11 +24,11 @@ use super::super::reply::{self, faults, reasons};
 use super::super::request::Request;
 use super::super::thread::{Seen, Thread};
 use super::super::time::seconds_between;
-use super::super::verdict::{CodeRead, Reason, away_refusals};
+use super::super::verdict::{CodeRead, Reason};
 use super::super::wish::{Wish, WishRecord, WishState, Wished};
 use super::comment::Said;
 use super::propose::{self, Host, Proposal};
-use super::{Answer, Draft, Taken, ask, lifecycle, own, resume, rotate, vote};
+use super::{Answer, Draft, Taken, ask, grounds, lifecycle, own, resume, rotate};
 
 /// The longest title of an issue that is opened, in characters.
 const TITLE: usize = 120;
@@ -220,9 +220,9 @@ fn put_up(
     let proposal = proposal(draft, &said, command)?;
     let environment = proposal.effect.environment.clone();
     if reads.away.is_some() {
-        let away = vote::away(draft, &said, &environment);
-        if let Some(reason) = away_refusals(&away).first() {
-            return Err(reasons::sentence(reason, board));
+        let away = grounds::away(draft, &said, &environment);
+        if let Some(reason) = away.refusal() {
+            return Err(reasons::sentence(&reason, board));
         }
     } else {
         propose::place(draft, &said).map_err(|(text, _)| text)?;

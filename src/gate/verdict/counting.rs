@@ -1,7 +1,8 @@
-//! The rules for one owner's comment: who, where, when, what it says, and whether everything that
-//! it rests on is still as it was. One function a rule.
-
-use std::borrow::Cow;
+//! The rules for one owner's yes, in a comment or as a signature that an operator brings: who, where,
+//! when, what it says, and whether everything that it rests on is still as it was. One function a rule.
+//!
+//! There is one list, and every rule is asked however the yes came: one that looks at a comment, or at
+//! what was read, says itself that it has nothing to say where there is none.
 
 use jiff::Timestamp;
 
@@ -11,18 +12,18 @@ use super::super::evidence::{ReadComment, ReadIssue, ReadRepository};
 use super::super::ids::UserId;
 use super::super::key::Subject;
 use super::super::policy::{Factor, Gate};
-use super::super::request::{Request, Summary};
+use super::super::request::{Action, Request, Summary};
 use super::super::signed::{Signature, vouched};
 use super::super::thread::Seen;
 use super::super::time::{after, seconds_between};
 use super::super::window::Window;
-use super::{Case, CodeRead, Finding, Reason, SourceRead, benefits};
+use super::{Case, CodeRead, Finding, Reason, RestsOn, SourceRead, benefits, deny_if};
 
 /// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
 pub(crate) const IN_TIME: i64 = 300;
 
-/// Every rule for counting one comment.
-pub(super) const RULES: [fn(&Case<'_>) -> Finding; 26] = [
+/// Every rule for counting one owner's yes.
+pub(super) const RULES: [fn(&Case<'_>) -> Finding; 30] = [
     is_owner,
     may_approve,
     did_not_ask,
@@ -35,6 +36,7 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 26] = [
     in_time,
     cooled_off,
     in_open_hours,
+    enough_alone,
     signed,
     vouches_truly,
     code_shown,
@@ -44,110 +46,98 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 26] = [
     no_longer_life,
     first_of_this_owner,
     request_is_open,
+    shown,
     source_unchanged,
     summary_unchanged,
     thread_is_open,
     repository_in_place,
     login_as_configured,
+    forge_may_be_away,
+    goes_on_only_as_read,
 ];
 
-pub(super) fn deny_if(condition: bool, reason: Reason) -> Finding {
-    if condition {
-        Finding::Deny(reason)
-    } else {
-        Finding::Silent
-    }
-}
-
-/// The one rule that allows: the re-read comment's author is an owner of this board, by number.
-pub(super) fn is_owner(case: &Case<'_>) -> Finding {
-    let owner = case
-        .found
-        .author
-        .filter(|author| author.is_somebody())
-        .and_then(|author| case.board.owner(author));
-    match owner {
+/// The one rule that allows: who says it is an owner of this board, by number.
+fn is_owner(case: &Case<'_>) -> Finding {
+    let somebody = case.approver().is_some_and(UserId::is_somebody);
+    match case.owner().filter(|_| somebody) {
         Some(_) => Finding::Allow,
         None => Finding::Deny(Reason::NotAnOwner),
     }
 }
 
-pub(super) fn may_approve(case: &Case<'_>) -> Finding {
-    let owner = case
-        .found
-        .author
-        .and_then(|author| case.board.owner(author));
+fn may_approve(case: &Case<'_>) -> Finding {
     deny_if(
-        owner.is_some_and(|owner| !owner.may_approve),
+        case.owner().is_some_and(|owner| !owner.may_approve),
         Reason::MayNotApprove,
     )
 }
 
 /// Who benefits does not approve.
-pub(super) fn did_not_ask(case: &Case<'_>) -> Finding {
+fn did_not_ask(case: &Case<'_>) -> Finding {
     let benefits = case
-        .found
-        .author
-        .is_some_and(|author| benefits(case.request, case.identity, author));
+        .approver()
+        .is_some_and(|approver| benefits(case.request, case.identity, approver));
     deny_if(
-        benefits && !gate(case).is_some_and(|gate| gate.self_approval),
+        benefits && !case.gate().is_some_and(|gate| gate.self_approval),
         Reason::Asked,
     )
 }
 
-pub(super) fn gate<'a>(case: &Case<'a>) -> Option<Cow<'a, Gate>> {
-    case.board.gate(&case.request.effect.environment)
-}
-
-pub(super) fn is_no_machine(case: &Case<'_>) -> Finding {
-    let machine = case.found.author.is_some_and(|author| {
-        author == case.policy.bot || case.board.machine_accounts.contains(&author)
+fn is_no_machine(case: &Case<'_>) -> Finding {
+    let machine = case.approver().is_some_and(|approver| {
+        approver == case.policy.bot || case.board.machine_accounts.contains(&approver)
     });
     deny_if(machine, Reason::Machine)
 }
 
 fn in_its_thread(case: &Case<'_>) -> Finding {
-    deny_if(
-        case.found.issue != case.request.thread.issue,
-        Reason::OtherThread(case.request.thread),
-    )
+    let elsewhere = case
+        .comment()
+        .is_some_and(|comment| comment.found.issue != case.request.thread.issue);
+    deny_if(elsewhere, Reason::OtherThread(case.request.thread))
 }
 
 /// A signature is as good when the forge did not deliver it.
 fn delivered(case: &Case<'_>) -> Finding {
+    let caught_up = case
+        .comment()
+        .is_some_and(|comment| comment.road == Road::CatchUp);
     deny_if(
-        case.road == Road::CatchUp && case.signature.good().is_none(),
+        caught_up && case.signature.good().is_none(),
         Reason::CaughtUp,
     )
 }
 
 fn sent_by_its_author(case: &Case<'_>) -> Finding {
-    deny_if(
-        case.road == Road::Hook && case.unverified_sender != case.found.author,
-        Reason::SentByAnother,
-    )
+    let by_another = case.comment().is_some_and(|comment| {
+        comment.road == Road::Hook && comment.unverified_sender != comment.found.author
+    });
+    deny_if(by_another, Reason::SentByAnother)
 }
 
 /// The forge's times are a hint that can only speak against a comment; the first-seen hash is what
 /// makes an invisible edit worthless.
 fn unedited(case: &Case<'_>) -> Finding {
-    deny_if(
-        case.found.updated_at != case.found.created_at
+    let edited = case.comment().is_some_and(|comment| {
+        comment.found.updated_at != comment.found.created_at
             || case.seen.many
-            || case.seen.first != case.found.body,
-        Reason::Edited,
-    )
+            || case.seen.first != comment.found.body
+    });
+    deny_if(edited, Reason::Edited)
 }
 
 fn newer_than_summary(case: &Case<'_>) -> Finding {
+    let Some(comment) = case.comment() else {
+        return Finding::Silent;
+    };
     let after_source = match case.request.source.subject {
-        Some(Subject::Comment(id)) => case.comment.0 > id,
+        Some(Subject::Comment(id)) => comment.id.0 > id,
         Some(Subject::Issue(_)) | None => true,
     };
     match &case.request.summary {
         None => Finding::Deny(Reason::NoSummary),
         Some(summary) => deny_if(
-            case.comment <= summary.comment || !after_source,
+            comment.id <= summary.comment || !after_source,
             Reason::TooOld,
         ),
     }
@@ -155,17 +145,16 @@ fn newer_than_summary(case: &Case<'_>) -> Finding {
 
 /// A signature counts until the request ends, whatever the forge says about times.
 fn in_time(case: &Case<'_>) -> Finding {
-    if case.signature.good().is_some() {
-        return Finding::Silent;
-    }
-    let apart = seconds_between(case.found.created_at, case.seen.at).abs();
-    deny_if(apart > IN_TIME, Reason::NotInTime)
+    let late = case.comment().is_some_and(|comment| {
+        seconds_between(comment.found.created_at, case.seen.at).abs() > IN_TIME
+    });
+    deny_if(late && case.signature.good().is_none(), Reason::NotInTime)
 }
 
 /// The pause that a gate demands between its summary and an approval, by the bot's own clock: when
 /// the post was recorded, and when the comment was first seen.
-pub(super) fn cooled_off(case: &Case<'_>) -> Finding {
-    gate(case)
+fn cooled_off(case: &Case<'_>) -> Finding {
+    case.gate()
         .and_then(|gate| outside_pause(&gate, case.request, case.seen.at))
         .map_or(Finding::Silent, Finding::Deny)
 }
@@ -185,8 +174,8 @@ pub(crate) fn outside_pause(gate: &Gate, request: &Request, seen: Timestamp) -> 
 
 /// The hours in which a gate may open, by the bot's own clock when the comment was first seen. Hours
 /// that cannot be read are none.
-pub(super) fn in_open_hours(case: &Case<'_>) -> Finding {
-    gate(case)
+fn in_open_hours(case: &Case<'_>) -> Finding {
+    case.gate()
         .and_then(|gate| outside_hours(&gate, case.seen.at))
         .map_or(Finding::Silent, Finding::Deny)
 }
@@ -199,13 +188,26 @@ pub(crate) fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
     shut.map(|hours| Reason::OutsideHours(hours.to_owned()))
 }
 
+/// A signature that an operator brings is all that it brings: it satisfies no other factor.
+fn enough_alone(case: &Case<'_>) -> Finding {
+    if case.comment().is_some() {
+        return Finding::Silent;
+    }
+    if case.demands(Factor::Comment) {
+        return Finding::Deny(Reason::SignatureAlone("a comment"));
+    }
+    if case.demands(Factor::Code) {
+        return Finding::Deny(Reason::SignatureAlone("a one-time code"));
+    }
+    deny_if(*case.signature == Signature::Absent, Reason::NotSigned)
+}
+
 /// Where the gate demands a signature there is one by this owner over exactly this approval; one that
 /// does not fit counts against the comment at any gate. The counter of a security key only grows: one
 /// that does not may be a copy's.
-pub(super) fn signed(case: &Case<'_>) -> Finding {
-    let demanded = gate(case).is_some_and(|gate| gate.factors.contains(&Factor::Signature));
+fn signed(case: &Case<'_>) -> Finding {
     match case.signature {
-        Signature::Absent => deny_if(demanded, Reason::NotSigned),
+        Signature::Absent => deny_if(case.demands(Factor::Signature), Reason::NotSigned),
         Signature::Bad(why) => Finding::Deny(Reason::BadSignature(why.clone())),
         Signature::Good(signed) => {
             let follows = signed
@@ -217,7 +219,7 @@ pub(super) fn signed(case: &Case<'_>) -> Finding {
 }
 
 /// Whoever an approval names as vouching has to do so; the owner's own word is worth its signature.
-pub(super) fn vouches_truly(case: &Case<'_>) -> Finding {
+fn vouches_truly(case: &Case<'_>) -> Finding {
     let Some(named) = case.restated.vouched else {
         return Finding::Silent;
     };
@@ -230,8 +232,11 @@ pub(super) fn vouches_truly(case: &Case<'_>) -> Finding {
 
 /// Where the gate demands a one-time code it is the owner's, now, and was never seen before.
 fn code_shown(case: &Case<'_>) -> Finding {
-    let demanded = gate(case).is_some_and(|gate| gate.factors.contains(&Factor::Code));
-    match case.code {
+    let Some(comment) = case.comment() else {
+        return Finding::Silent;
+    };
+    let demanded = case.demands(Factor::Code);
+    match comment.code {
         CodeRead::Good => Finding::Silent,
         CodeRead::Absent => deny_if(demanded, Reason::NoCode),
         CodeRead::Bad => Finding::Deny(Reason::BadCode),
@@ -239,12 +244,12 @@ fn code_shown(case: &Case<'_>) -> Finding {
     }
 }
 
-pub(super) fn right_code(case: &Case<'_>) -> Finding {
+fn right_code(case: &Case<'_>) -> Finding {
     deny_if(case.restated.code != case.request.code(), Reason::WrongCode)
 }
 
 /// An approval says in its own words what it grants: what the summary shows may be doctored.
-pub(super) fn restated(case: &Case<'_>) -> Finding {
+fn restated(case: &Case<'_>) -> Finding {
     let wanted = &case.request.effect;
     if !wanted.scopes.is_empty() && case.restated.scopes.is_empty() {
         return Finding::Deny(Reason::NotRestated("scopes=…"));
@@ -255,7 +260,7 @@ pub(super) fn restated(case: &Case<'_>) -> Finding {
     )
 }
 
-pub(super) fn no_wider_scopes(case: &Case<'_>) -> Finding {
+fn no_wider_scopes(case: &Case<'_>) -> Finding {
     let wider: Vec<String> = case
         .restated
         .scopes
@@ -265,7 +270,7 @@ pub(super) fn no_wider_scopes(case: &Case<'_>) -> Finding {
     deny_if(!wider.is_empty(), Reason::WiderScopes(wider))
 }
 
-pub(super) fn no_longer_life(case: &Case<'_>) -> Finding {
+fn no_longer_life(case: &Case<'_>) -> Finding {
     let asked = case.request.effect.ttl;
     let fits = match (case.restated.ttl, asked) {
         (None, _) => true,
@@ -275,27 +280,33 @@ pub(super) fn no_longer_life(case: &Case<'_>) -> Finding {
     deny_if(!fits, Reason::WiderTtl(asked))
 }
 
-pub(super) fn first_of_this_owner(case: &Case<'_>) -> Finding {
+fn first_of_this_owner(case: &Case<'_>) -> Finding {
     let already = case
         .request
         .approvals
         .iter()
-        .any(|approval| Some(approval.approver) == case.found.author);
+        .any(|approval| Some(approval.approver) == case.approver());
     deny_if(already, Reason::Already)
 }
 
-pub(super) fn request_is_open(case: &Case<'_>) -> Finding {
+fn request_is_open(case: &Case<'_>) -> Finding {
     deny_if(
         !case.request.is_open(case.now),
         Reason::NotOpen(case.request.word(case.now)),
     )
 }
 
-pub(super) fn source_unchanged(case: &Case<'_>) -> Finding {
-    deny_if(
-        !source_stands(case.request, case.source, case.source_seen),
-        Reason::SourceChanged,
-    )
+/// Whoever is in the thread was told before anything opens.
+fn shown(case: &Case<'_>) -> Finding {
+    let unseen = case.comment().is_none() && case.read().is_some();
+    deny_if(unseen && case.request.summary.is_none(), Reason::NotShown)
+}
+
+fn source_unchanged(case: &Case<'_>) -> Finding {
+    let changed = case
+        .read()
+        .is_some_and(|read| !source_stands(case.request, read.source, read.source_seen.as_ref()));
+    deny_if(changed, Reason::SourceChanged)
 }
 
 /// True if the text that asked is still what it was, by the same author, and was never seen with
@@ -340,45 +351,62 @@ pub(crate) fn summary_stands(
         && seen.is_some_and(|seen| seen.only(&summary.body))
 }
 
-pub(super) fn summary_unchanged(case: &Case<'_>) -> Finding {
-    let Some(summary) = &case.request.summary else {
+fn summary_unchanged(case: &Case<'_>) -> Finding {
+    let (Some(summary), Some(read)) = (&case.request.summary, case.read()) else {
         return Finding::Silent;
     };
-    let stands = summary_stands(summary, case.summary, case.policy.bot, case.summary_seen);
+    let seen = read.summary_seen.as_ref();
+    let stands = summary_stands(summary, read.summary, case.policy.bot, seen);
     deny_if(!stands, Reason::SummaryChanged)
 }
 
-pub(super) fn thread_is_open(case: &Case<'_>) -> Finding {
-    match case.issue {
-        ReadIssue::Found(found) if !found.open => Finding::Deny(Reason::ThreadClosed),
-        ReadIssue::Found(found) => deny_if(found.body.is_none(), Reason::BodyTooLarge),
-        ReadIssue::Gone => Finding::Deny(Reason::ThreadClosed),
+fn thread_is_open(case: &Case<'_>) -> Finding {
+    match case.read().map(|read| read.issue) {
+        Some(ReadIssue::Found(found)) if !found.open => Finding::Deny(Reason::ThreadClosed),
+        Some(ReadIssue::Found(found)) => deny_if(found.body.is_none(), Reason::BodyTooLarge),
+        Some(ReadIssue::Gone) => Finding::Deny(Reason::ThreadClosed),
+        None => Finding::Silent,
     }
 }
 
-pub(super) fn repository_in_place(case: &Case<'_>) -> Finding {
-    match case.repository {
-        ReadRepository::Named(name) => deny_if(
+fn repository_in_place(case: &Case<'_>) -> Finding {
+    match case.read().map(|read| read.repository) {
+        Some(ReadRepository::Named(name)) => deny_if(
             *name != case.board.repository,
             Reason::Renamed(name.clone()),
         ),
-        ReadRepository::Gone => Finding::Deny(Reason::Renamed("nowhere".to_owned())),
+        Some(ReadRepository::Gone) => Finding::Deny(Reason::Renamed("nowhere".to_owned())),
+        None => Finding::Silent,
     }
 }
 
 fn login_as_configured(case: &Case<'_>) -> Finding {
-    let owner = case
-        .found
-        .author
-        .and_then(|author| case.board.owner(author));
-    match owner {
-        Some(owner) => deny_if(
-            owner.login != case.found.login,
+    match (case.owner(), case.comment()) {
+        (Some(owner), Some(comment)) => deny_if(
+            owner.login != comment.found.login,
             Reason::LoginChanged {
                 expected: owner.login.clone(),
-                found: case.found.login.clone(),
+                found: comment.found.login.clone(),
             },
         ),
-        None => Finding::Silent,
+        (None, _) | (_, None) => Finding::Silent,
     }
+}
+
+/// With the forge away only a signature counts, and only where the gate says so, in a thread that was
+/// last seen open and while nothing waits that may stop what is asked.
+fn forge_may_be_away(case: &Case<'_>) -> Finding {
+    let RestsOn::Away(away) = &case.rests_on else {
+        return Finding::Silent;
+    };
+    if case.comment().is_some() {
+        return Finding::Deny(Reason::ForgeAway);
+    }
+    away.refusal().map_or(Finding::Silent, Finding::Deny)
+}
+
+/// A board that stands still does not go on unread: who wanted that may have said why.
+fn goes_on_only_as_read(case: &Case<'_>) -> Finding {
+    let thaws = case.request.action == Action::Thaw;
+    deny_if(thaws && case.read().is_none(), Reason::ForgeAway)
 }

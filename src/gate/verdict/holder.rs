@@ -17,7 +17,7 @@ use super::super::request::{Request, Wanted};
 use super::super::thread::{BoardState, Standstill};
 use super::super::time::seconds_between;
 use super::super::window::Window;
-use super::{Finding, Opening, Reason, Verdict, opening, settle};
+use super::{Finding, Opening, Reason, Verdict, deny_if, opening, settle};
 
 /// A shown credential and everything that its holder's wish must be judged against.
 #[derive(Debug)]
@@ -131,14 +131,6 @@ fn life(case: &HolderCase<'_>) -> u64 {
         u64::try_from(span).unwrap_or(0)
     };
     seconds(case.credential.expires_at).min(seconds(case.now).saturating_add(case.gate.max_ttl))
-}
-
-fn deny_if(condition: bool, reason: Reason) -> Finding {
-    if condition {
-        Finding::Deny(reason)
-    } else {
-        Finding::Silent
-    }
 }
 
 /// The one rule that allows: the gate lets holders do so, and the shown credential is in use and was not

@@ -12,7 +12,7 @@ use super::super::policy::{Board, Factor};
 use super::super::request::Action;
 use super::super::signed::vouched;
 use super::super::thread::BoardState;
-use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve};
+use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve, deny_if};
 
 /// One rule.
 type Rule = fn(&Opened<'_>) -> Finding;
@@ -86,14 +86,6 @@ pub(super) const WHEN_ASKED: [Rule; 14] = [
     something_left,
     enough_owners,
 ];
-
-fn deny_if(condition: bool, reason: Reason) -> Finding {
-    if condition {
-        Finding::Deny(reason)
-    } else {
-        Finding::Silent
-    }
-}
 
 fn request_is_open(case: &Opened<'_>) -> Finding {
     deny_if(

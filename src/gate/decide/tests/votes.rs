@@ -348,6 +348,64 @@ fn a_summary_that_is_not_there_or_not_the_bots_opens_nothing() {
 }
 
 #[test]
+fn where_nothing_is_left_the_request_ends_as_by_a_comment() {
+    let mut story = asked();
+    story.reconfigure(KAN, |board| {
+        let alice = board.owners.get_mut(&ALICE).expect("an owner");
+        alice.ceiling = Some(names(&["elsewhere:read"]));
+    });
+    let vote = vote(&story, ALICE, 1);
+    let voted = story.operator_brings(vote);
+    assert_eq!(code(&voted), "nothing_left", "{voted:?}");
+    assert_eq!((story.word(1), story.credentials()), ("void", 0));
+    let said = story.last_reply(kan(20));
+    assert!(said.starts_with("**R1 is refused**"), "{said}");
+    assert!(story.entries().contains(&"signature_brought"));
+}
+
+/// The yes of `owner` to R1, in a comment with its signature.
+fn says_yes(story: &mut Story, owner: UserId) -> i64 {
+    let armor = vote(story, owner, 1).armor;
+    let line = format!(
+        "{} vouched=approver\n\n```\n{armor}```",
+        story.approve_line(1)
+    );
+    story.say(kan(20), owner, &line)
+}
+
+#[test]
+fn what_counts_no_longer_is_told_once_though_the_signature_is_not_kept() {
+    let mut story = ready();
+    gate(&mut story, |gate| gate.quorum = 2);
+    story
+        .operator_asks(wish(Some(20), &text("deploy")))
+        .expect("asked");
+    let yes = says_yes(&mut story, PIOTR);
+    assert_eq!(story.request(1).approvals.len(), 1);
+    story.forge.edit(yes, "no", story.now);
+    story.clock = Some("it jumped".to_owned());
+    for _ in 0..2 {
+        let mine = vote(&story, ALICE, 1);
+        story.operator_brings(mine);
+        assert_eq!(story.request(1).approvals.len(), 0);
+    }
+    let dropped = |entry: &&&str| **entry == "approval_dropped";
+    assert_eq!(story.entries().iter().filter(dropped).count(), 1);
+}
+
+#[test]
+fn a_request_that_is_decided_keeps_its_approvals() {
+    let mut story = asked();
+    let yes = says_yes(&mut story, ALICE);
+    assert_eq!(story.word(1), "approved", "{}", story.last_reply(kan(20)));
+    story.forge.edit(yes, "no", story.now);
+    let other = vote(&story, PIOTR, 1);
+    assert_eq!(code(&story.operator_brings(other)), "not_open");
+    assert_eq!(story.request(1).approvals.len(), 1);
+    assert!(!story.entries().contains(&"approval_dropped"));
+}
+
+#[test]
 fn nobody_vouches_and_it_stays_shut() {
     let mut story = asked();
     let request = story.request(1);

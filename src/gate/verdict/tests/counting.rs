@@ -3,6 +3,7 @@
 use super::super::super::approval::{Approval, gate_hash};
 use super::super::super::code::Code;
 use super::super::super::evidence::FoundIssue;
+use super::super::super::thread::LastSeen;
 use super::super::counting::RULES;
 use super::*;
 use crate::secret::sshsig::{Signed, Touch};
@@ -30,6 +31,8 @@ struct Facts {
     signature: Signature,
     last_counter: Option<u32>,
     one_time: CodeRead,
+    brought: bool,
+    away: Option<Away>,
 }
 
 fn signed(counter: Option<u32>) -> Signature {
@@ -99,6 +102,33 @@ impl Facts {
             signature: Signature::Absent,
             last_counter: None,
             one_time: CodeRead::Absent,
+            brought: false,
+            away: None,
+        }
+    }
+
+    /// Alice's signature for R1 comes without a comment, at a gate that demands nothing else.
+    fn brought() -> Self {
+        let mut facts = Self::whole();
+        let gate = facts.board().gates.get_mut("dev").expect("it is there");
+        gate.factors = [Factor::Signature].into();
+        facts.signature = signed(None);
+        facts.brought = true;
+        facts
+    }
+
+    /// The same while the forge is away, and the gate counts it all the same.
+    fn brought_meanwhile() -> Self {
+        Self {
+            away: Some(Away {
+                offline: true,
+                seen: Some(LastSeen {
+                    open: true,
+                    since: time(0),
+                }),
+                waits: false,
+            }),
+            ..Self::brought()
         }
     }
 
@@ -141,12 +171,27 @@ impl Facts {
             restated: &self.restated,
             signature: &self.signature,
             last_counter: self.last_counter,
-            code: self.one_time,
-            comment: self.comment,
-            found: &self.found,
             seen: &self.seen,
-            unverified_sender: self.sender,
-            road: self.road,
+            came: if self.brought {
+                Came::Signature(self.found.author.unwrap_or(UserId(0)))
+            } else {
+                Came::Comment(InComment {
+                    id: self.comment,
+                    found: &self.found,
+                    code: self.one_time,
+                    unverified_sender: self.sender,
+                    road: self.road,
+                })
+            },
+            rests_on: match self.away {
+                Some(away) => RestsOn::Away(away),
+                None => RestsOn::Read(Box::new(self.evidence())),
+            },
+        }
+    }
+
+    fn evidence(&self) -> Evidence<'_> {
+        Evidence {
             source: if self.from_host {
                 SourceRead::Host
             } else if self.asked_in_body {
@@ -154,9 +199,9 @@ impl Facts {
             } else {
                 SourceRead::Comment(&self.source)
             },
-            source_seen: self.source_seen.as_ref(),
+            source_seen: self.source_seen.clone(),
             summary: &self.summary,
-            summary_seen: self.summary_seen.as_ref(),
+            summary_seen: self.summary_seen.clone(),
             issue: &self.issue,
             repository: &self.repository,
         }
@@ -522,31 +567,131 @@ fn a_comment_for_which_everything_holds_is_counted() {
 }
 
 #[test]
+fn a_signature_that_an_operator_brings_is_counted_where_it_is_enough() {
+    assert_eq!(count(&Facts::brought().case()), Ok(()));
+    assert_eq!(count(&Facts::brought_meanwhile().case()), Ok(()));
+}
+
+#[test]
 fn one_wrong_fact_is_one_reason() {
-    for (name, change) in WHO.iter().chain(&WHEN).chain(&WHAT).chain(&FACTORS) {
-        let mut facts = Facts::whole();
+    for ((name, change), mut facts) in rows() {
         let reason = change(&mut facts);
         assert_eq!(count(&facts.case()), Err(vec![reason]), "{name}");
     }
 }
 
+/// What stops a signature that came without a comment.
+const BROUGHT: [Row; 13] = [
+    ("where a comment is demanded", |facts| {
+        facts.demands(Factor::Comment);
+        Reason::SignatureAlone("a comment")
+    }),
+    ("where a one-time code is demanded", |facts| {
+        facts.demands(Factor::Code);
+        Reason::SignatureAlone("a one-time code")
+    }),
+    ("a writer's", |facts| {
+        facts.found.author = Some(CAROL);
+        Reason::NotAnOwner
+    }),
+    ("of an owner who asked", |facts| {
+        facts.request.requester = Actor::User(ALICE);
+        Reason::Asked
+    }),
+    ("that does not fit", |facts| {
+        facts.signature = Signature::Bad("other bytes".to_owned());
+        Reason::BadSignature("other bytes".to_owned())
+    }),
+    ("whose counter stands still", |facts| {
+        facts.signature = signed(Some(7));
+        facts.last_counter = Some(7);
+        Reason::CounterStands
+    }),
+    ("over a scope more", |facts| {
+        facts.restated.scopes.insert("deploy:run".to_owned());
+        Reason::WiderScopes(vec!["deploy:run".to_owned()])
+    }),
+    ("before the thread was told", |facts| {
+        facts.request.summary = None;
+        facts.summary = ReadComment::Gone;
+        Reason::NotShown
+    }),
+    ("for a text that was edited", |facts| {
+        facts.source = ReadComment::Found(found(CODEX, "codex", b"/gate request more", 0));
+        Reason::SourceChanged
+    }),
+    ("in a closed thread", |facts| {
+        facts.read_issue().open = false;
+        Reason::ThreadClosed
+    }),
+    ("in a repository with another name", |facts| {
+        facts.repository = ReadRepository::Named("guild/board".to_owned());
+        Reason::Renamed("guild/board".to_owned())
+    }),
+    ("after the request's end", |facts| {
+        facts.now = time(72 * 3_600);
+        Reason::NotOpen("ended")
+    }),
+    ("outside the gate's hours", |facts| {
+        let gate = facts.board().gates.get_mut("dev").expect("it is there");
+        gate.open_hours = Some("Mon-Sun of some week".to_owned());
+        Reason::OutsideHours("Mon-Sun of some week".to_owned())
+    }),
+];
+
+/// What stops it while the forge is away.
+const MEANWHILE: [Row; 5] = [
+    ("where the gate does not say so", |facts| {
+        facts.away.as_mut().expect("it is away").offline = false;
+        Reason::ForgeAway
+    }),
+    ("in a thread that was never read", |facts| {
+        facts.away.as_mut().expect("it is away").seen = None;
+        Reason::NotSeenOpen
+    }),
+    ("while something waits that may stop it", |facts| {
+        facts.away.as_mut().expect("it is away").waits = true;
+        Reason::Unread
+    }),
+    ("that a board goes on", |facts| {
+        facts.request.action = Action::Thaw;
+        Reason::ForgeAway
+    }),
+    ("in a comment, which nobody can read", |facts| {
+        facts.brought = false;
+        Reason::ForgeAway
+    }),
+];
+
+/// Every row with the facts that it changes.
+fn rows() -> impl Iterator<Item = (&'static Row, Facts)> {
+    let comments = WHO.iter().chain(&WHEN).chain(&WHAT).chain(&FACTORS);
+    comments
+        .map(|row| (row, Facts::whole()))
+        .chain(BROUGHT.iter().map(|row| (row, Facts::brought())))
+        .chain(
+            MEANWHILE
+                .iter()
+                .map(|row| (row, Facts::brought_meanwhile())),
+        )
+}
+
 /// The rule that allows apart, which denies whoever is no owner.
 #[test]
-fn every_rule_is_the_only_one_against_some_comment() {
+fn every_rule_is_the_only_one_against_something() {
     let mut denied = vec![0; RULES.len()];
-    for (_, change) in WHO.iter().chain(&WHEN).chain(&WHAT).chain(&FACTORS) {
-        let mut facts = Facts::whole();
+    for ((_, change), mut facts) in rows() {
         change(&mut facts);
         for (rule, denied) in RULES.iter().zip(&mut denied) {
             *denied += usize::from(matches!(rule(&facts.case()), Finding::Deny(_)));
         }
     }
     assert!(denied.iter().all(|times| *times > 0), "{denied:?}");
-    let allowing = RULES
-        .iter()
-        .filter(|rule| rule(&Facts::whole().case()) == Finding::Allow)
-        .count();
-    assert_eq!(allowing, 1, "one rule allows");
+    for facts in [Facts::whole(), Facts::brought(), Facts::brought_meanwhile()] {
+        let allows = |rule: &&fn(&Case<'_>) -> Finding| rule(&facts.case()) == Finding::Allow;
+        let allowing = RULES.iter().filter(allows).count();
+        assert_eq!(allowing, 1, "one rule allows");
+    }
 }
 
 #[test]
