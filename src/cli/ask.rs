@@ -3,12 +3,13 @@
 //! Invariant: where to ask and whom to believe is pinned in the profile or the flags (the bot's
 //! address, its account's number, its keys), never learnt from a thread. The token goes into one new
 //! private file or into one command and nowhere else; what is printed holds no secret. A request is
-//! posted once, however often the command is run again.
+//! posted once, however often the command is run again, and by one process at a time.
 
 mod bot;
 mod exec;
 mod fault;
 mod going;
+mod lock;
 mod profile;
 mod state;
 mod thread;
@@ -25,8 +26,9 @@ use reqwest::Url;
 use secrecy::SecretString;
 use serde_json::json;
 
-pub use self::fault::AskFault;
+pub use self::fault::{AskFault, TIMED_OUT};
 use self::going::{Going, Waits};
+use self::lock::Alone;
 use self::profile::{Setup, setup};
 pub use self::state::Receipt;
 use self::state::{Keep, State};
@@ -270,6 +272,7 @@ pub async fn ask(
         (Some(out), _) => Keep::beside(out),
         (None, state) => Keep(state.clone()),
     };
+    let _alone = Alone::take(&keep)?;
     let place = format!("{} {}", client.base(), setup.repository);
     let kept = keep.load(&place)?;
     let state = kept.unwrap_or_else(|| State {

@@ -6,7 +6,7 @@
 
 mod commands;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,10 +17,12 @@ use serde_json::{Map, Value, json};
 
 use super::admin::{self, Admin, Target};
 use super::approve::brought::{Signing, signed};
+use super::ask::TIMED_OUT;
 use super::confirm::{Change, Go};
 use super::printable::printable;
 use crate::clock::Clock;
 use crate::gate::ids::RequestNumber;
+use crate::gate::reply::machine::line;
 use crate::gate::time::parse_span;
 use crate::secret::file::write_secret_file;
 use crate::secret::token::random_hex;
@@ -44,6 +46,9 @@ pub struct Asking {
     /// Follow the request until it ends; the exit code says whether it was approved
     #[arg(long)]
     pub wait: bool,
+    /// With --wait: how long to wait for an owner [default: until the request ends]
+    #[arg(long, value_name = "SPAN", requires = "wait", value_parser = seconds)]
+    pub timeout: Option<u64>,
     /// Sign an approval with this key of an owner, and bring it: one vote of the quorum
     #[arg(long, value_name = "KEY")]
     pub approve_with: Option<PathBuf>,
@@ -106,9 +111,11 @@ pub struct Wanted {
 }
 
 fn a_span(text: &str) -> Result<String, String> {
-    parse_span(text)
-        .map(|_| text.to_owned())
-        .ok_or_else(|| "not a span, such as 30m, 8h or 7d".to_owned())
+    seconds(text).map(|_| text.to_owned())
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    parse_span(text).ok_or_else(|| "not a span, such as 30m, 8h or 7d".to_owned())
 }
 
 impl Wanted {
@@ -153,7 +160,7 @@ pub struct Ask<'a> {
 }
 
 /// Asks, and does what else was wanted. The exit code: 0 if it is asked, or, where that was waited or
-/// signed for, if it was approved or counted.
+/// signed for, if it was approved or counted; 6 if it was waited for in vain, as `ownergate ask` says it.
 pub fn ask(asking: &Asking, ask: Ask<'_>) -> anyhow::Result<ExitCode> {
     let go = match asking.change.ask(&ask.what) {
         Ok(go) => go,
@@ -164,17 +171,7 @@ pub fn ask(asking: &Asking, ask: Ask<'_>) -> anyhow::Result<ExitCode> {
     }
     let bot = asking.target.reach()?;
     let runtime = admin::runtime()?;
-    let mut body = ask.body;
-    for (name, value) in [
-        ("board", json!(asking.board)),
-        ("issue", json!(asking.issue)),
-        ("dry_run", json!((go == Go::Rehearse).then_some(true))),
-    ] {
-        if !value.is_null() {
-            body.insert(name.to_owned(), value);
-        }
-    }
-    let body = Value::Object(body);
+    let body = whole(asking, ask.body, go);
     let name = random_hex().context("no randomness")?;
     let call = || async { bot.send_once(&ask.path, &name, &body).await };
     let asked = runtime.block_on(patiently(call))?;
@@ -182,13 +179,22 @@ pub fn ask(asking: &Asking, ask: Ask<'_>) -> anyhow::Result<ExitCode> {
     if go == Go::Rehearse {
         return rehearsed(asking, &asked);
     }
+    let patience = Patience::of(asking.timeout);
+    let mut in_time = true;
     if asked["state"] == "opening" && (asking.wait || asking.approve_with.is_some()) {
-        asked = runtime.block_on(opened(call))?;
+        match runtime.block_on(patience.hold(opened(call)))? {
+            Some(now) => asked = now,
+            None => in_time = false,
+        }
     }
     let mut told = Told::new(asking.json, &asked)?;
     let number = asked["request"].as_str().and_then(RequestNumber::parse);
     let Some(number) = number else {
-        return told.end(ExitCode::SUCCESS);
+        return told.end(if in_time {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(TIMED_OUT)
+        });
     };
     let mut code = ExitCode::SUCCESS;
     if let Some(key) = &asking.approve_with {
@@ -203,10 +209,37 @@ pub fn ask(asking: &Asking, ask: Ask<'_>) -> anyhow::Result<ExitCode> {
         code = told.voted(number, voted.as_ref(), asking.out.as_deref())?;
     }
     if asking.wait {
-        let status = runtime.block_on(ended(&bot, number))?;
-        code = told.ended(number, &status)?;
+        let status = runtime.block_on(patience.hold(ended(&bot, number)))?;
+        code = match status {
+            Some(status) => told.ended(number, &status)?,
+            None => waited_long_enough(number, &asked)?,
+        };
     }
     told.end(code)
+}
+
+/// Says what was waited for in vain.
+fn waited_long_enough(number: RequestNumber, asked: &Value) -> anyhow::Result<ExitCode> {
+    let place = printable(asked["thread"].as_str().unwrap_or("its thread"));
+    writeln!(
+        io::stderr(),
+        "ownergate: not decided yet: {number} waits for an owner in {place}. The request stays open: `ownergate request show {number}` tells how it stands."
+    )?;
+    Ok(ExitCode::from(TIMED_OUT))
+}
+
+/// What is sent, with where it is asked.
+fn whole(asking: &Asking, mut body: Map<String, Value>, go: Go) -> Value {
+    for (name, value) in [
+        ("board", json!(asking.board)),
+        ("issue", json!(asking.issue)),
+        ("dry_run", json!((go == Go::Rehearse).then_some(true))),
+    ] {
+        if !value.is_null() {
+            body.insert(name.to_owned(), value);
+        }
+    }
+    Value::Object(body)
 }
 
 /// What would be asked.
@@ -255,15 +288,6 @@ pub fn vote(
     admin::success(voted).map(Some)
 }
 
-/// Without a terminal and without `--confirm` nothing is signed: told before the bot is asked.
-pub fn can_sign(change: &Change, what: &str) -> Result<(), ExitCode> {
-    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if change.confirm || change.dry_run || terminal {
-        return Ok(());
-    }
-    change.ask(what).map(|_| ())
-}
-
 /// Asks again while the bot or the forge is only just away, or a thread is not told yet.
 async fn patiently<F: Future<Output = anyhow::Result<(StatusCode, Value)>>>(
     call: impl Fn() -> F,
@@ -280,6 +304,35 @@ async fn patiently<F: Future<Output = anyhow::Result<(StatusCode, Value)>>>(
         last = call().await?;
     }
     Ok(last)
+}
+
+/// How long is waited in all.
+struct Patience {
+    clock: Clock,
+    until: Option<Duration>,
+}
+
+impl Patience {
+    fn of(timeout: Option<u64>) -> Self {
+        let clock = Clock::system();
+        let until = timeout.map(|seconds| clock.monotonic() + Duration::from_secs(seconds));
+        Self { clock, until }
+    }
+
+    /// What comes of it, or `None` if that takes too long.
+    async fn hold<T>(
+        &self,
+        what: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<Option<T>> {
+        let Some(until) = self.until else {
+            return what.await.map(Some);
+        };
+        let left = until.saturating_sub(self.clock.monotonic());
+        match tokio::time::timeout(left, what).await {
+            Ok(done) => done.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
 }
 
 /// Asks for the same again until its issue is there.
@@ -391,7 +444,7 @@ impl Told {
         self.line(&format!("{number} is approved{made}"))?;
         match (voted["sealed"].as_str(), out) {
             (Some(sealed), Some(out)) => {
-                write_secret_file(out, sealed.as_bytes())
+                write_secret_file(out, noted(sealed, &voted["note"]).as_bytes())
                     .with_context(|| format!("{number} is approved and its sealed file stands in the thread; {} cannot be written", shown(out)))?;
                 self.line(&format!("the sealed file is in {}", shown(out)))?;
             }
@@ -417,6 +470,14 @@ impl Told {
             writeln!(io::stdout().lock(), "{}", Value::Object(self.all))?;
         }
         Ok(code)
+    }
+}
+
+/// The sealed file with the bot's note behind it, as in the thread: what `ownergate open --bot-key` reads.
+fn noted(sealed: &str, note: &Value) -> String {
+    match note {
+        Value::Object(note) => format!("{}\n\n{}\n", sealed.trim_end(), line(note.clone())),
+        _ => sealed.to_owned(),
     }
 }
 

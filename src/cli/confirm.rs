@@ -46,7 +46,17 @@ impl Change {
         self.decide(what, terminal, &mut io::stdin().lock(), &mut io::stderr())
     }
 
-    fn decide(
+    /// Ends a command that would have to ask and cannot, before it looks at anything.
+    pub fn can_ask(&self, what: &str) -> Result<(), ExitCode> {
+        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        if self.confirm || self.dry_run || terminal {
+            return Ok(());
+        }
+        self.ask(what).map(|_| ())
+    }
+
+    /// The same as `ask`, with whoever may be asked.
+    pub(super) fn decide(
         &self,
         what: &str,
         terminal: bool,

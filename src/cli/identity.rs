@@ -197,6 +197,15 @@ fn owner(one: &Value) -> String {
     }
 }
 
+/// Who asked for it: by number, with what it was called then if that is known.
+fn requester(one: &Value) -> String {
+    let number = text(one, "requester_id");
+    match text(one, "requester") {
+        login if login.is_empty() => format!("user {number}"),
+        login => format!("{login} (user {number})"),
+    }
+}
+
 fn show(inspect: &Inspect) -> anyhow::Result<ExitCode> {
     let one = listing::one(&inspect.target, &path(&inspect.slug))?;
     if inspect.json {
@@ -211,6 +220,7 @@ fn show(inspect: &Inspect) -> anyhow::Result<ExitCode> {
         ),
         format!("  may       {}", text(&one, "scopes")),
         format!("  owner     {}", owner(&one)),
+        format!("  asked by  {}", requester(&one)),
         format!("  thread    {}", thread(&one)),
         format!("  ends      {}", time(&one, "expires_at")),
     ];

@@ -8,8 +8,11 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use reqwest::StatusCode;
+use serde_json::Value;
 
 use super::admin::{self, Admin};
+use super::confirm::{Change, Go};
+use super::order::would;
 use super::printable::printable;
 use crate::config::Config;
 use crate::secret::legacy::LARGEST_FILE;
@@ -50,11 +53,24 @@ pub struct Legacy {
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = "ownergate.toml")]
     pub config: PathBuf,
+    /// Asking first, or only saying what would be asked
+    #[command(flatten)]
+    pub change: Change,
 }
 
 /// Runs the command. Exit code 1 if nothing was asked.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let What::Legacy(args) = &args.what;
+    let what = format!(
+        "Ask in issue {} of {} that the secrets of {} work here",
+        args.issue,
+        args.board,
+        args.file.display()
+    );
+    let go = match args.change.ask(&what) {
+        Ok(go) => go,
+        Err(code) => return Ok(code),
+    };
     let config = admin::load(&args.config)?;
     let length = std::fs::metadata(&args.file)
         .with_context(|| format!("cannot read {}", args.file.display()))?
@@ -67,10 +83,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let file = std::fs::read(&args.file)
         .with_context(|| format!("cannot read {}", args.file.display()))?;
-    let asked = admin::runtime()?.block_on(hand_over(&config, args, file))?;
+    let asked = admin::runtime()?.block_on(hand_over(&config, args, file, go))?;
     match asked {
         Asked::Request(line) => {
             writeln!(io::stdout().lock(), "{line}")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Asked::Would(line, what) => {
+            let mut out = io::stdout().lock();
+            writeln!(out, "dry run, nothing was changed. It would be so: {line}")?;
+            would(&mut out, &what)?;
             Ok(ExitCode::SUCCESS)
         }
         Asked::Faults(faults) => {
@@ -93,12 +115,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 pub enum Asked {
     /// A request is up; what to tell.
     Request(String),
+    /// One would be; what would be told, written and said.
+    Would(String, Value),
     /// Every bad line, and why.
     Faults(Vec<String>),
 }
 
-/// Hands the file to the bot that runs with this configuration.
-pub async fn hand_over(config: &Config, args: &Legacy, file: Vec<u8>) -> anyhow::Result<Asked> {
+/// Hands the file to the bot that runs with this configuration. In a rehearsal the bot reads it just so,
+/// and says what would come of it.
+pub async fn hand_over(
+    config: &Config,
+    args: &Legacy,
+    file: Vec<u8>,
+    go: Go,
+) -> anyhow::Result<Asked> {
     let bot = Admin::find(config)?.with_context(|| {
         format!(
             "no bot answers on {}: start it, and run this as the user that it runs as",
@@ -109,18 +139,25 @@ pub async fn hand_over(config: &Config, args: &Legacy, file: Vec<u8>) -> anyhow:
         ("board", args.board.clone()),
         ("issue", args.issue.to_string()),
         ("operator", args.operator.clone()),
+        ("dry_run", (go == Go::Rehearse).to_string()),
     ];
     let (status, body) = bot.post("/import", &named, file).await?;
     let text = |name: &str| printable(body[name].as_str().unwrap_or("no reason given"));
-    match status {
-        StatusCode::ACCEPTED => Ok(Asked::Request(format!(
+    let line = || {
+        format!(
             "{} asks in issue {} of {}; lines {}, SHA-256 of the file {}",
             text("request"),
             args.issue,
             printable(&args.board),
             body["lines"],
             text("file")
-        ))),
+        )
+    };
+    match status {
+        StatusCode::ACCEPTED => Ok(Asked::Request(line())),
+        StatusCode::OK if body["dry_run"] == true => {
+            Ok(Asked::Would(line(), body["would"].clone()))
+        }
         StatusCode::UNPROCESSABLE_ENTITY => {
             let faults = body["faults"].as_array().into_iter().flatten();
             Ok(Asked::Faults(

@@ -1,8 +1,10 @@
 //! `ownergate init`: a working gate from nothing, or one more board for it.
 //!
-//! What is missing is asked for on a terminal; without one the flag is named and nothing is touched
-//! (exit 2). The token that sets the forge up is read from a file, used, and neither kept nor shown.
-//! `--remove` undoes on the forge what was made there.
+//! What is missing is asked for on a terminal, and whether it is meant; without one the flag is named and
+//! nothing is touched (exit 2). `--yes` asks neither. The token that sets the forge up is read from a
+//! file, used, and neither kept nor shown. `--remove` undoes on the forge what was made there.
+
+mod asker;
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -13,9 +15,11 @@ use reqwest::Url;
 use secrecy::SecretString;
 
 use super::admin::runtime;
+use super::confirm::{Change, Go};
 use crate::config::{Config, Listen};
 use crate::secret::file::{SecretText, read_secret_file};
 use crate::setup::{self, BotWish, Notes, Outcome, Report, Step, Undo, Wish};
+use asker::Asker;
 
 /// The exit code for a wrong or incomplete command line.
 const USAGE: u8 = 2;
@@ -87,9 +91,12 @@ pub struct Args {
     /// Undo on the forge what was made there; with `--repo` for that board only
     #[arg(long)]
     pub remove: bool,
-    /// Ask nothing
+    /// Do it and ask nothing at all: what is missing is not asked for either (`--confirm` asks for that)
     #[arg(long)]
     pub yes: bool,
+    /// Asking first, or only saying what would be made or undone
+    #[command(flatten)]
+    pub change: Change,
 }
 
 /// Why the command cannot begin.
@@ -97,8 +104,8 @@ pub struct Args {
 enum Stop {
     /// Something is missing on the command line, and nobody can be asked.
     Usage(String),
-    /// The person said no.
-    No,
+    /// It is not meant, or nobody can say so; why has been told.
+    Told(ExitCode),
     /// Anything else.
     Failed(anyhow::Error),
 }
@@ -111,25 +118,36 @@ impl From<anyhow::Error> for Stop {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let change = Change {
+        confirm: args.change.confirm || args.yes,
+        dry_run: args.change.dry_run,
+    };
+    let dir = args.dir.display();
+    let what = if args.remove {
+        format!("Undo on the forge what was made from {dir}")
+    } else {
+        format!("Set a gate up in {dir}")
+    };
+    if let Err(code) = change.can_ask(&what) {
+        return Ok(code);
+    }
     let terminal = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
     let mut input = std::io::stdin().lock();
     let mut prompt = std::io::stderr();
     let mut asker = Asker {
         input: (terminal && !args.yes).then_some(&mut input as &mut dyn BufRead),
         prompt: &mut prompt,
+        change,
     };
-    let mut out = Lines(&mut std::io::stdout());
+    let out = &mut std::io::stdout();
     let ended = if args.remove {
-        remove(args, &mut asker, &mut out)
+        remove(args, &mut asker, out)
     } else {
-        make(args, &mut asker, &mut out)
+        make(args, &mut asker, out)
     };
     match ended {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(Stop::No) => {
-            writeln!(std::io::stderr(), "nothing was done")?;
-            Ok(ExitCode::FAILURE)
-        }
+        Err(Stop::Told(code)) => Ok(code),
         Err(Stop::Usage(why)) => {
             writeln!(std::io::stderr(), "ownergate: {why}")?;
             Ok(ExitCode::from(USAGE))
@@ -138,28 +156,33 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn make(args: &Args, asker: &mut Asker<'_>, out: &mut Lines<'_>) -> Result<(), Stop> {
+fn make(args: &Args, asker: &mut Asker<'_>, out: &mut dyn Write) -> Result<(), Stop> {
     let before = setup::configured(&args.dir)?;
     let wish = wish(args, before.as_ref(), asker)?;
     let token = token(args, asker)?;
-    let question = format!(
-        "set up {} on {} for the bot, in {}?",
+    let go = asker.sure(&format!(
+        "Set up {} on {} for the bot, in {}",
         wish.repository,
         wish.forge,
         wish.directory.display()
-    );
-    asker.confirm(&question)?;
-    let outcome = runtime()?.block_on(setup::run(&wish, token, out))?;
-    let end = ending(&outcome, &wish);
-    out.0.write_all(end.as_bytes()).context("cannot write")?;
+    ))?;
+    let mut lines = Lines { out, go };
+    let outcome = runtime()?.block_on(setup::run(&wish, token, go, &mut lines))?;
+    let end = match go {
+        Go::DoIt => ending(&outcome, &wish),
+        Go::Rehearse if outcome.changed => "\nnothing was changed\n".to_owned(),
+        Go::Rehearse => "\neverything is there; nothing would be changed\n".to_owned(),
+    };
+    out.write_all(end.as_bytes()).context("cannot write")?;
     Ok(())
 }
 
-fn remove(args: &Args, asker: &mut Asker<'_>, out: &mut Lines<'_>) -> Result<(), Stop> {
+fn remove(args: &Args, asker: &mut Asker<'_>, out: &mut dyn Write) -> Result<(), Stop> {
     let notes = Notes::read(&args.dir)?;
+    let dir = args.dir.display();
     if notes.made.boards.is_empty() && notes.made.bot.is_none() {
-        let dir = args.dir.display();
-        out.say(
+        let mut lines = Lines { out, go: Go::DoIt };
+        lines.say(
             Step::Note,
             &format!("nothing on a forge was made from {dir}: nothing to undo"),
         );
@@ -167,28 +190,30 @@ fn remove(args: &Args, asker: &mut Asker<'_>, out: &mut Lines<'_>) -> Result<(),
     }
     let token = token(args, asker)?;
     let forge = &notes.made.forge;
-    asker.confirm(&format!(
-        "undo on {forge} what was made from {}?",
-        args.dir.display()
-    ))?;
+    let go = asker.sure(&format!("Undo on {forge} what was made from {dir}"))?;
+    let mut lines = Lines { out, go };
     let config = setup::configured(&args.dir).ok().flatten();
     let insecure = args.insecure_http || config.is_some_and(|config| config.forge.insecure_http);
     let wish = Undo {
         directory: &args.dir,
         repository: args.repo.as_deref(),
+        go,
     };
     let client = setup::client(forge, insecure, token)?;
-    let any = runtime()?.block_on(setup::undo(&client, &wish, out))?;
+    let any = runtime()?.block_on(setup::undo(&client, &wish, &mut lines))?;
     if !any {
-        out.say(Step::Note, "nothing was left to undo");
+        lines.say(Step::Note, "nothing was left to undo");
     }
-    let dir = args.dir.display();
-    out.say(
+    lines.say(
         Step::Note,
         &format!(
             "the configuration, the secrets and the store in {dir} stay: delete them if you want"
         ),
     );
+    if go == Go::Rehearse {
+        out.write_all(b"\nnothing was changed\n")
+            .context("cannot write")?;
+    }
     Ok(())
 }
 
@@ -352,68 +377,30 @@ fn secret(file: &Path) -> Result<SecretText, Stop> {
     text.map_err(Stop::Failed)
 }
 
-/// Asks a person, if there is one.
-struct Asker<'a> {
-    input: Option<&'a mut dyn BufRead>,
-    prompt: &'a mut dyn Write,
-}
-
-impl Asker<'_> {
-    /// An answer; an empty one is the usual one.
-    fn ask(&mut self, flag: &str, what: &str, usual: Option<&str>) -> Result<String, Stop> {
-        let missing = || Stop::Usage(format!("{flag} is missing: {what}"));
-        let Some(input) = &mut self.input else {
-            return Err(missing());
-        };
-        let shown = usual.map_or_else(String::new, |usual| format!(" [{usual}]"));
-        write!(self.prompt, "{what}{shown}: ")
-            .and_then(|()| self.prompt.flush())
-            .context("cannot ask")?;
-        let mut line = String::new();
-        input
-            .read_line(&mut line)
-            .context("cannot read the answer")?;
-        match (line.trim(), usual) {
-            ("", Some(usual)) => Ok(usual.to_owned()),
-            ("", None) => Err(missing()),
-            (answer, _) => Ok(answer.to_owned()),
-        }
-    }
-
-    /// Goes on if the person says so, or if nothing is to be asked.
-    fn confirm(&mut self, question: &str) -> Result<(), Stop> {
-        let Some(input) = &mut self.input else {
-            return Ok(());
-        };
-        write!(self.prompt, "{question} [Y/n] ")
-            .and_then(|()| self.prompt.flush())
-            .context("cannot ask")?;
-        let mut line = String::new();
-        let read = input
-            .read_line(&mut line)
-            .context("cannot read the answer")?;
-        match line.trim().to_ascii_lowercase().as_str() {
-            "" if read > 0 => Ok(()),
-            "y" | "yes" => Ok(()),
-            _ => Err(Stop::No),
-        }
-    }
-}
-
 /// The report, line by line as things happen.
-struct Lines<'a>(&'a mut dyn Write);
+struct Lines<'a> {
+    out: &'a mut dyn Write,
+    go: Go,
+}
 
 impl Report for Lines<'_> {
     fn say(&mut self, step: Step, what: &str) {
-        let word = match step {
-            Step::Made => "made ",
-            Step::Mended => "mended",
-            Step::Found => "found",
-            Step::Undone => "undone",
-            Step::Note => "note ",
+        let word = match (step, self.go) {
+            (Step::Made, Go::DoIt) => "made",
+            (Step::Mended, Go::DoIt) => "mended",
+            (Step::Undone, Go::DoIt) => "undone",
+            (Step::Made, Go::Rehearse) => "would make",
+            (Step::Mended, Go::Rehearse) => "would mend",
+            (Step::Undone, Go::Rehearse) => "would undo",
+            (Step::Found, _) => "found",
+            (Step::Note, _) => "note",
+        };
+        let width = match self.go {
+            Go::DoIt => 6,
+            Go::Rehearse => 10,
         };
         // Who closed the output does not want to know.
-        let _ = writeln!(self.0, "{word:<6} {what}");
+        let _ = writeln!(self.out, "{word:<width$} {what}");
     }
 }
 
@@ -467,6 +454,7 @@ mod tests {
         let mut asker = Asker {
             input: typed.is_some().then_some(&mut input as &mut dyn BufRead),
             prompt: &mut prompt,
+            change: Change::default(),
         };
         let wish = wish(&args, None, &mut asker);
         (wish, String::from_utf8(prompt).unwrap())
@@ -510,18 +498,5 @@ mod tests {
         let wish = wished(line, None).0.unwrap();
         assert_eq!(wish.public_url, "http://127.0.0.1:9000");
         assert_eq!(wish.internal_listen, "127.0.0.1:9001");
-    }
-
-    #[test]
-    fn a_no_is_a_no_and_so_is_an_end_of_the_input() {
-        for (typed, goes_on) in [("\n", true), ("y\n", true), ("n\n", false), ("", false)] {
-            let mut input = typed.as_bytes();
-            let mut prompt = Vec::new();
-            let mut asker = Asker {
-                input: Some(&mut input),
-                prompt: &mut prompt,
-            };
-            assert_eq!(asker.confirm("go on?").is_ok(), goes_on, "{typed:?}");
-        }
     }
 }

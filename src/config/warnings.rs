@@ -4,6 +4,7 @@
 //! configuration is read, because otherwise a person learns it by waiting.
 
 use super::fault::Reading;
+use super::value::SCOPE;
 use super::{Board, Config};
 use crate::gate::policy::Gate;
 use crate::gate::time::span;
@@ -17,6 +18,7 @@ pub(super) fn warn(reading: &Reading, config: &Config) {
             warn_unheard(reading, &key, board, gate);
         }
         warn_ungranted(reading, board);
+        warn_unnameable(reading, board);
         warn_hasty(reading, config, board);
     }
 }
@@ -50,6 +52,21 @@ fn warn_ungranted(reading: &Reading, board: &Board) {
         if !rules.gates.values().any(|gate| gate.scopes.contains(scope)) {
             let why = format!("no gate grants {scope}: every request for it is refused");
             reading.warn(format!("{}.scopes", board.key()), why);
+        }
+    }
+}
+
+/// Something inside the workspace that no request can name, since a request is of smaller letters than
+/// this key lets stand.
+fn warn_unnameable(reading: &Reading, board: &Board) {
+    for resource in board.rules.resources.iter().flatten() {
+        if SCOPE.read(&toml::Value::from(resource.as_str())).is_err() {
+            let why = format!(
+                "no request can name {resource}: a request's resources have the form {}, so write it as the \
+                 agents would",
+                SCOPE.shown
+            );
+            reading.warn(format!("{}.resources", board.key()), why);
         }
     }
 }
@@ -125,6 +142,22 @@ mod tests {
         assert_eq!(
             warnings(&less),
             ["board[kan].scopes: no gate grants card:write: every request for it is refused"]
+        );
+    }
+
+    #[test]
+    fn a_resource_that_no_request_can_name_is_named() {
+        let rooms = |list: &str| with("[[board]]", &format!("[[board]]\nresources = [{list}]"));
+        assert_eq!(
+            warnings(&rooms("\"road-map\", \"a:b\"")),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            warnings(&rooms("\"roadmap\", \"team/Inbox\", \"Inbox\"")),
+            ["Inbox", "team/Inbox"].map(|name| format!(
+                "board[kan].resources: no request can name {name}: a request's resources have the form \
+                 [a-z0-9._:-]{{1,64}}, so write it as the agents would"
+            ))
         );
     }
 

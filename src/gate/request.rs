@@ -243,6 +243,14 @@ impl Request {
         }
     }
 
+    /// What an account that asked was called then; display only. An operator asks without the forge
+    /// telling a login, and what stands there then is none.
+    pub fn login_of(&self, user: UserId) -> Option<&str> {
+        let login = self.asker_login.as_str();
+        let known = self.asker() == Some(user) && !login.is_empty() && !login.contains(' ');
+        known.then_some(login)
+    }
+
     /// The short form of the digest that owners restate.
     pub fn code(&self) -> Code {
         Code::of(&self.digest)

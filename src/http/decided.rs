@@ -14,7 +14,7 @@ use crate::store::SubmitError;
 use super::problem::ApiError;
 
 /// Rounds of reading for one event; each is for something the round before showed.
-const ROUNDS: usize = 8;
+pub(super) const ROUNDS: usize = 8;
 
 /// Has an event decided. `event` makes it from what was read; `gather` reads what is still missing.
 pub(super) async fn decided(

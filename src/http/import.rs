@@ -1,7 +1,8 @@
 //! `POST /import` on the admin socket: an operator hands in a file of secrets from before.
 //!
 //! The file is read whole or not at all. Its hashes become MACs here, and nothing else of them goes on.
-//! The host speaks for every operator, everybody else for itself.
+//! The host speaks for every operator, everybody else for itself. With `dry_run` the same decision is made
+//! and thrown away.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +15,12 @@ use super::body;
 use super::decided::{decided, from_forge};
 use super::gateway::Gateway;
 use super::operator::Caller;
+use super::operator::rehearsal::{describe, rehearsed};
 use super::problem::ApiError;
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
 use crate::gate::evidence::{Needs, Reads};
-use crate::gate::ids::IssueNumber;
+use crate::gate::ids::{IssueNumber, RequestNumber};
 use crate::gate::import::{Import, Line};
 use crate::gate::operator::Right;
 use crate::gate::policy::Board;
@@ -35,6 +37,7 @@ struct Named {
     board: String,
     issue: IssueNumber,
     operator: String,
+    dry_run: bool,
 }
 
 /// Answers an operator.
@@ -71,7 +74,7 @@ async fn import(
         lines: lines.collect(),
         reads: Box::default(),
     };
-    handed_in(&gateway, board, import).await
+    handed_in(&gateway, board, import, named.dry_run).await
 }
 
 /// A line without its hash.
@@ -86,10 +89,11 @@ fn known(line: &LegacyLine, peppers: &Peppers) -> Line {
     }
 }
 
-/// Reads board, issue and operator; each once, and nothing else.
+/// Reads board, issue and operator, and whether it is a dry run; each once, and nothing else.
 fn named(query: &str) -> Result<Named, ApiError> {
     let bad = || {
-        ApiError::BadRequest("give `board`, `issue` and `operator`, and nothing else".to_owned())
+        let all = "give `board`, `issue` and `operator`, perhaps `dry_run` (true or false), and nothing else";
+        ApiError::BadRequest(all.to_owned())
     };
     let mut pairs = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -99,22 +103,29 @@ fn named(query: &str) -> Result<Named, ApiError> {
     }
     let mut take = |key: &str| pairs.remove(key).ok_or_else(bad);
     let (board, issue, operator) = (take("board")?, take("issue")?, take("operator")?);
+    let dry_run = match pairs.remove("dry_run").as_deref() {
+        Some("true") => true,
+        Some("false") | None => false,
+        Some(_) => return Err(bad()),
+    };
     let issue = issue.parse::<i64>().ok().filter(|issue| *issue > 0);
     match issue {
         Some(issue) if pairs.is_empty() => Ok(Named {
             board,
             issue: IssueNumber(issue),
             operator,
+            dry_run,
         }),
         Some(_) | None => Err(bad()),
     }
 }
 
-/// Has it decided.
+/// Has it decided, or in a dry run only looks what would be.
 async fn handed_in(
     gateway: &Gateway,
     board: &Board,
     import: Import,
+    dry_run: bool,
 ) -> Result<HttpResponse, ApiError> {
     let bot = gateway.bot()?;
     let event = |reads: &Reads| {
@@ -125,12 +136,28 @@ async fn handed_in(
     let gather = async |needs: Needs, reads: &mut Reads| {
         from_forge(bot, board.repository_id, &needs, reads, "an import").await
     };
-    match decided(bot, event, gather).await? {
-        Answer::Import(Ok(number)) => Ok(HttpResponse::Accepted().json(json!({
+    let asked = |number: RequestNumber| {
+        json!({
             "request": number.to_string(),
             "lines": import.lines.len(),
             "file": import.file.as_str(),
-        }))),
+        })
+    };
+    if dry_run {
+        let decision = rehearsed(bot, event, gather).await?;
+        return match &decision.answer {
+            Answer::Import(Ok(number)) => {
+                let mut answer = asked(*number);
+                answer["dry_run"] = json!(true);
+                answer["would"] = describe(&decision, &bot.core.policy());
+                Ok(HttpResponse::Ok().json(answer))
+            }
+            Answer::Import(Err(why)) => Err(ApiError::Shut(why.clone())),
+            _ => Err(ApiError::Unhealthy),
+        };
+    }
+    match decided(bot, event, gather).await? {
+        Answer::Import(Ok(number)) => Ok(HttpResponse::Accepted().json(asked(number))),
         Answer::Import(Err(why)) => Err(ApiError::Shut(why)),
         _ => Err(ApiError::Unhealthy),
     }

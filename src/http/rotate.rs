@@ -80,7 +80,7 @@ pub(super) async fn rotate(
 }
 
 /// What stands in the machine block of a sealed comment, signed as there.
-fn note(
+pub(super) fn note(
     gateway: &Gateway,
     heir: &Credential,
     slug: Option<&Slug>,

@@ -11,12 +11,16 @@ use secrecy::SecretString;
 
 use super::found::{People, explain};
 use super::made::MadeAccount;
-use super::{BotWish, Step, Work};
+use super::{BotWish, NOBODY_YET, Step, Work};
 use crate::cli::printable::printable;
 use crate::forgejo::client::setup::{Account, BOT_SCOPES};
 use crate::forgejo::client::{Access, Client, ForgejoError};
+use crate::gate::ids::UserId;
 use crate::secret::file::{SecretText, read_secret_file, write_secret_file};
 use crate::secret::token::random_hex;
+
+/// Why an account cannot be made.
+const NOT_MADE: &str = "cannot make the bot's account (only a site administrator's token can)";
 
 /// The bot's account, with its token in the file.
 pub(super) async fn bot(
@@ -38,6 +42,9 @@ pub(super) async fn bot(
         }
         (Some(text), _) => (text, false),
         (None, BotWish::Token(text)) => (text, true),
+        (None, BotWish::Make(login)) if work.rehearses() => {
+            return would_make(work, &login, people, &shown).await;
+        }
         (None, BotWish::Make(login)) => (make(work, &login, people).await?, true),
         (None, BotWish::AsConfigured) => {
             bail!("{shown} is missing: name the bot's token with --bot-token-file")
@@ -51,17 +58,11 @@ pub(super) async fn bot(
         }
     })?;
     if new {
-        write_secret_file(token_file, text.expose().as_bytes())
-            .with_context(|| format!("cannot make {shown}"))?;
-        let scopes = match work.wish.bot {
-            BotWish::Make(_) => format!(", {}", BOT_SCOPES.join(", ")),
-            BotWish::Token(_) | BotWish::AsConfigured => String::new(),
-        };
-        let what = format!(
-            "bot        the token of {} in {shown}{scopes}",
-            printable(&bot.login)
-        );
-        work.say(Step::Made, &what);
+        if !work.rehearses() {
+            write_secret_file(token_file, text.expose().as_bytes())
+                .with_context(|| format!("cannot make {shown}"))?;
+        }
+        say_token(work, &bot.login, &shown);
     } else {
         let what = format!(
             "bot        {} ({}), its token in {shown}",
@@ -71,6 +72,18 @@ pub(super) async fn bot(
         work.say(Step::Found, &what);
     }
     Ok(bot)
+}
+
+fn say_token(work: &mut Work<'_>, login: &str, shown: &str) {
+    let scopes = match work.wish.bot {
+        BotWish::Make(_) => format!(", {}", BOT_SCOPES.join(", ")),
+        BotWish::Token(_) | BotWish::AsConfigured => String::new(),
+    };
+    let what = format!(
+        "bot        the token of {} in {shown}{scopes}",
+        printable(login)
+    );
+    work.say(Step::Made, &what);
 }
 
 /// Who a token belongs to, and whether that may be the bot.
@@ -124,61 +137,83 @@ fn as_bot(work: &Work<'_>, access: Access) -> anyhow::Result<Client> {
 
 /// Makes the account and its token.
 async fn make(work: &mut Work<'_>, login: &str, people: &People) -> anyhow::Result<SecretText> {
-    let named = |person: &&Account| person.login.eq_ignore_ascii_case(login);
-    if people
-        .owners
-        .iter()
-        .chain(&people.requesters)
-        .any(|person| named(&person))
-    {
+    let there = ours(work, login, people).await?;
+    let password = password()?;
+    if let Some(found) = there {
+        let set = work.forge.set_password(login, &password).await;
+        set.map_err(|error| explain("cannot go on with the bot's account", error))?;
+        note(work, login, Some(&found))?;
+        work.say(
+            Step::Found,
+            &format!("bot        the account {login} ({})", found.id),
+        );
+    } else {
+        // Written down first: after a crash the account is known for ours.
+        note(work, login, None)?;
+        let made = work.forge.make_account(login, &password).await;
+        let made = made.map_err(|error| explain(NOT_MADE, error))?;
+        note(work, login, Some(&made.value))?;
+        let what = format!(
+            "bot        the account {login} ({}), restricted",
+            made.value.id
+        );
+        work.say(Step::Made, &what);
+    }
+    token(work, login, password).await
+}
+
+/// Says what `make` would do. What it would ask of the forge first is asked, and its token's right to go
+/// on is taken from what the forge says of it.
+async fn would_make(
+    work: &mut Work<'_>,
+    login: &str,
+    people: &People,
+    shown: &str,
+) -> anyhow::Result<Account> {
+    let there = ours(work, login, people).await?;
+    if !work.me.is_admin {
+        bail!("{NOT_MADE}; {} is none", printable(&work.me.login));
+    }
+    let account = if let Some(found) = there {
+        work.say(
+            Step::Found,
+            &format!("bot        the account {login} ({})", found.id),
+        );
+        found
+    } else {
+        let what = format!("bot        the account {login}, restricted");
+        work.say(Step::Made, &what);
+        Account {
+            id: UserId(NOBODY_YET),
+            login: login.to_owned(),
+            is_admin: false,
+            restricted: true,
+        }
+    };
+    say_token(work, login, shown);
+    Ok(account)
+}
+
+/// The account with this login, if it was made here. One that was not is nobody's to take.
+async fn ours(work: &Work<'_>, login: &str, people: &People) -> anyhow::Result<Option<Account>> {
+    let mut all = people.owners.iter().chain(&people.requesters);
+    if all.any(|person| person.login.eq_ignore_ascii_case(login)) {
         bail!("{login} is an owner or a requester: name another account with --bot-login");
     }
-    let password = password()?;
-    let ours = work
-        .notes
-        .made
-        .bot
-        .as_ref()
-        .is_some_and(|bot| bot.login == login);
+    let made = work.notes.made.bot.as_ref();
+    let ours = made.is_some_and(|bot| bot.login == login);
     match work.forge.account(login).await {
-        Err(ForgejoError::NotFound) => {
-            // Written down first: after a crash the account is known for ours.
-            note(work, login, None)?;
-            let made = work.forge.make_account(login, &password).await;
-            let made = made.map_err(|error| {
-                explain(
-                    "cannot make the bot's account (only a site administrator's token can)",
-                    error,
-                )
-            })?;
-            note(work, login, Some(&made.value))?;
-            let what = format!(
-                "bot        the account {login} ({}), restricted",
-                made.value.id
-            );
-            work.say(Step::Made, &what);
-        }
-        Ok(found) if ours => {
-            let set = work.forge.set_password(login, &password).await;
-            set.map_err(|error| explain("cannot go on with the bot's account", error))?;
-            note(work, login, Some(&found.value))?;
-            work.say(
-                Step::Found,
-                &format!("bot        the account {login} ({})", found.value.id),
-            );
-        }
+        Err(ForgejoError::NotFound) => Ok(None),
+        Ok(found) if ours => Ok(Some(found.value)),
         Ok(_) => bail!(
             "the forge has an account {login} already, which was not made here: name another one with \
              --bot-login, or bring that one's token with --bot-token-file"
         ),
-        Err(error) => {
-            return Err(explain(
-                &format!("cannot ask for the account {login}"),
-                error,
-            ));
-        }
+        Err(error) => Err(explain(
+            &format!("cannot ask for the account {login}"),
+            error,
+        )),
     }
-    token(work, login, password).await
 }
 
 fn note(work: &mut Work<'_>, login: &str, account: Option<&Account>) -> anyhow::Result<()> {

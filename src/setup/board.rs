@@ -4,17 +4,18 @@
 //! What is there is left as it is, if it does its work. A hook whose secret cannot be the one in the
 //! file is replaced, because no call of the forge changes a hook's secret.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use secrecy::SecretString;
 
 use super::found::{Kind, explain};
 use super::secrets::HookSecret;
-use super::{Step, Wish, Work};
+use super::{NO_ISSUE_YET, NOBODY_YET, Step, Wish, Work};
 use crate::cli::printable::printable;
 use crate::config::Config;
 use crate::forgejo::client::ForgejoError;
 use crate::forgejo::client::setup::{Account, EVENTS, Place, Webhook};
-use crate::gate::ids::IssueNumber;
+use crate::gate::ids::{IssueNumber, UserId};
+use crate::secret::file::read_secret_file;
 
 /// The title of the control issue, by which one from a run that was broken off is found.
 const CONTROL: &str = "Ownergate: notices";
@@ -79,14 +80,20 @@ pub(super) async fn reader(
     bot: &Account,
 ) -> anyhow::Result<()> {
     let login = printable(&bot.login);
-    let there = work.forge.is_collaborator(&work.path, &bot.login).await;
+    // Nobody is known by a name that nobody has yet.
+    let there = match bot.id {
+        UserId(NOBODY_YET) => Ok(false),
+        UserId(_) => work.forge.is_collaborator(&work.path, &bot.login).await,
+    };
     if there.map_err(|error| explain("cannot read the collaborators", error))? {
         let what = format!("reader     {login} in {}", place.full_name);
         work.say(Step::Found, &what);
         return Ok(());
     }
-    let added = work.forge.add_reader(&work.path, &bot.login).await;
-    added.map_err(|error| explain("cannot add the bot to the repository", error))?;
+    if !work.rehearses() {
+        let added = work.forge.add_reader(&work.path, &bot.login).await;
+        added.map_err(|error| explain("cannot add the bot to the repository", error))?;
+    }
     let own = work.notes.board(&place.full_name, place.id);
     own.reader = Some(bot.login.clone());
     work.notes.write()?;
@@ -116,11 +123,13 @@ pub(super) async fn form(work: &mut Work<'_>, place: &Place, kind: Kind) -> anyh
         );
         return Ok(());
     }
-    match work
-        .forge
-        .add_file(&work.path, file, &form_text(&work.wish.scopes))
-        .await
-    {
+    let text = form_text(&work.wish.scopes);
+    let added = if work.rehearses() {
+        Ok(())
+    } else {
+        work.forge.add_file(&work.path, file, &text).await
+    };
+    match added {
         Ok(()) => {
             let own = work.notes.board(&place.full_name, place.id);
             own.form = Some(file.to_owned());
@@ -182,6 +191,11 @@ pub(super) async fn control_issue(
         work.say(Step::Found, &what);
         return Ok(number);
     }
+    if work.rehearses() {
+        let what = format!("control    an issue of {}", place.full_name);
+        work.say(Step::Made, &what);
+        return Ok(NO_ISSUE_YET);
+    }
     let made = work
         .forge
         .open_issue(&work.path, CONTROL, CONTROL_TEXT)
@@ -218,8 +232,10 @@ pub(super) async fn webhook(
             Ok(())
         }
         Some(hook) if !secret.new => {
-            let mended = work.forge.mend_webhook(&work.path, &hook, &EVENTS).await;
-            mended.map_err(|error| explain("cannot mend the webhook", error))?;
+            if !work.rehearses() {
+                let mended = work.forge.mend_webhook(&work.path, &hook, &EVENTS).await;
+                mended.map_err(|error| explain("cannot mend the webhook", error))?;
+            }
             let what = format!(
                 "webhook    {url} (hook {}): active, JSON, all events",
                 hook.id
@@ -228,9 +244,16 @@ pub(super) async fn webhook(
             Ok(())
         }
         Some(hook) => {
-            let gone = work.forge.delete_webhook(&work.path, hook.id).await;
-            gone.map_err(|error| explain("cannot replace the webhook", error))?;
-            let what = format!("webhook    hook {} had another secret and is gone", hook.id);
+            let what = if work.rehearses() {
+                format!(
+                    "webhook    hook {} has another secret and would go",
+                    hook.id
+                )
+            } else {
+                let gone = work.forge.delete_webhook(&work.path, hook.id).await;
+                gone.map_err(|error| explain("cannot replace the webhook", error))?;
+                format!("webhook    hook {} had another secret and is gone", hook.id)
+            };
             work.say(Step::Note, &what);
             make_webhook(work, place, kind, (&url, secret)).await
         }
@@ -248,7 +271,15 @@ async fn make_webhook(
         Kind::Forgejo => "forgejo",
         Kind::Gitea => "gitea",
     };
-    let secret = SecretString::from(secret.text.expose());
+    if work.rehearses() {
+        work.say(
+            Step::Made,
+            &format!("webhook    {url}: {}", EVENTS.join(", ")),
+        );
+        return Ok(());
+    }
+    let text = read_secret_file(&secret.file).with_context(|| secret.file.display().to_string())?;
+    let secret = SecretString::from(text.expose());
     let made = work
         .forge
         .make_webhook(&work.path, word, url, &secret)

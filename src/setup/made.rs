@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::confirm::Go;
 use crate::gate::ids::{IssueNumber, RepositoryId, UserId};
 
 /// The name of the file.
@@ -69,6 +70,8 @@ pub struct Notes {
     path: PathBuf,
     /// What stands in it.
     pub made: Made,
+    /// In a rehearsal nothing is written.
+    rehearsed: bool,
 }
 
 impl Notes {
@@ -86,11 +89,24 @@ impl Notes {
                 return Err(error).with_context(|| format!("{} cannot be read", path.display()));
             }
         };
-        Ok(Self { path, made })
+        Ok(Self {
+            path,
+            made,
+            rehearsed: false,
+        })
+    }
+
+    /// The same, and in a rehearsal never written.
+    pub fn kept(mut self, go: Go) -> Self {
+        self.rehearsed = go == Go::Rehearse;
+        self
     }
 
     /// Writes the file anew, whole or not at all.
     pub fn write(&self) -> anyhow::Result<()> {
+        if self.rehearsed {
+            return Ok(());
+        }
         let mut text = serde_json::to_string_pretty(&self.made)?;
         text.push('\n');
         replace(&self.path, &text)

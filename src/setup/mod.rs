@@ -2,7 +2,8 @@
 //!
 //! Every step looks first and makes only what is missing, so that a second run changes nothing and one
 //! that was broken off goes on. The token that does it is an owner's or an administrator's: it is
-//! used in memory and written nowhere. The config is written last, when all that it names is there.
+//! used in memory and written nowhere. The config is written last, when all that it names is there. In a
+//! rehearsal the same is looked at and said, and nothing is made: the forge is only read.
 
 mod account;
 mod board;
@@ -22,6 +23,7 @@ pub(crate) use found::Kind;
 pub use made::{Made, Notes};
 pub use undo::{Undo, undo};
 
+use crate::cli::confirm::Go;
 use crate::config::{Config, Loaded};
 use crate::forgejo::client::setup::{Account, Place};
 use crate::forgejo::client::{Client, ClientOptions, RepositoryPath};
@@ -34,6 +36,9 @@ pub const CONFIG: &str = "ownergate.toml";
 
 /// Stands for the bot's number until the forge has said it; no account has it.
 const NOBODY_YET: i64 = i64::MAX;
+
+/// Stands for the control issue's until that is open.
+const NO_ISSUE_YET: IssueNumber = IssueNumber(1);
 
 /// What is wished for, with nothing left to ask.
 #[derive(Clone, Debug)]
@@ -105,7 +110,7 @@ pub struct Outcome {
     pub config: PathBuf,
     /// The board's name.
     pub board: String,
-    /// Anything was made or mended.
+    /// Anything was made or mended, or would be.
     pub changed: bool,
     /// The board was added to a config that was there, so that a running bot has to be told.
     pub added: bool,
@@ -120,6 +125,7 @@ struct Work<'a> {
     me: Account,
     path: RepositoryPath,
     notes: Notes,
+    go: Go,
     report: &'a mut dyn Report,
     changed: bool,
 }
@@ -129,12 +135,17 @@ impl Work<'_> {
         self.changed |= matches!(step, Step::Made | Step::Mended);
         self.report.say(step, what);
     }
+
+    fn rehearses(&self) -> bool {
+        self.go == Go::Rehearse
+    }
 }
 
-/// Makes what is missing.
+/// Makes what is missing, or says what would be made.
 pub async fn run(
     wish: &Wish,
     token: SecretString,
+    go: Go,
     report: &mut dyn Report,
 ) -> anyhow::Result<Outcome> {
     let before = configured(&wish.directory)?;
@@ -149,15 +160,18 @@ pub async fn run(
     let kind = found::kind(&forge).await?;
     let place = found::place(&forge, &me, &path).await?;
     let people = found::people(&forge, wish).await?;
-    std::fs::create_dir_all(&wish.directory)
-        .with_context(|| format!("cannot make the folder {}", wish.directory.display()))?;
-    let notes = notes(wish)?;
+    if go == Go::DoIt {
+        std::fs::create_dir_all(&wish.directory)
+            .with_context(|| format!("cannot make the folder {}", wish.directory.display()))?;
+    }
+    let notes = notes(wish)?.kept(go);
     let mut work = Work {
         wish,
         forge,
         me,
         path,
         notes,
+        go,
         report,
         changed: false,
     };
@@ -216,7 +230,7 @@ fn new_gate(wish: &Wish, place: &Place, name: &str, people: &found::People) -> N
         scopes: wish.scopes.clone(),
         machine_accounts: people.requesters.iter().map(|person| person.id).collect(),
         owners: people.owners.iter().map(owner).collect(),
-        control_issue: IssueNumber(1),
+        control_issue: NO_ISSUE_YET,
     };
     NewGate {
         listen: wish.listen.clone(),
@@ -273,7 +287,9 @@ fn write_config(
         return Ok(());
     }
     let text = config_text(work, before, gate)?;
-    made::replace(&file, &text)?;
+    if !work.rehearses() {
+        made::replace(&file, &text)?;
+    }
     let what = if before.is_none() {
         format!("config     {shown}")
     } else {

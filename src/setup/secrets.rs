@@ -11,7 +11,7 @@ use super::{Step, Work};
 use crate::app::secrets::check;
 use crate::config::{Config, SecretFile, SecretKind};
 use crate::secret::credential;
-use crate::secret::file::{SecretText, read_secret_file, write_secret_file};
+use crate::secret::file::write_secret_file;
 use crate::secret::token::random_hex;
 
 /// Where the bot's own secrets are.
@@ -21,8 +21,8 @@ pub(super) struct Own {
 
 /// A board's secret for its hook.
 pub(super) struct HookSecret {
-    pub(super) text: SecretText,
-    /// It was made in this run: no hook on the forge can have it.
+    pub(super) file: PathBuf,
+    /// It was made in this run, or would be: no hook on the forge can have it.
     pub(super) new: bool,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn own(work: &mut Work<'_>, before: Option<&Config>) -> anyhow::Resul
             forge_token: config.forge.token_file.clone(),
         });
     }
-    let folder = folder(&work.wish.directory)?;
+    let folder = folder(work)?;
     ensure(work, "pepper", &folder.join("pepper"), SecretKind::Pepper)?;
     let key = folder.join("signing-key");
     ensure(work, "key", &key, SecretKind::SigningKey)?;
@@ -55,26 +55,28 @@ pub(super) fn of_board(
     let file = if let Some(board) = known {
         board.hook_secret_file.clone()
     } else {
-        let folder = folder(&work.wish.directory)?;
+        let folder = folder(work)?;
         let client = folder.join(format!("client-{name}-api"));
         ensure(work, "client", &client, SecretKind::ClientSecret)?;
         folder.join(format!("hook-{name}"))
     };
     let new = ensure(work, "secret", &file, SecretKind::HookSecret)?;
-    let text = read_secret_file(&file).with_context(|| file.display().to_string())?;
-    Ok(HookSecret { text, new })
+    Ok(HookSecret { file, new })
 }
 
-fn folder(directory: &Path) -> anyhow::Result<PathBuf> {
+fn folder(work: &Work<'_>) -> anyhow::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
-    let folder = directory.join("secrets");
+    let folder = work.wish.directory.join("secrets");
+    if work.rehearses() {
+        return Ok(folder);
+    }
     let mut builder = std::fs::DirBuilder::new();
     let made = builder.recursive(true).mode(0o700).create(&folder);
     made.with_context(|| format!("cannot make the folder {}", folder.display()))?;
     Ok(folder)
 }
 
-/// Makes a secret file if there is none; true if it did.
+/// Makes a secret file if there is none; true if it did, or would.
 fn ensure(work: &mut Work<'_>, what: &str, path: &Path, kind: SecretKind) -> anyhow::Result<bool> {
     let shown = path.display().to_string();
     if credential::is_one(&shown) {
@@ -95,11 +97,13 @@ fn ensure(work: &mut Work<'_>, what: &str, path: &Path, kind: SecretKind) -> any
         work.say(Step::Found, &format!("{what:<10} {shown}"));
         return Ok(false);
     }
-    let secret = random_hex()?;
-    let mut line = zeroize::Zeroizing::new(String::with_capacity(secret.len() + 1));
-    line.push_str(&secret);
-    line.push('\n');
-    write_secret_file(path, line.as_bytes()).with_context(|| format!("cannot make {shown}"))?;
+    if !work.rehearses() {
+        let secret = random_hex()?;
+        let mut line = zeroize::Zeroizing::new(String::with_capacity(secret.len() + 1));
+        line.push_str(&secret);
+        line.push('\n');
+        write_secret_file(path, line.as_bytes()).with_context(|| format!("cannot make {shown}"))?;
+    }
     work.say(Step::Made, &format!("{what:<10} {shown} ({kind})"));
     Ok(true)
 }

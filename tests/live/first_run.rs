@@ -150,7 +150,7 @@ async fn from_an_empty_folder_to_a_token_that_is_used() {
     let init = format!(
         "init --forge {} --token-file admin --repo alice/board --owner alice --create-bot \
          --bot-login gatekeeper --requester codex --listen 127.0.0.1:{public} \
-         --internal-listen 127.0.0.1:{internal} --dir gate",
+         --internal-listen 127.0.0.1:{internal} --dir gate --yes",
         place.forge.url
     );
     place.run(&init);
@@ -172,7 +172,7 @@ async fn from_an_empty_folder_to_a_token_that_is_used() {
     );
     assert!(took < MACHINE, "{took:?}");
     another_board(&place, &serving, &ready).await;
-    let undone = place.run("init --remove --token-file admin --dir gate");
+    let undone = place.run("init --remove --token-file admin --dir gate --yes");
     assert!(
         undone.contains("the account gatekeeper and its token"),
         "{undone}"
@@ -224,8 +224,9 @@ async fn another_board(place: &Place, serving: &Serving, ready: &str) {
         .await
         .unwrap();
     assert_eq!(made.status, 201);
-    place
-        .run("init --token-file owner --repo alice/ops --owner alice --requester codex --dir gate");
+    place.run(
+        "init --token-file owner --repo alice/ops --owner alice --requester codex --dir gate --yes",
+    );
     serving.hang_up();
     until(async || {
         let state: Value = plain_client()
@@ -243,7 +244,8 @@ async fn another_board(place: &Place, serving: &Serving, ready: &str) {
     .await;
     let said = place.run("doctor --config gate/ownergate.toml --token-file owner");
     assert!(said.contains("all is well"), "{said}");
-    let again = place
-        .run("init --token-file owner --repo alice/ops --owner alice --requester codex --dir gate");
+    let again = place.run(
+        "init --token-file owner --repo alice/ops --owner alice --requester codex --dir gate --yes",
+    );
     assert!(again.contains("nothing was changed"), "{again}");
 }

@@ -61,7 +61,7 @@ async fn a_second_request_gets_another_credential() {
     assert_snapshot!(thread.answer(alice, "/gate inspect").await, @r"
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
-    - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - owner alice, asked for by codex (user 7); ends 22 Feb 14:00 UTC
     - last used 24 Nov 14:00 UTC
     - c2: active, `board:read` `card:write`, ends 24 Nov 18:00 UTC, last used 24 Nov 14:00 UTC
     - c1: active, `board:read`, ends 24 Nov 22:00 UTC, last used 24 Nov 14:00 UTC

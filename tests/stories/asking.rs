@@ -330,6 +330,33 @@ async fn who_waits_too_long_goes_on_later_with_the_same_request() {
     assert_eq!(asked(&story, &thread), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_asks_for_one_file_post_one_request() {
+    let story = Story::begin().await;
+    let agent = Agent::new(&story);
+    let first = agent.start(&story, &[], None);
+    let thread = first_issue(&story).await;
+    let second = agent.run(&story, &[], None).await.unwrap_err();
+    assert_eq!(second.code(), 1, "{second}");
+    let said = second.to_string();
+    assert!(said.contains("another ask goes on with"), "{said}");
+    assert!(said.contains("nothing was posted by this one"), "{said}");
+    // Whoever asks for another file does not mind.
+    let mut args = agent.args(&["--timeout", "1s", "--title", "another"]);
+    args.out = Some(agent.path("other"));
+    let clock = story.stage.clock().clone();
+    let pace = Pace::default();
+    let third = tokio::spawn(async move { ask(&args, pace, &clock, &|_| {}).await });
+    assert_eq!(ended(&story, third).await.unwrap_err().code(), 6);
+    approve(&story, &thread, 1).await;
+    ended(&story, first).await.unwrap();
+    assert_eq!(asked(&story, &thread), 1);
+    story.remember(&agent.token());
+    let locks = std::fs::read_dir(agent.folder.path()).unwrap();
+    let mut names = locks.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!names.any(|name| name.ends_with(".lock")));
+}
+
 /// A token that somebody else made, sealed to the agent's key.
 fn forged(recipient: &str) -> String {
     let slug = ownergate::gate::ids::Slug::parse("codex-kan-1").unwrap();

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::harness::{Key, Story, Thread};
 
 /// The signing key in a file of the stage.
-fn key_in(story: &Story, name: &str) -> SigningKey {
+pub(crate) fn key_in(story: &Story, name: &str) -> SigningKey {
     let path = story.stage.directory().join("secrets").join(name);
     let text = std::fs::read_to_string(path).unwrap();
     SigningKey::parse(&SecretText::new(text.trim())).unwrap()

@@ -127,11 +127,12 @@ impl Village {
     }
 
     /// Every file of the gate's folder, with its mode and content.
-    fn files(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.directory()];
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
+            // Before the first run there is none.
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
@@ -145,7 +146,7 @@ impl Village {
     }
 
     /// Calls of the forge so far that change something.
-    fn changes(&self) -> Vec<String> {
+    pub(crate) fn changes(&self) -> Vec<String> {
         let calls = self.forge.calls();
         let changing = calls.iter().filter(|call| call.method != "GET");
         changing
@@ -156,7 +157,7 @@ impl Village {
 
 pub(crate) const USUAL: &str = "init --forge {forge} --token-file admin --repo alice/board --owner alice \
      --create-bot --requester codex --public-url https://gate.example --dir gate \
-     --listen 127.0.0.1:2 --internal-listen 127.0.0.1:3";
+     --listen 127.0.0.1:2 --internal-listen 127.0.0.1:3 --yes";
 
 fn text(path: &Path) -> String {
     read_secret_file(path).unwrap().expose().to_owned()
@@ -297,7 +298,7 @@ async fn another_repository_becomes_another_board() {
     let ops = village.forge.add_repository(village.alice.id, "ops");
     // An owner's token will do: the bot is there.
     let line =
-        "init --token-file alice --repo alice/ops --owner alice --requester codex --dir gate";
+        "init --token-file alice --repo alice/ops --owner alice --requester codex --dir gate --yes";
     let ran = village.run(line).await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(
@@ -341,7 +342,7 @@ async fn what_was_made_is_undone_and_what_was_there_stays() {
     let secret = text(&village.directory().join("secrets/hook-board"));
     assert!(!notes.contains(&secret), "{notes}");
     let ran = village
-        .run("init --remove --token-file admin --dir gate")
+        .run("init --remove --token-file admin --dir gate --confirm")
         .await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     insta::assert_snapshot!(ran.out, @r"
@@ -359,7 +360,7 @@ async fn what_was_made_is_undone_and_what_was_there_stays() {
     assert!(files.is_empty(), "{files:?}");
     assert!(village.config_file().exists());
     let again = village
-        .run("init --remove --token-file admin --dir gate")
+        .run("init --remove --token-file admin --dir gate --confirm")
         .await;
     assert_eq!(again.code, 0);
     assert!(again.out.contains("nothing to undo"), "{}", again.out);
@@ -395,7 +396,7 @@ async fn an_account_that_is_there_is_used_by_its_token() {
     assert_eq!(text(&config.forge.token_file), bot.token);
     // It was there before and stays.
     let ran = village
-        .run("init --remove --token-file alice --dir gate")
+        .run("init --remove --token-file alice --dir gate --confirm")
         .await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(village.forge.person(bot.id).is_ok());

@@ -79,7 +79,7 @@ async fn a_required_judgement_comes_before_the_approval() {
     assert_snapshot!(thread.answer(codex, "/gate inspect").await, @r"
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
-    - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - owner alice, asked for by codex (user 7); ends 22 Feb 14:00 UTC
     - last used 24 Nov 14:00 UTC
     - c1: active, `board:read` `card:write`, ends 24 Nov 22:00 UTC
     - judge iskra advises: `p1`, `go`, caveat `@{zwsp}alice who asked?`; for the text as it stands, no labels then and now

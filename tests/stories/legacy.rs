@@ -4,12 +4,14 @@
 use std::os::unix::fs::MetadataExt;
 
 use insta::assert_snapshot;
+use ownergate::cli::confirm::{Change, Go};
 use ownergate::cli::import::{Asked, Legacy, hand_over};
 use ownergate::gate::ids::Hash;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::harness::{Key, Story, Thread};
+use crate::operator_cli::transcript;
 
 /// In use for years somewhere; long enough, and not of our form.
 pub(crate) const ROBOT: &str = "hunter2-but-much-longer-and-shared-for-years";
@@ -41,6 +43,15 @@ fn line(secret: &str, label: &str, scopes: &[&str], identity: Option<&str>) -> S
 
 /// What `ownergate import legacy` is told.
 async fn import(thread: &Thread<'_>, operator: &str, file: &str) -> Result<Asked, String> {
+    import_or_not(thread, operator, file, Go::DoIt).await
+}
+
+async fn import_or_not(
+    thread: &Thread<'_>,
+    operator: &str,
+    file: &str,
+    go: Go,
+) -> Result<Asked, String> {
     let stage = &thread.story.stage;
     let args = Legacy {
         file: "tokens.jsonl".into(),
@@ -48,9 +59,10 @@ async fn import(thread: &Thread<'_>, operator: &str, file: &str) -> Result<Asked
         issue: thread.issue.0,
         operator: operator.to_owned(),
         config: "ownergate.toml".into(),
+        change: Change::default(),
     };
     let config = stage.config().unwrap();
-    let asked = hand_over(&config, &args, file.as_bytes().to_vec()).await;
+    let asked = hand_over(&config, &args, file.as_bytes().to_vec(), go).await;
     stage.settle().await.unwrap();
     asked.map_err(|error| format!("{error:#}"))
 }
@@ -130,7 +142,7 @@ async fn it_is_listed_and_stops_with_its_identity_and_by_itself() {
     assert_snapshot!(thread.answer(&story.stage.alice, "/gate inspect").await, @r"
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
-    - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - owner alice, asked for by codex (user 7); ends 22 Feb 14:00 UTC
     - last used 24 Nov 14:00 UTC
     - c2 `robot`: active from before, `board:read`, ends 25 Nov 14:00 UTC
     - c1: active, `board:read` `card:write`, ends 24 Nov 22:00 UTC, last used 24 Nov 14:00 UTC
@@ -283,6 +295,70 @@ async fn one_bad_line_and_nothing_is_imported() {
     assert_snapshot!(import(&thread, "home", &file).await.unwrap_err(), @"nothing was imported: line 2: there is no identity `nobody` on this board");
     assert_eq!(thread.replies().len(), before);
     assert!(!story.alive(ROBOT).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_import_would_ask_is_said_and_nothing_is_written() {
+    let story = begin().await;
+    let thread = story.thread(&story.stage.codex, "sort").await;
+    thread.credential(&Key::new()).await;
+    let file = line(ROBOT, "robot", &["board:read"], Some("codex-kan-1"));
+    let before = (story.lines(), thread.replies().len());
+    let would = import_or_not(&thread, "home", &file, Go::Rehearse).await;
+    let Asked::Would(told, what) = would.unwrap() else {
+        panic!("it was asked");
+    };
+    assert!(told.starts_with("R2 asks in issue 1 of kan; lines 1, SHA-256 of the file "));
+    assert_eq!(what["entries"][1]["code"], "import_asked");
+    let said = what["comments"][0]["text"].as_str().unwrap();
+    assert!(
+        said.contains("that a secret from before works here"),
+        "{said}"
+    );
+    assert!(
+        !what
+            .to_string()
+            .contains(Hash::of(ROBOT.as_bytes()).as_str())
+    );
+    assert_eq!((story.lines(), thread.replies().len()), before);
+    // What would be refused is refused with the same words, and with nothing in the audit.
+    let bad = line(OTHER, "other", &["board:read"], Some("nobody"));
+    let why = import_or_not(&thread, "home", &bad, Go::Rehearse).await;
+    assert_eq!(
+        why.unwrap_err(),
+        "nothing was imported: line 1: there is no identity `nobody` on this board"
+    );
+    let faults = import_or_not(&thread, "home", "not json\n", Go::Rehearse).await;
+    assert!(matches!(faults.unwrap(), Asked::Faults(_)));
+    assert_eq!((story.lines(), thread.replies().len()), before);
+    let Asked::Request(told) = import(&thread, "home", &file).await.unwrap() else {
+        panic!("it was not asked");
+    };
+    assert!(told.starts_with("R2 asks in issue 1 of kan"));
+    assert_eq!(thread.news(before.1), said);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_asks_first_and_its_dry_run_is_shown() {
+    let story = begin().await;
+    let thread = story.thread(&story.stage.codex, "sort").await;
+    thread.credential(&Key::new()).await;
+    let file = line(ROBOT, "robot", &["board:read"], Some("codex-kan-1"));
+    std::fs::write(story.stage.directory().join("old.jsonl"), file).unwrap();
+    let lines = story.lines();
+    let import = "import legacy old.jsonl --board kan --issue 1 --operator home";
+    let said = transcript(
+        &story,
+        &[
+            &import.replace("old.jsonl", "nowhere.jsonl"),
+            &format!("{import} --dry-run"),
+        ],
+    )
+    .await;
+    assert_eq!(story.lines(), lines);
+    assert_snapshot!(said, @"");
+    let said = transcript(&story, &[&format!("{import} --confirm")]).await;
+    assert!(said.contains("R2 asks in issue 1 of kan"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -37,6 +37,7 @@ mod harness;
 mod harness_edges;
 mod history;
 mod init;
+mod init_rehearsed;
 mod judge;
 mod kills;
 mod leak;

@@ -45,7 +45,7 @@ async fn fed(story: &Story, line: &str, input: &str) -> String {
     plain(&text.replace(&story.stage.directory().display().to_string(), "DIR"))
 }
 
-async fn transcript(story: &Story, lines: &[&str]) -> String {
+pub(crate) async fn transcript(story: &Story, lines: &[&str]) -> String {
     let mut text = String::new();
     for line in lines {
         text.push_str(&run(story, line).await);
@@ -111,6 +111,7 @@ async fn identities_are_listed_and_shown() {
     codex-kan-1 · paused · dev
       may       board:read card:write
       owner     alice
+      asked by  codex (user 7)
       thread    kan#1
       ends      2027-02-22 14:00
       since     2026-11-24 14:00 by user 2: strange

@@ -351,6 +351,31 @@ async fn waiting_ends_with_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_too_long_is_told_and_the_request_stays_open() {
+    let story = begin().await;
+    let (desk, key) = (Desk::of(1), Key::new());
+    story.thread(&story.stage.codex, "sort").await;
+    let more = ["--issue", "1", "--confirm", "--wait", "--timeout", "1s"];
+    let done = run(&story, &desk, &create("robot", &key, &more)).await;
+    assert_eq!(done.code, Some(6), "{}", done.stderr);
+    let port = story.stage.forge.url();
+    assert_snapshot!(done.stderr.replace(&port, "FORGE"), @"ownergate: not decided yet: R1 waits for an owner in FORGE/alice/board/issues/1. The request stays open: `ownergate request show R1` tells how it stands.");
+    // Nor is it waited longer for an issue that the forge does not open.
+    story.stage.forge.go_away().await;
+    let more = ["--confirm", "--wait", "--timeout", "1s", "--json"];
+    let done = run(&story, &desk, &create("robot-2", &key, &more)).await;
+    assert_eq!(done.code, Some(6), "{}{}", done.stdout, done.stderr);
+    assert!(
+        done.stdout.contains("\"state\":\"opening\""),
+        "{}",
+        done.stdout
+    );
+    // Without --wait there is nothing to wait for.
+    let done = run(&story, &desk, &create("robot", &key, &["--timeout", "1s"])).await;
+    assert_eq!(done.code, Some(2), "{}", done.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_such_body_is_told() {
     let story = begin().await;
     let bot = socket(&story, Some("home"));

@@ -4,6 +4,7 @@
 use std::os::unix::fs::PermissionsExt;
 
 use insta::assert_snapshot;
+use ownergate::cli::open::open_noted;
 use ownergate::demo::signer::SshKey;
 use ownergate::gate::ids::IssueNumber;
 use ownergate::gate::statement::APPROVE;
@@ -13,6 +14,7 @@ use ownergate::secret::seal::unseal_any;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
+use crate::bot_note::key_in;
 use crate::harness::{Key, Story};
 use crate::operators_ask::{CAROL_ASKS, OPERATOR, config_of, create, run, socket};
 use crate::signed::{Desk, Done};
@@ -305,8 +307,18 @@ async fn with_the_forge_away_an_owner_at_hand_opens_an_offline_gate_and_the_thre
     R2 is approved: c1
     the sealed file is in FILE
     ");
-    let sealed = sealed_file_in(&std::fs::read(&file).unwrap()).unwrap();
-    let token = unseal_any(std::slice::from_ref(&key.identity), &sealed).unwrap();
+    // It carries the bot's note, so that it is believed before the thread has it.
+    let text = std::fs::read_to_string(&file).unwrap();
+    let bot = [key_in(&story, "signing-key").public_hex()];
+    let secret = key.secret.expose().as_bytes();
+    let token = open_noted(text.as_bytes(), secret, &bot).unwrap();
+    let other = text.replace("\"credential\":\"c1\"", "\"credential\":\"c2\"");
+    assert_ne!(other, text);
+    let why = open_noted(other.as_bytes(), secret, &bot);
+    assert!(why.unwrap_err().to_string().contains("does not fit"));
+    let bare = sealed_file_in(text.as_bytes()).unwrap();
+    let why = open_noted(&bare, secret, &bot);
+    assert!(why.unwrap_err().to_string().contains("note is missing"));
     story.remember(token.expose());
     assert_eq!(story.may(token.expose()).await, "board:read");
     // Without an issue there is none to ask in.

@@ -17,7 +17,7 @@ async fn an_identity_is_shown_in_its_thread() {
     assert_snapshot!(thread.answer(codex, "/gate inspect").await, @r"
     **`codex-kan-1`** · active · dev
     - may `board:read` `card:write`
-    - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - owner alice, asked for by codex (user 7); ends 22 Feb 14:00 UTC
     - last used 24 Nov 14:00 UTC
     - c1: active, `board:read` `card:write`, ends 24 Nov 22:00 UTC
     - R2 is open until 27 Nov 14:01 UTC
@@ -48,7 +48,7 @@ async fn an_identity_is_shown_in_its_thread() {
     assert_snapshot!(thread.answer(alice, "/gate inspect codex-kan-1").await, @r"
     **`codex-kan-1`** · revoked · dev
     - may `board:read` `card:write`
-    - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - owner alice, asked for by codex (user 7); ends 22 Feb 14:00 UTC
     - last used 24 Nov 14:00 UTC
     - c1: revoked, `board:read` `card:write`, ends 24 Nov 22:00 UTC
     - lately: 24 Nov 14:01 UTC identity revoked · 24 Nov 14:00 UTC credential first used (c1) · 24 Nov 14:00 UTC credential issued (c1, R1)
@@ -139,7 +139,7 @@ async fn everything_about_an_identity_is_shown() {
     assert_snapshot!(thread.answer(codex, "/gate inspect").await, @r"
     **`codex-kan-1`** · active · dev · `The sorter`
     - may `board:read`, for `roadmap`, as `autonomous`
-    - owner alice, asked for by user 7; ends 22 Feb 14:00 UTC
+    - owner alice, asked for by codex (user 7); ends 22 Feb 14:00 UTC
     - not used yet
     - c1 `nightly run`: pending, `board:read`, ends 24 Nov 22:00 UTC
     - lately: 24 Nov 14:00 UTC credential issued (c1, R1)

@@ -3,6 +3,9 @@
 use crate::forgejo::ForgejoError;
 use crate::secret::note::NoteFault;
 
+/// The exit code of a command that waited for an owner in vain.
+pub const TIMED_OUT: u8 = 6;
+
 /// Why there is no token, or not yet.
 #[derive(Debug, thiserror::Error)]
 pub enum AskFault {
@@ -84,7 +87,7 @@ impl AskFault {
             Self::Refused { .. } => 3,
             Self::Denied { .. } => 4,
             Self::Over { .. } => 5,
-            Self::TimedOut { .. } => 6,
+            Self::TimedOut { .. } => TIMED_OUT,
             Self::Note { .. } => 7,
             Self::Forge(_) => 8,
             Self::Bot(_) => 9,

@@ -9,7 +9,7 @@ use serde_json::{Map, json};
 use super::super::admin::{self, Target};
 use super::super::approve::brought::Signing;
 use super::super::confirm::Change;
-use super::{Ask, Asking, Told, Wanted, a_span, ask, can_sign, vote};
+use super::{Ask, Asking, Told, Wanted, a_span, ask, vote};
 use crate::gate::ids::{CredentialNumber, RequestNumber, Slug};
 use crate::gate::time::parse_span;
 
@@ -226,7 +226,11 @@ impl Approve {
     /// Signs and brings it.
     pub fn run(&self) -> anyhow::Result<ExitCode> {
         let number = self.request;
-        if let Err(code) = can_sign(&self.change, &format!("Sign an approval of {number}")) {
+        // Nobody to ask: told before the bot is.
+        if let Err(code) = self
+            .change
+            .can_ask(&format!("Sign an approval of {number}"))
+        {
             return Ok(code);
         }
         if let Some(out) = self.out.as_deref().filter(|out| out.exists()) {

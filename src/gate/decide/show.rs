@@ -36,6 +36,13 @@ pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         .into_iter()
         .filter(|request| request.effect.identity.as_ref() == Some(&identity.slug))
         .collect();
+    let asked: Vec<Request> = credentials
+        .iter()
+        .filter_map(|credential| draft.get(&Key::request(credential.request)))
+        .collect();
+    let asker = open.iter().chain(&asked);
+    let asker = asker.filter_map(|request| request.login_of(identity.requester));
+    let asker = asker.map(str::to_owned).next();
     let Some(advice) = judge::advice(draft, said, identity.thread) else {
         return;
     };
@@ -59,6 +66,7 @@ pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
             credentials: &credentials,
             last_uses: &said.reads.last_uses,
             open: &open,
+            asker: asker.as_deref(),
             history,
             advice: &advice,
             board: said.board,

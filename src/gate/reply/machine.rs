@@ -107,7 +107,7 @@ const OPEN: &str = "<!-- ownergate.v1 ";
 const CLOSE: &str = " -->";
 
 /// A block's line; nothing in it can end the comment.
-fn line(members: Map<String, Value>) -> String {
+pub fn line(members: Map<String, Value>) -> String {
     let json = Value::Object(members).to_string();
     let json = json
         .replace('<', "\\u003c")

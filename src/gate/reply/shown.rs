@@ -31,6 +31,8 @@ pub struct Shown<'a> {
     pub last_uses: &'a BTreeMap<CredentialNumber, Option<Timestamp>>,
     /// Open requests that name it.
     pub open: &'a [Request],
+    /// What its requester was called when it asked, if that is known.
+    pub asker: Option<&'a str>,
     /// What happened lately.
     pub history: &'a History,
     /// What judges advise, a line each.
@@ -78,7 +80,7 @@ impl Shown<'_> {
             format!(
                 "- owner {}, asked for by {}; ends {}",
                 person(self.board, identity.owner),
-                person(self.board, identity.requester),
+                asker(self.board, identity.requester, self.asker),
                 instant(identity.expires_at)
             ),
             format!("{used}{rotated}"),
@@ -164,6 +166,14 @@ fn person(board: &Board, user: UserId) -> String {
     match board.owner(user) {
         Some(owner) => login(&owner.login),
         None => format!("user {user}"),
+    }
+}
+
+/// Who asked: the login is only how it was called then, so that the number stands beside it.
+fn asker(board: &Board, user: UserId, called: Option<&str>) -> String {
+    match called {
+        Some(called) if board.owner(user).is_none() => format!("{} (user {user})", login(called)),
+        Some(_) | None => person(board, user),
     }
 }
 

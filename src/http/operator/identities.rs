@@ -197,6 +197,7 @@ pub(super) async fn show(
         .map(|entry| json!({ "at": rfc3339(entry.at), "code": entry.code, "text": entry.text }))
         .collect();
     let mut shown = shapes::identity(&identity, &policy, now);
+    shown["requester"] = json!(requester(bot, &identity)?);
     shown["credentials"] = credentials(bot, &policy, &identity)?;
     shown["open_requests"] = json!(open);
     shown["recent"] = json!(recent);
@@ -217,6 +218,23 @@ pub(super) async fn list_credentials(
     Ok(ok(
         json!({ "identity": identity.slug, "credentials": credentials }),
     ))
+}
+
+/// What the account that asked for an identity was called then, if a request of it is known.
+fn requester(bot: &Bot, identity: &Identity) -> Result<Option<String>, ApiError> {
+    for number in identity.credentials.iter().rev() {
+        let Some(credential) = bot.core.get::<Credential>(&Key::credential(*number))? else {
+            continue;
+        };
+        let request = bot.core.get::<Request>(&Key::request(credential.request))?;
+        let login = request
+            .as_ref()
+            .and_then(|it| it.login_of(identity.requester));
+        if let Some(login) = login {
+            return Ok(Some(login.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 fn credentials(bot: &Bot, policy: &Policy, identity: &Identity) -> Result<Value, ApiError> {

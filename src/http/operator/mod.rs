@@ -10,7 +10,7 @@ mod dry_run;
 mod identities;
 mod orders;
 mod refusals;
-mod rehearsal;
+pub(super) mod rehearsal;
 mod requests;
 mod shapes;
 mod verify;

@@ -12,9 +12,11 @@ use crate::bot::Bot;
 use crate::gate::decide::{Decision, Step};
 use crate::gate::effect::{Effect, Role};
 use crate::gate::event::Event;
+use crate::gate::evidence::{Needs, Reads};
 use crate::gate::ids::ThreadKey;
 use crate::gate::key::{Key, Table};
 use crate::gate::policy::Policy;
+use crate::http::decided::ROUNDS;
 use crate::http::problem::ApiError;
 
 /// Records as they would be.
@@ -40,8 +42,25 @@ pub(super) async fn rehearse(
     Ok(made?)
 }
 
+/// What would come of an event that needs reading, as `decided` has one decided.
+pub(in crate::http) async fn rehearsed(
+    bot: &Bot,
+    event: impl Fn(&Reads) -> Event,
+    mut gather: impl AsyncFnMut(Needs, &mut Reads) -> Result<(), ApiError>,
+) -> Result<Decision, ApiError> {
+    let mut reads = Reads::default();
+    for _ in 0..ROUNDS {
+        match rehearse(bot, event(&reads), Overlay::new()).await?.0 {
+            Step::Gather(needs) => gather(needs, &mut reads).await?,
+            Step::Decided(decision) => return Ok(*decision),
+            Step::Load(_) | Step::Wait(_) | Step::Unreadable(_) => break,
+        }
+    }
+    Err(ApiError::Unhealthy)
+}
+
 /// What a decision would do.
-pub(super) fn describe(decision: &Decision, policy: &Policy) -> Value {
+pub(in crate::http) fn describe(decision: &Decision, policy: &Policy) -> Value {
     let entries: Vec<Value> = decision
         .entries
         .iter()

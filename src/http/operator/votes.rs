@@ -8,14 +8,17 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::gate::code::Code;
 use crate::gate::command::Vouched;
+use crate::gate::credential::Credential;
 use crate::gate::decide::Answer;
 use crate::gate::event::Event;
 use crate::gate::evidence::{Needs, Reads};
+use crate::gate::identity::Identity;
 use crate::gate::ids::UserId;
+use crate::gate::key::Key;
 use crate::gate::operator::Right;
 use crate::gate::wish::{Vote, Voted};
 use crate::http::body;
@@ -23,6 +26,7 @@ use crate::http::decided::decided;
 use crate::http::document::Document;
 use crate::http::gateway::Gateway;
 use crate::http::problem::ApiError;
+use crate::http::rotate;
 
 use super::Caller;
 use super::orders::{bad, not_kept, ok};
@@ -109,13 +113,38 @@ pub(in crate::http) async fn approve(
     };
     let gather = async |needs: Needs, reads: &mut Reads| gather(bot, board, &needs, reads).await;
     match decided(bot, event, gather).await? {
-        Answer::Voted(voted) => Ok(answer(&vote, &voted)),
+        Answer::Voted(voted) => {
+            let note = note(&gateway, &voted)?;
+            Ok(answer(&vote, &voted, note))
+        }
         _ => Err(ApiError::Unhealthy),
     }
 }
 
+/// The bot's note on a file that was sealed just now, signed as the one in the thread is when that goes
+/// out: whoever has the file before the forge is back can check it.
+fn note(gateway: &Gateway, voted: &Voted) -> Result<Option<Map<String, Value>>, ApiError> {
+    let Voted::Open {
+        credential: Some(number),
+        sealed: Some(sealed),
+    } = voted
+    else {
+        return Ok(None);
+    };
+    let core = &gateway.bot()?.core;
+    let Some(credential) = core.get::<Credential>(&Key::credential(*number))? else {
+        return Ok(None);
+    };
+    let identity = match credential.identity {
+        Some(number) => core.get::<Identity>(&Key::identity(number))?,
+        None => None,
+    };
+    let slug = identity.as_ref().map(|identity| &identity.slug);
+    Ok(rotate::note(gateway, &credential, slug, sealed))
+}
+
 /// What came of it.
-fn answer(vote: &Vote, voted: &Voted) -> HttpResponse {
+fn answer(vote: &Vote, voted: &Voted, note: Option<Map<String, Value>>) -> HttpResponse {
     let number = vote.request.to_string();
     match voted {
         Voted::Counted { counted, needed } => {
@@ -132,6 +161,7 @@ fn answer(vote: &Vote, voted: &Voted) -> HttpResponse {
             "request": number,
             "credential": credential.map(|number| number.to_string()),
             "sealed": sealed,
+            "note": note,
         })),
         Voted::Refused { code, text } => HttpResponse::build(StatusCode::CONFLICT)
             .insert_header((CACHE_CONTROL, "no-store"))
