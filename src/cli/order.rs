@@ -92,7 +92,7 @@ pub fn would(out: &mut impl Write, would: &Value) -> io::Result<()> {
     }
     for record in list("records") {
         let key = match &record["key"] {
-            Value::Array(parts) => {
+            Value::Array(parts) if !parts.is_empty() => {
                 let parts = parts.iter().map(|part| match part {
                     Value::String(text) => text.clone(),
                     other => other.to_string(),

@@ -46,7 +46,7 @@ impl fmt::Debug for SecretText {
 pub enum SecretFileFault {
     /// The file cannot be opened or read.
     #[error("cannot be read: {0}")]
-    Unreadable(#[source] std::io::Error),
+    Unreadable(std::io::Error),
     /// The config names a credential, and this process was given none.
     #[error(
         "is a credential, and this process was given none (CREDENTIALS_DIRECTORY is not set): it is \

@@ -1,6 +1,9 @@
 //! A stranger with a forge sets a gate up with one line: nothing is there before, everything after,
 //! nothing twice, and all of it can be undone.
 
+#[path = "init_rehearsed.rs"]
+mod rehearsed;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

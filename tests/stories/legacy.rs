@@ -10,7 +10,7 @@ use ownergate::gate::ids::Hash;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::harness::{Key, Story, Thread};
+use crate::harness::{Key, Story, Thread, plain};
 use crate::operator_cli::transcript;
 
 /// In use for years somewhere; long enough, and not of our form.
@@ -335,7 +335,7 @@ async fn what_an_import_would_ask_is_said_and_nothing_is_written() {
         panic!("it was not asked");
     };
     assert!(told.starts_with("R2 asks in issue 1 of kan"));
-    assert_eq!(thread.news(before.1), said);
+    assert_eq!(thread.news(before.1), plain(said));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -356,7 +356,35 @@ async fn an_import_asks_first_and_its_dry_run_is_shown() {
     )
     .await;
     assert_eq!(story.lines(), lines);
-    assert_snapshot!(said, @"");
+    assert_snapshot!(said.replace("    \n", "\n"), @r"
+    $ ownergate import legacy nowhere.jsonl --board kan --issue 1 --operator home
+    ownergate: Ask in issue 1 of kan that the secrets of nowhere.jsonl work here? Nobody can be asked here: add --confirm to do it, or --dry-run to see what would change
+    ? 2
+
+    $ ownergate import legacy old.jsonl --board kan --issue 1 --operator home --dry-run
+    dry run, nothing was changed. It would be so: R2 asks in issue 1 of kan; lines 1, SHA-256 of the file 0d53932b7ea818044414629098dce6dcf05758455a138b27d2e72dca4beb470c
+      audit: request opened, asks that a secret from before works here
+      audit: import asked, 1 secrets from before, asked for as user 3
+      comment in kan#1:
+        **R2 · `operator home` asks that a secret from before works here** · dev
+        - may `board:read` in `kan-ductor`, each for 1 d at most
+        - the file's SHA-256 is `0d53932b7ea818044414629098dce6dcf05758455a138b27d2e72dca4beb470c`; it came from the bot's own host, and nobody wrote it on the forge
+        - `robot`: `board:read`; for `codex-kan-1`
+        - needs one of @alice @piotr, by 27 Nov 14:00 UTC
+
+        ```
+        /gate approve R2 CODE scopes=board:read ttl=1d
+        ```
+        or `/gate deny R2`
+      record written: board 17
+      record written: counters
+      record written: due 1795615200/remind/2
+      record written: due 1795788000/end/2
+      record written: legacy 2/0
+      record written: request 2
+      record written: requester 17/3
+      record written: thread 17/1
+    ");
     let said = transcript(&story, &[&format!("{import} --confirm")]).await;
     assert!(said.contains("R2 asks in issue 1 of kan"), "{said}");
 }

@@ -37,7 +37,6 @@ mod harness;
 mod harness_edges;
 mod history;
 mod init;
-mod init_rehearsed;
 mod judge;
 mod kills;
 mod leak;

@@ -251,6 +251,26 @@ async fn another_credential_is_asked_for_where_its_identity_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_credential_is_asked_for_from_the_command_line() {
+    let story = begin().await;
+    let thread = story.thread(&story.stage.carol, "mine").await;
+    let (desk, key, second) = (Desk::of(1), Key::new(), Key::new());
+    thread
+        .ask_for(&story.stage.carol, &key, "robot", "board:read", "8h", "dev")
+        .await;
+    thread.approved(&story.stage.alice, &key).await;
+    let head = ["token", "create", "robot", "--capabilities", "board:read"];
+    let rest = ["--expires-in", "2h", "--label", "the second"];
+    let to = ["--recipient", &second.recipient, "--confirm"];
+    let done = run(&story, &desk, &[&head[..], &rest, &to].concat()).await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let port = story.stage.forge.url();
+    assert_snapshot!(done.stdout.replace(&port, "FORGE"), @"R2 asks in issue 1 of kan: FORGE/alice/board/issues/1");
+    let token = thread.approved(&story.stage.alice, &second).await;
+    assert_eq!(story.may(&token).await, "board:read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rotation_resuming_and_owning_are_asked_from_the_command_line() {
     let mut story = begin().await;
     let desk = Desk::of(1);
@@ -361,7 +381,13 @@ async fn who_waits_too_long_is_told_and_the_request_stays_open() {
     let port = story.stage.forge.url();
     assert_snapshot!(done.stderr.replace(&port, "FORGE"), @"ownergate: not decided yet: R1 waits for an owner in FORGE/alice/board/issues/1. The request stays open: `ownergate request show R1` tells how it stands.");
     // Nor is it waited longer for an issue that the forge does not open.
-    story.stage.forge.go_away().await;
+    let refusal = Fault::Answer {
+        status: 503,
+        headers: Vec::new(),
+        body: String::new(),
+    };
+    let issues = "/repos/alice/board/issues";
+    let fault = story.stage.forge.fault("POST", issues, None, refusal);
     let more = ["--confirm", "--wait", "--timeout", "1s", "--json"];
     let done = run(&story, &desk, &create("robot-2", &key, &more)).await;
     assert_eq!(done.code, Some(6), "{}{}", done.stdout, done.stderr);
@@ -370,6 +396,8 @@ async fn who_waits_too_long_is_told_and_the_request_stays_open() {
         "{}",
         done.stdout
     );
+    story.stage.forge.clear_fault(fault);
+    story.pass(60).await;
     // Without --wait there is nothing to wait for.
     let done = run(&story, &desk, &create("robot", &key, &["--timeout", "1s"])).await;
     assert_eq!(done.code, Some(2), "{}", done.stderr);
