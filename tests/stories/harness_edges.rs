@@ -19,6 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixDatagram};
 
 use crate::harness::{Story, Thread, block};
+use crate::shared::ground::bot_binary;
 
 /// Longer than anything takes; only a story that hangs meets it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -408,7 +409,7 @@ async fn ended(command: &mut tokio::process::Command) -> (ExitStatus, String) {
 }
 
 fn command(stage: &Stage, subcommand: &str, config: &str) -> tokio::process::Command {
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_ownergate"));
+    let mut command = tokio::process::Command::new(bot_binary());
     command
         .arg(subcommand)
         .arg("--config")

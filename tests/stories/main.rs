@@ -42,6 +42,7 @@ mod kills;
 mod leak;
 mod legacy;
 mod limits;
+mod load;
 mod logs;
 mod max_silence;
 mod miniature;
