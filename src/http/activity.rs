@@ -112,7 +112,7 @@ fn read(
     client: &str,
     event: Value,
 ) -> Result<Option<Report>, ApiError> {
-    if event.to_string().len() > EVENT {
+    if !event.is_object() || event.to_string().len() > EVENT {
         return Ok(None);
     }
     let Ok(said) = Said::deserialize(event) else {

@@ -4,6 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
+use serde::Deserialize;
 
 use super::problem::ApiError;
 
@@ -32,6 +33,15 @@ pub(super) async fn read(
         body.extend_from_slice(&chunk);
     }
     Ok(body.freeze())
+}
+
+/// Reads a JSON object. Lists read as objects, too, in order; nothing here is said by a place in a list.
+pub(super) fn json_object<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> serde_json::Result<T> {
+    if bytes.trim_ascii_start().first() == Some(&b'{') {
+        serde_json::from_slice(bytes)
+    } else {
+        Err(serde::de::Error::custom("it is no JSON object"))
+    }
 }
 
 /// The media type without parameters, lower-cased; refuses compressed bodies, which are never

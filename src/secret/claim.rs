@@ -21,9 +21,13 @@ pub struct Said {
 impl Said {
     /// Reads a JSON body; the error says what it must be and nothing of what it is.
     pub fn from_json(body: &[u8]) -> Result<Self, &'static str> {
-        serde_json::from_slice(body).map_err(|_| {
-            "the body must be {\"verifier\": …, \"request\": \"R17\"}, the second of them optional"
-        })
+        let must =
+            "the body must be {\"verifier\": …, \"request\": \"R17\"}, the second of them optional";
+        // A list would be read, too, in order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(must);
+        }
+        serde_json::from_slice(body).map_err(|_| must)
     }
 
     /// Reads a form; the error says what is wrong with it and nothing of what stands in it.
@@ -69,6 +73,12 @@ mod tests {
             challenge_of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").as_deref(),
             Some("E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")
         );
+    }
+
+    #[test]
+    fn a_claim_is_an_object_and_no_list() {
+        assert!(Said::from_json(b" {\"verifier\": \"v\"}").is_ok());
+        assert!(Said::from_json(b"[\"v\", null]").is_err());
     }
 
     #[test]

@@ -156,6 +156,11 @@ async fn of_what_it_was_not_shown_a_resource_server_learns_nothing() {
     assert_eq!(story.lines(), lines, "nothing was written");
 }
 
+/// The members of an event without their names.
+fn in_order() -> Value {
+    json!(["c1", null, "moved", null, null, "2026-11-24T14:00:00Z", "f"])
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_not_the_form_of_an_event_is_refused_one_by_one() {
     let story = Story::begin().await;
@@ -174,6 +179,7 @@ async fn what_has_not_the_form_of_an_event_is_refused_one_by_one() {
             of(json!({ "jti": "c1", "action": 7 })),
             of(json!({ "jti": "c1", "object": long })),
             of(json!({ "jti": "c1", "at": "yesterday" })),
+            in_order(),
             of(json!({ "jti": "c1", "event_id": null })),
             of(json!({ "jti": "c1", "more": "x".repeat(1024) })),
             of(json!({ "jti": "c1", "more": "is ignored" })),
@@ -181,7 +187,7 @@ async fn what_has_not_the_form_of_an_event_is_refused_one_by_one() {
         ],
     )
     .await;
-    let mut expected = vec!["malformed"; 10];
+    let mut expected = vec!["malformed"; 11];
     expected.extend(["accepted", "outside_its_life"]);
     assert_eq!(told, expected);
 

@@ -150,7 +150,17 @@ async fn what_is_wrong_with_a_question_is_told_in_one_form_once_it_is_known_who_
         (status, &problem["status"]),
         (StatusCode::NOT_FOUND, &404.into())
     );
-    for path in ["/v1/audit?most=1", "/v1/audit?limit=many"] {
+    for path in [
+        "/v1/audit?most=1",
+        "/v1/audit?limit=many",
+        "/v1/audit?limit=501",
+        "/v1/audit?since=yesterday",
+        "/v1/audit?thread=kan",
+        "/v1/audit?thread=kan%23-1",
+        "/v1/audit?cursor=1.2",
+        "/v1/audit?cursor=1.2.3.4",
+        "/v1/audit?newer=1.2.%2B3",
+    ] {
         let (status, problem) = get(&story, PIOTR, path).await;
         assert_eq!(
             (status, &problem["status"]),

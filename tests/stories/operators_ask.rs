@@ -424,6 +424,18 @@ async fn what_is_no_such_body_is_told() {
         let detail = answer["detail"].as_str().unwrap();
         assert!(detail.contains(why), "{detail}");
     }
+    // What a call does not take is not left out, and a number is not taken for nothing.
+    for (path, body) in [
+        ("x/resume", json!({"scopes": ["board:read"]})),
+        ("x/own", json!({"reason": "mine"})),
+        ("x/rotate", json!({"ttl": "1h"})),
+        ("x/rotate", json!({"credential": 1})),
+        ("x/credentials", json!({"identity": "y"})),
+    ] {
+        let path = format!("/v1/identities/{path}");
+        let (status, answer) = bot.send(Method::POST, &path, &body).await.unwrap();
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path} {answer}");
+    }
     let (status, _) = bot
         .send(Method::POST, "/v1/identities/No_Slug/rotate", &json!({}))
         .await

@@ -1,4 +1,4 @@
-//! One call: what it takes and every answer that it has.
+//! One call: what it takes and every answer that it has, with the headers that stand in it.
 
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::path::{
@@ -7,9 +7,9 @@ use utoipa::openapi::path::{
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::security::SecurityRequirement;
-use utoipa::openapi::{HeaderBuilder, Required};
+use utoipa::openapi::{Ref, Required};
 
-use super::shape::{Shape, problem_ref, text};
+use super::shape::{Shape, named};
 
 /// JSON.
 pub(super) const JSON: &str = "application/json";
@@ -79,8 +79,16 @@ pub(super) struct Call {
     pub(super) about: &'static str,
     /// Which of the logins it takes; none: anybody may call.
     pub(super) login: Option<&'static str>,
+    /// Whether it can be called without that login, too.
+    pub(super) login_is_optional: bool,
+    /// Whether calls are counted: their answers say how much is left.
+    pub(super) limited: bool,
+    /// Whether it is the same by every method.
+    pub(super) by_any_method: bool,
     pub(super) given: Vec<Given>,
     pub(super) body: Vec<(&'static str, Shape)>,
+    /// Whether there has to be a body.
+    pub(super) body_is_needed: bool,
     pub(super) answers: Vec<Answer>,
     /// Statuses of problems, and what they mean here.
     pub(super) problems: Vec<(u16, &'static str)>,
@@ -97,8 +105,12 @@ impl Call {
             summary: "",
             about: "",
             login: None,
+            login_is_optional: false,
+            limited: false,
+            by_any_method: false,
             given: Vec::new(),
             body: Vec::new(),
+            body_is_needed: false,
             answers: Vec::new(),
             problems: Vec::new(),
         }
@@ -119,6 +131,24 @@ impl Call {
     /// Who may call.
     pub(super) fn login(mut self, login: &'static str) -> Self {
         self.login = Some(login);
+        self
+    }
+
+    /// Who may call, and that others may, too.
+    pub(super) fn login_or_none(mut self, login: &'static str) -> Self {
+        self.login_is_optional = true;
+        self.login(login)
+    }
+
+    /// Its calls are counted by who makes them, or by what is tried.
+    pub(super) fn limited(mut self, what: &'static str) -> Self {
+        self.limited = true;
+        self.problems(&[(429, what)])
+    }
+
+    /// Another method changes nothing.
+    pub(super) fn by_any_method(mut self) -> Self {
+        self.by_any_method = true;
         self
     }
 
@@ -155,12 +185,18 @@ impl Call {
     }
 
     /// A header.
-    pub(super) fn header(mut self, name: &'static str, what: &'static str, shape: Shape) -> Self {
+    pub(super) fn header(
+        mut self,
+        name: &'static str,
+        needed: bool,
+        what: &'static str,
+        shape: Shape,
+    ) -> Self {
         let place = ParameterIn::Header;
         self.given.push(Given {
             name,
             place,
-            needed: true,
+            needed,
             what,
             shape,
         });
@@ -169,6 +205,13 @@ impl Call {
 
     /// One form of its body.
     pub(super) fn body(mut self, kind: &'static str, shape: Shape) -> Self {
+        self.body.push((kind, shape));
+        self.body_is_needed = true;
+        self
+    }
+
+    /// One form of its body, which may be missing.
+    pub(super) fn body_or_none(mut self, kind: &'static str, shape: Shape) -> Self {
         self.body.push((kind, shape));
         self
     }
@@ -233,6 +276,16 @@ impl Call {
         ])
     }
 
+    /// Every problem, with those that all calls have.
+    pub(super) fn all_problems(&self) -> Vec<(u16, &'static str)> {
+        let mut problems = self.problems.clone();
+        if !self.by_any_method {
+            problems.push((405, "this address takes other methods, which `Allow` names"));
+        }
+        problems.sort_by_key(|(status, _)| *status);
+        problems
+    }
+
     /// As the standard has it.
     pub(super) fn operation(&self) -> Operation {
         let mut operation = OperationBuilder::new()
@@ -242,26 +295,18 @@ impl Call {
         if !self.about.is_empty() {
             operation = operation.description(Some(self.about));
         }
+        if self.login_is_optional {
+            operation = operation.security(SecurityRequirement::default());
+        }
         if let Some(login) = self.login {
             operation = operation.security(SecurityRequirement::new(login, [""; 0]));
         }
         for given in &self.given {
-            let needed = if given.needed {
-                Required::True
-            } else {
-                Required::False
-            };
-            operation = operation.parameter(
-                ParameterBuilder::new()
-                    .name(given.name)
-                    .parameter_in(given.place.clone())
-                    .required(needed)
-                    .description(Some(given.what))
-                    .schema(Some(given.shape.clone())),
-            );
+            operation = operation.parameter(given.parameter());
         }
         if !self.body.is_empty() {
-            let mut body = RequestBodyBuilder::new().required(Some(Required::True));
+            let needed = required(self.body_is_needed);
+            let mut body = RequestBodyBuilder::new().required(Some(needed));
             for (kind, shape) in &self.body {
                 body = body.content(
                     *kind,
@@ -276,19 +321,61 @@ impl Call {
                 response =
                     response.content(*kind, ContentBuilder::new().schema(shape.clone()).build());
             }
-            for header in &answer.headers {
-                response =
-                    response.header(*header, HeaderBuilder::new().schema(Some(text())).build());
+            let limits = LIMITS.iter().filter(|_| self.limited);
+            for header in answer.headers.iter().chain(limits) {
+                response = response.header_ref(*header, header_ref(header));
             }
             operation = operation.response(answer.status.to_string(), response.build());
         }
-        for (status, what) in &self.problems {
-            let content = ContentBuilder::new().schema(Some(problem_ref())).build();
-            let response = ResponseBuilder::new()
-                .description(*what)
-                .content(PROBLEM, content);
-            operation = operation.response(status.to_string(), response.build());
+        for (status, what) in self.all_problems() {
+            operation = operation.response(status.to_string(), self.problem(status, what).build());
         }
         operation.build()
+    }
+
+    /// A problem of that status.
+    fn problem(&self, status: u16, what: &'static str) -> ResponseBuilder {
+        let content = ContentBuilder::new().schema(Some(named("Problem"))).build();
+        let mut response = ResponseBuilder::new()
+            .description(what)
+            .content(PROBLEM, content);
+        let own: &[&str] = match status {
+            401 => &["WWW-Authenticate"],
+            405 => &["Allow"],
+            409 | 429 | 503 => &["Retry-After"],
+            _ => &[],
+        };
+        // Neither another method nor a bot that cannot work is counted.
+        let counted = self.limited && !matches!(status, 405 | 503);
+        for header in own.iter().chain(LIMITS.iter().filter(|_| counted)) {
+            response = response.header_ref(*header, header_ref(header));
+        }
+        response
+    }
+}
+
+/// Headers of whatever is limited.
+const LIMITS: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
+
+fn header_ref(name: &str) -> Ref {
+    Ref::new(format!("#/components/headers/{name}"))
+}
+
+fn required(needed: bool) -> Required {
+    if needed {
+        Required::True
+    } else {
+        Required::False
+    }
+}
+
+impl Given {
+    fn parameter(&self) -> ParameterBuilder {
+        ParameterBuilder::new()
+            .name(self.name)
+            .parameter_in(self.place.clone())
+            .required(required(self.needed))
+            .description(Some(self.what))
+            .schema(Some(self.shape.clone()))
     }
 }

@@ -6,10 +6,13 @@
 //! outside.
 
 mod call;
+mod forms;
 mod holders;
 mod internal;
 mod operator;
+mod outcomes;
 mod page;
+mod pages;
 mod shape;
 
 use std::sync::LazyLock;
@@ -19,7 +22,8 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder, PathsBuilder,
+    Components, ComponentsBuilder, HeaderBuilder, InfoBuilder, License, OpenApi, OpenApiBuilder,
+    PathsBuilder,
 };
 
 use call::Call;
@@ -58,11 +62,12 @@ fn calls() -> Vec<Call> {
     let mut calls = holders::calls();
     calls.extend(internal::calls());
     calls.extend(operator::calls());
+    calls.extend(pages::calls());
     calls
 }
 
 /// The groups: name and what is in it.
-const GROUPS: [(&str, &str); 6] = [
+const GROUPS: [(&str, &str); 7] = [
     ("holders", "For whoever has a token or waits for one"),
     ("approvers", "For owners who look at a request and sign it"),
     ("forge", "For the forge"),
@@ -76,7 +81,11 @@ const GROUPS: [(&str, &str); 6] = [
     ),
     (
         "operators",
-        "For operators, by token; on the internal listener. The status page has addresses of its own",
+        "For operators, by token; on the internal listener",
+    ),
+    (
+        "status page",
+        "For browsers; on the internal listener. It shows, and changes nothing",
     ),
 ];
 
@@ -85,13 +94,33 @@ fn document() -> OpenApi {
     for call in calls() {
         paths.add_path_operation(call.path, vec![call.method.into()], call.operation());
     }
+    let tags = GROUPS.map(|(name, what)| {
+        let tag = TagBuilder::new().name(name);
+        tag.description(Some(what)).build()
+    });
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Ownergate")
+                .version(env!("CARGO_PKG_VERSION"))
+                .description(Some(ABOUT))
+                .license(Some(License::new(env!("CARGO_PKG_LICENSE"))))
+                .build(),
+        )
+        .paths(paths)
+        .components(Some(components()))
+        .tags(Some(tags))
+        .build()
+}
+
+/// Everything that has a name: forms, headers and ways to show who calls.
+fn components() -> Components {
     let scheme = |scheme, what: &str| {
         let mut http = Http::new(scheme);
         http.description = Some(what.to_owned());
         SecurityScheme::Http(http)
     };
-    let components = ComponentsBuilder::new()
-        .schema("Problem", shape::problem())
+    let mut components = ComponentsBuilder::new()
         .security_scheme(
             "token",
             scheme(HttpAuthScheme::Bearer, "An agent's token (RFC 6750)"),
@@ -110,28 +139,56 @@ fn document() -> OpenApi {
                 "The token of an operator, `token_file` of an `[[operator]]` of the config",
             ),
         );
-    let tags = GROUPS.map(|(name, what)| {
-        let tag = TagBuilder::new().name(name);
-        tag.description(Some(what)).build()
-    });
-    OpenApiBuilder::new()
-        .info(
-            InfoBuilder::new()
-                .title("Ownergate")
-                .version(env!("CARGO_PKG_VERSION"))
-                .description(Some(ABOUT))
-                .license(Some(License::new(env!("CARGO_PKG_LICENSE"))))
-                .build(),
-        )
-        .paths(paths)
-        .components(Some(components.build()))
-        .tags(Some(tags))
-        .build()
+    for (name, shape) in forms::all().into_iter().chain(outcomes::all()) {
+        components = components.schema(name, shape);
+    }
+    for (name, what, shape) in headers() {
+        let header = HeaderBuilder::new()
+            .description(Some(what))
+            .schema(Some(shape))
+            .build();
+        components = components.header(name, header);
+    }
+    components.build()
+}
+
+/// The headers of answers, and what stands in them.
+fn headers() -> Vec<(&'static str, &'static str, shape::Shape)> {
+    let (text, pattern) = (shape::text, shape::pattern);
+    let mut headers = vec![
+        ("Allow", "The methods that this address takes", text()),
+        (
+            "Retry-After",
+            "Seconds until it is worth another try",
+            pattern("^[0-9]+$"),
+        ),
+        (
+            "WWW-Authenticate",
+            "The challenge of RFC 6750 or RFC 7617, with what to do",
+            text(),
+        ),
+        ("Location", "The way on", text()),
+        ("Set-Cookie", "The session, or its end", text()),
+        (
+            "RateLimit",
+            "What is left of the limit, and in how many seconds all of it is there again: `\"operator\";r=599;t=1` (draft-ietf-httpapi-ratelimit-headers)",
+            pattern("^\"[a-z-]+\";r=[0-9]+;t=[0-9]+$"),
+        ),
+        (
+            "RateLimit-Policy",
+            "The limit, calls in so many seconds: `\"operator\";q=600;w=60`",
+            pattern("^\"[a-z-]+\";q=[0-9]+;w=[0-9]+$"),
+        ),
+    ];
+    for (name, what) in internal::IDENTITY {
+        headers.push((name, what, text()));
+    }
+    headers
 }
 
 /// What holds everywhere.
 const ABOUT: &str = "Machine identities for agents, asked for in issue threads and approved by owners. \
-HEAD works wherever GET does. Errors are problem JSON (RFC 9457) unless it says otherwise. While the \
+HEAD works wherever GET does; another method than those of an address is 405 with `Allow`. Errors are problem JSON (RFC 9457) unless it says otherwise. While the \
 bot starts, or its disk fails, everything but `/healthz`, `/readyz` and `/metrics` is 503 with \
 `Retry-After`, except forward-auth, which is 403 then.";
 
@@ -145,7 +202,7 @@ mod tests {
     use super::*;
 
     /// `GET /v1/audit` and so on, as the sources register them: `web::resource("…")` with `web::get()` and
-    /// the like behind it, and the two short words of operators' routes. The status page is for browsers.
+    /// the like behind it, and the short words of operators' routes.
     fn registered() -> BTreeSet<String> {
         let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http")];
         let mut found = BTreeSet::new();
@@ -153,7 +210,7 @@ mod tests {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 let name = path.to_string_lossy().into_owned();
-                if name.contains("openapi") || name.contains("http/pages") {
+                if name.contains("openapi") {
                     continue;
                 }
                 if path.is_dir() {
@@ -167,14 +224,15 @@ mod tests {
     }
 
     fn read(source: &str, found: &mut BTreeSet<String>) {
-        for opening in ["web::resource(", "reading(", "changing("] {
+        for opening in ["web::resource(", "reading(", "changing(", "narrowing("] {
             for piece in source.split(opening).skip(1) {
                 let rest = piece.split(".service(").next().unwrap();
                 let written = rest.split([',', ')']).next().unwrap();
                 let path = match written.split('"').nth(1) {
                     Some(path) => path.replace("{one}", "/v1/identities/{slug}"),
+                    None if written.trim() == "view::STYLE" => "/style.css".to_owned(),
                     None if written.trim() == "one" => "/v1/identities/{slug}".to_owned(),
-                    // The two short words themselves.
+                    // The short words themselves.
                     None => continue,
                 };
                 let path = path.replace("{{", "{").replace("}}", "}");
@@ -231,7 +289,7 @@ mod tests {
                 assert!(ids.insert(id.to_owned()), "{name}: {id} twice");
                 assert!(operation["summary"].is_string(), "{name}");
                 let answers = operation["responses"].as_object().unwrap();
-                let well = |status: &String| status.starts_with('2');
+                let well = |status: &String| status.starts_with(['2', '3']);
                 assert!(answers.keys().any(well), "{name}: nothing works");
                 let tag = operation["tags"][0].as_str().unwrap();
                 assert!(GROUPS.iter().any(|(name, _)| *name == tag), "{name}: {tag}");

@@ -61,11 +61,13 @@ fn one(call: &Call) -> String {
         prose(call.summary),
         prose(call.about),
     );
-    let login = match call.login {
-        None => "Anybody may call.",
-        Some("client") => "Basic: name and secret of a client.",
-        Some("operator") => "Bearer: an operator's token.",
-        Some(_) => "Bearer: an agent's token.",
+    let login = match (call.login, call.login_is_optional) {
+        (None, _) => "Anybody may call.",
+        (Some("client"), _) => "Basic: name and secret of a client.",
+        (Some("operator"), false) => "Bearer: an operator's token.",
+        (Some("operator"), true) => "Bearer: an operator's token, or nothing.",
+        (Some(_), false) => "Bearer: an agent's token.",
+        (Some(_), true) => "Bearer: an agent's token, or nothing.",
     };
     let kinds: Vec<&str> = call.body.iter().map(|(kind, _)| *kind).collect();
     let body = if kinds.is_empty() {
@@ -81,7 +83,7 @@ fn one(call: &Call) -> String {
         .answers
         .iter()
         .map(|answer| (answer.status, answer.what));
-    for (status, what) in answers.chain(call.problems.iter().copied()) {
+    for (status, what) in answers.chain(call.all_problems()) {
         html.push_str(&format!("<tr><td>{status}<td>{}", prose(what)));
     }
     html.push_str("</table>");

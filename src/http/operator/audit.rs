@@ -33,6 +33,7 @@ use crate::http::gateway::Gateway;
 use crate::http::problem::ApiError;
 
 use super::Caller;
+use super::identities::page_size;
 
 /// The most entries in one answer.
 const MOST: usize = 500;
@@ -136,7 +137,7 @@ impl Reader<'_> {
         let policy = &self.policy;
         let mut query = Query {
             identity: asked.identity.map(IdentityNumber),
-            most: asked.limit.unwrap_or(MOST).clamp(1, MOST),
+            most: page_size(asked.limit, MOST)?,
             ..Query::default()
         };
         if let Some(name) = &asked.name {
@@ -194,8 +195,13 @@ impl Reader<'_> {
     /// `12` or `kan#12`; the board may be left out where there is one.
     fn thread(&self, text: &str) -> Result<ThreadKey, ApiError> {
         let (board, issue) = text.split_once('#').unwrap_or(("", text));
-        let Ok(issue) = issue.parse() else {
-            return unknown(format!("{text} is no thread: write kan#12"));
+        let plain = issue.len() <= 15
+            && !issue.starts_with('0')
+            && issue.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(issue) = issue.parse().ok().filter(|_| plain) else {
+            return Err(ApiError::BadRequest(format!(
+                "{text} is no thread: write kan#12"
+            )));
         };
         let boards = self.policy.boards.iter();
         let named: Vec<RepositoryId> = boards
@@ -245,16 +251,22 @@ fn written(place: Place) -> String {
 }
 
 fn place(text: &str) -> Result<Place, ApiError> {
-    let mut parts = text.split('.');
-    let mut part = || parts.next().and_then(|part| part.parse::<i64>().ok());
+    let parts: Vec<&str> = text.split('.').collect();
+    let number = |digits: &str| -> Option<u64> {
+        let plain = digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if plain { digits.parse().ok() } else { None }
+    };
     let read = (|| {
+        let [at, seq, place] = parts.as_slice() else {
+            return None;
+        };
         Some(Place {
-            at: part()?,
-            seq: u64::try_from(part()?).ok()?,
-            place: u32::try_from(part()?).ok()?,
+            at: i64::try_from(number(at)?).ok()?,
+            seq: number(seq)?,
+            place: u32::try_from(number(place)?).ok()?,
         })
     })();
-    read.map_or_else(|| unknown(format!("{text} is no place of an entry")), Ok)
+    read.ok_or_else(|| ApiError::BadRequest(format!("{text} is no place of an entry")))
 }
 
 /// Somebody by number, or an owner by the login in the configuration.
@@ -278,6 +290,8 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp, ApiError> {
     }
     match text.parse() {
         Ok(time) => Ok(time),
-        Err(_) => unknown(format!("{text} is no span such as 7d and no RFC 3339 time")),
+        Err(_) => Err(ApiError::BadRequest(format!(
+            "{text} is no span such as 7d and no RFC 3339 time"
+        ))),
     }
 }

@@ -87,17 +87,34 @@ pub(super) fn filter(
         )));
     }
     let after = asked.cursor.map(|cursor| {
-        cursor
-            .strip_prefix(mark)
-            .and_then(|number| number.parse().ok())
+        plain_number(&cursor, mark)
             .ok_or_else(|| bad("`cursor` is none of this list: take it from an answer"))
     });
     Ok(Filter {
         board: board.transpose()?,
         status: asked.status,
         after: after.transpose()?,
-        limit: asked.limit.unwrap_or(USUAL).clamp(1, MOST),
+        limit: page_size(asked.limit, USUAL)?,
     })
+}
+
+/// How many things a page is to have.
+pub(super) fn page_size(asked: Option<usize>, usual: usize) -> Result<usize, ApiError> {
+    let asked = asked.unwrap_or(usual);
+    if (1..=MOST).contains(&asked) {
+        Ok(asked)
+    } else {
+        Err(bad("`limit` is a number from 1 to 500"))
+    }
+}
+
+/// Digits after a mark, in their one form.
+fn plain_number(text: &str, mark: char) -> Option<u64> {
+    let digits = text.strip_prefix(mark)?;
+    let plain = digits.len() <= 15
+        && !digits.starts_with('0')
+        && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
 }
 
 /// Lists identities, by number.
@@ -261,6 +278,8 @@ pub(super) async fn which(
     caller.may(Right::Read).await?;
     let bot = gateway.bot()?;
     let policy = bot.core.policy();
+    // Any kind, but not compressed.
+    body::media_type(&request)?;
     let shown = body::read(&request, payload, LONGEST_TOKEN).await?;
     let shown = Zeroizing::new(shown.to_vec());
     let text = std::str::from_utf8(&shown).map_err(|_| bad("the body is no text"))?;

@@ -215,13 +215,7 @@ pub(super) async fn read<T: Default + for<'a> Deserialize<'a>>(
             "send JSON: Content-Type: application/json",
         ));
     }
-    // Lists read as objects, too, in order; nothing here is said by a place in a list.
-    if bytes.trim_ascii_start().first() != Some(&b'{') {
-        return Err(bad(
-            "the body is not what is taken here: send a JSON object",
-        ));
-    }
-    serde_json::from_slice(&bytes).map_err(|error| {
+    body::json_object(&bytes).map_err(|error| {
         ApiError::BadRequest(format!("the body is not what is taken here: {error}"))
     })
 }

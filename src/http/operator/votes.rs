@@ -85,7 +85,7 @@ pub(in crate::http) async fn approve(
         return Err(ApiError::UnsupportedMedia("send JSON: application/json"));
     }
     let bytes = body::read(&request, payload, MOST).await?;
-    let brought: Brought = serde_json::from_slice(&bytes).map_err(|_| {
+    let brought: Brought = body::json_object(&bytes).map_err(|_| {
         bad("send `code`, `approver`, `scopes`, `ttl` in seconds, `vouched` and `signature`, as far as the request has them")
     })?;
     let known = reached(&caller, bot, &number)?.ok_or_else(unknown)?;

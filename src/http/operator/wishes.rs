@@ -75,13 +75,10 @@ pub(super) struct Form {
     reason: Option<String>,
 }
 
-/// Every key that a body may have; another is an error, never left out.
-const KEYS: [&str; 16] = [
-    "board",
-    "issue",
-    "title",
-    "dry_run",
-    "identity",
+/// The keys that every body may have; one that its call does not take is an error, never left out.
+const PLACE: [&str; 4] = ["board", "issue", "title", "dry_run"];
+/// The keys of what is asked for, beside the identity.
+const WANTED: [&str; 10] = [
     "scopes",
     "ttl",
     "environment",
@@ -92,7 +89,6 @@ const KEYS: [&str; 16] = [
     "modes",
     "label",
     "reason",
-    "credential",
 ];
 
 /// A new identity, or another credential of one that is named in the body.
@@ -102,7 +98,8 @@ pub(in crate::http) async fn create(
     payload: Payload,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
-    let body = object(&request, payload).await?;
+    let keys = [["identity"].as_slice(), &WANTED].concat();
+    let body = object(&request, payload, &keys).await?;
     let form: Form = member(&body)?;
     let text = asking("request", &form)?;
     wished(&caller, &request, &gateway, &body, text, None).await
@@ -117,7 +114,7 @@ pub(in crate::http) async fn credential(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
     let slug = named(&slug)?;
-    let body = object(&request, payload).await?;
+    let body = object(&request, payload, &WANTED).await?;
     let form = Form {
         identity: Some(slug.to_string()),
         ..member(&body)?
@@ -135,21 +132,22 @@ pub(in crate::http) async fn rotate(
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, ApiError> {
     let slug = named(&slug)?;
-    let body = object(&request, payload).await?;
+    let body = object(&request, payload, &["credential", "recipient", "challenge"]).await?;
     let mut text = format!("/gate rotate {slug}");
     for (key, before) in [
         ("credential", " "),
         ("recipient", " recipient="),
         ("challenge", " challenge="),
     ] {
-        if let Some(value) = body[key].as_str() {
-            let plain = value.bytes().all(|byte| byte.is_ascii_graphic());
-            if !plain || value.is_empty() {
-                return Err(bad(&format!("`{key}` is no such thing")));
-            }
-            text.push_str(before);
-            text.push_str(value);
+        if body[key].is_null() {
+            continue;
         }
+        let word = body[key]
+            .as_str()
+            .filter(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic()));
+        let word = word.ok_or_else(|| bad(&format!("`{key}` is no such thing")))?;
+        text.push_str(before);
+        text.push_str(word);
     }
     wished(&caller, &request, &gateway, &body, text, Some(&slug)).await
 }
@@ -186,7 +184,7 @@ async fn bare(
     gateway: &Gateway,
 ) -> Result<HttpResponse, ApiError> {
     let slug = named(slug)?;
-    let body = object(request, payload).await?;
+    let body = object(request, payload, &[]).await?;
     let text = format!("/gate {verb} {slug}");
     wished(caller, request, gateway, &body, text, Some(&slug)).await
 }
@@ -195,8 +193,9 @@ fn named(slug: &str) -> Result<Slug, ApiError> {
     Slug::parse(slug).ok_or(ApiError::NotFound)
 }
 
-/// The body: one JSON object with known keys; an empty body is an empty object.
-async fn object(request: &HttpRequest, payload: Payload) -> Result<Value, ApiError> {
+/// The body: one JSON object with those keys, and those of a place, and no others; an empty body is an
+/// empty object.
+async fn object(request: &HttpRequest, payload: Payload, keys: &[&str]) -> Result<Value, ApiError> {
     let json = body::media_type(request)?;
     let bytes = body::read(request, payload, MOST).await?;
     if bytes.is_empty() {
@@ -209,10 +208,11 @@ async fn object(request: &HttpRequest, payload: Payload) -> Result<Value, ApiErr
     let members = value
         .as_object()
         .ok_or_else(|| bad("the body is no JSON object"))?;
-    match members.keys().find(|key| !KEYS.contains(&key.as_str())) {
+    let known = [&PLACE, keys].concat();
+    match members.keys().find(|key| !known.contains(&key.as_str())) {
         Some(_) => Err(bad(&format!(
             "it may hold {} and nothing else",
-            KEYS.join(", ")
+            known.join(", ")
         ))),
         None => Ok(value),
     }
@@ -333,9 +333,9 @@ fn board(
     if let Some(name) = &place.board {
         let mut boards = policy.boards.values().filter(own);
         let found = boards.find(|board| board.name == *name);
-        return found
-            .cloned()
-            .ok_or_else(|| bad("there is no board of that name among yours"));
+        return found.cloned().ok_or_else(|| {
+            ApiError::Unknown("there is no board of that name among yours".to_owned())
+        });
     }
     let of_identity = match slug {
         Some(slug) => bot
