@@ -382,6 +382,7 @@ fn bind(
             .wrap(from_fn(http::limit_headers))
             .app_data(data.clone());
         if internal {
+            app = app.configure(http::checks);
             // Before the public ones, which answer whoever these are not for.
             app = app.configure(|config| http::requests(config, public));
         }

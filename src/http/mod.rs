@@ -106,11 +106,10 @@ fn holders(config: &mut ServiceConfig) {
         );
 }
 
-/// Resource servers and whoever runs the bot.
-pub fn internal(config: &mut ServiceConfig) {
+/// What resource servers and their proxies ask with every request of theirs: before all other routes, since
+/// addresses are compared in this order and those with names in them cost most.
+pub fn checks(config: &mut ServiceConfig) {
     config
-        .configure(operator::routes)
-        .configure(pages::routes)
         .service(
             web::resource("/v1/introspect")
                 .app_data(Counted)
@@ -123,7 +122,14 @@ pub fn internal(config: &mut ServiceConfig) {
                 .route(web::post().to(activity::report))
                 .default_service(web::to(only_post)),
         )
-        .service(web::resource("/v1/forward-auth{suffix:.*}").to(forward_auth::forward_auth))
+        .service(web::resource("/v1/forward-auth{suffix:.*}").to(forward_auth::forward_auth));
+}
+
+/// Whoever runs the bot.
+pub fn internal(config: &mut ServiceConfig) {
+    config
+        .configure(operator::routes)
+        .configure(pages::routes)
         .service(
             web::resource("/openapi.json")
                 .route(web::get().to(openapi::json))
