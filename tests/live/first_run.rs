@@ -153,6 +153,9 @@ async fn from_an_empty_folder_to_a_token_that_is_used() {
          --internal-listen 127.0.0.1:{internal} --dir gate --yes",
         place.forge.url
     );
+    let would = place.run(&format!("{init} --dry-run"));
+    assert!(would.contains("would make webhook"), "{would}");
+    assert!(!place.path("gate").exists(), "{would}");
     place.run(&init);
     let set_up = clock.monotonic();
     place.run("doctor --config gate/ownergate.toml");
@@ -172,6 +175,11 @@ async fn from_an_empty_folder_to_a_token_that_is_used() {
     );
     assert!(took < MACHINE, "{took:?}");
     another_board(&place, &serving, &ready).await;
+    let would = place.run("init --remove --token-file admin --dir gate --dry-run");
+    assert!(
+        would.contains("would undo the account gatekeeper"),
+        "{would}"
+    );
     let undone = place.run("init --remove --token-file admin --dir gate --yes");
     assert!(
         undone.contains("the account gatekeeper and its token"),
