@@ -131,6 +131,7 @@ fn identity_with_all() -> Shape {
     members.retain(|(name, _)| *name != "credentials");
     let happened = object([("at", time()), ("code", text()), ("text", text())]);
     members.extend([
+        ("requester", or_null(Type::String)),
         ("credentials", list(named("Credential"))),
         ("open_requests", list(pattern(REQUEST))),
         ("recent", list(happened)),

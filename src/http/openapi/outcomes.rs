@@ -219,6 +219,17 @@ fn signature_opened() -> Shape {
         ("request", pattern(REQUEST)),
         ("credential", maybe(pattern(CREDENTIAL))),
         ("sealed", or_null(Type::String)),
+        ("note", maybe(note())),
+    ])
+}
+
+/// The bot's note on a sealed file. The other members are those of the machine block of a sealed comment.
+fn note() -> Shape {
+    let signed = object([("key", pattern(HEX)), ("signature", text())]);
+    open([
+        ("recipient", text()),
+        ("sha256", pattern(HEX)),
+        ("signatures", list_of(2, signed)),
     ])
 }
 
@@ -246,13 +257,6 @@ fn activity_result() -> Shape {
 }
 
 fn rotated() -> Shape {
-    let signed = object([("key", pattern(HEX)), ("signature", text())]);
-    // The other members are those of the machine block of a sealed comment.
-    let note = open([
-        ("recipient", text()),
-        ("sha256", pattern(HEX)),
-        ("signatures", list_of(2, signed)),
-    ]);
     object([
         ("credential", pattern(CREDENTIAL)),
         ("predecessor", pattern(CREDENTIAL)),
@@ -260,7 +264,7 @@ fn rotated() -> Shape {
         ("scope", text()),
         ("recipient", or_null(Type::String)),
         ("sealed", text()),
-        ("note", maybe(note)),
+        ("note", maybe(note())),
         ("use_by", time()),
         ("expires_at", time()),
     ])
