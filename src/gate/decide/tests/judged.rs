@@ -15,7 +15,7 @@ use crate::gate::policy::Judge;
 use crate::gate::thread::Thread;
 
 /// A judge.
-const ISKRA: UserId = UserId(21);
+pub(super) const ISKRA: UserId = UserId(21);
 /// Another one.
 const NOVA: UserId = UserId(22);
 
@@ -38,7 +38,7 @@ fn begin() -> Story {
 }
 
 /// A judgement of an issue as it is.
-fn judgement(story: &Story, thread: ThreadKey, action: &str) -> String {
+pub(super) fn judgement(story: &Story, thread: ThreadKey, action: &str) -> String {
     let issue = &story.forge.issues[&thread];
     let hash = |text: &str| format!("sha256:{}", Hash::of(text.as_bytes()));
     let json = json!({

@@ -16,10 +16,12 @@ use crate::gate::due::{Due, DueRecord};
 use crate::gate::effect::{Effect, Reaction};
 use crate::gate::event::{Accepted, Arrival, EffectDone, Leak, Look, Road, Spoken, What};
 use crate::gate::evidence::{Candidate, Need, Reads};
+use crate::gate::identity::Identity;
 use crate::gate::ids::{CommentId, Mac, RepositoryId, ThreadKey, UserId};
 use crate::gate::import::Import;
 use crate::gate::key::{Part, Table};
 use crate::gate::policy::Board;
+use crate::gate::request::Request;
 use crate::gate::uses::Uses;
 use crate::gate::wish::{Vote, Voted, Wish, Wished};
 use crate::gate::world::{World, encode};
@@ -47,6 +49,8 @@ pub(super) struct Story {
     pub now: Timestamp,
     pub lines: Vec<Line>,
     pub deliveries: Vec<Arrival>,
+    /// When something was heard of each comment.
+    pub received: BTreeMap<i64, Vec<Timestamp>>,
     pub reactions: BTreeMap<Option<CommentId>, Reaction>,
     pub low_space: bool,
     pub clock: Option<String>,
@@ -77,6 +81,7 @@ impl Story {
             now: Timestamp::from_second(1_795_564_800).expect("within the calendar"),
             lines: Vec::new(),
             deliveries: Vec::new(),
+            received: BTreeMap::new(),
             reactions: BTreeMap::new(),
             low_space: false,
             clock: None,
@@ -253,6 +258,14 @@ impl Story {
     /// Takes an arrival in that is only a copy.
     pub(super) fn arrive_again(&mut self, mut arrival: Arrival) -> Taken {
         arrival.accepted.at = self.now;
+        let of = match &arrival.accepted.what {
+            What::Comment(spoken) => Some(spoken.id),
+            What::Look(Look::Edited { comment, .. }) => Some(comment.0),
+            What::Opened(_) | What::Look(_) | What::Screened | What::Wished(_) => None,
+        };
+        if let Some(of) = of {
+            self.received.entry(of).or_default().push(self.now);
+        }
         match self.answer(&Event::Arrived(Box::new(arrival))) {
             Answer::Taken(taken) => taken,
             other => panic!("{other:?}"),
@@ -394,7 +407,9 @@ impl Story {
     pub(super) fn settle(&mut self) {
         for _ in 0..64 {
             let mut moved = false;
-            for line in self.waiting() {
+            // While the forge is away nothing that waits can be read.
+            let readable = self.away.is_none();
+            for line in self.waiting().into_iter().filter(|_| readable) {
                 moved |= self.work(line);
             }
             for effect in self.undone() {
@@ -482,6 +497,12 @@ impl Story {
             })
             .collect();
         for (at, due) in due {
+            let repository = match &due {
+                Due::RevokeClosed { identity, .. } => self
+                    .record::<Identity>(&Key::identity(*identity))
+                    .map_or(KAN, |identity| identity.board()),
+                Due::Remind(_) | Due::End(_) | Due::WarnEnd(_) | Due::SayEnd(_) => KAN,
+            };
             let mut reads = Reads {
                 at: Some(self.now),
                 ..Reads::default()
@@ -495,7 +516,7 @@ impl Story {
                 match self.feed(&event) {
                     Step::Gather(needs) => {
                         for need in needs {
-                            self.read(KAN, need, &mut reads);
+                            self.read(repository, need, &mut reads);
                         }
                     }
                     Step::Decided(_) => break,
@@ -582,7 +603,9 @@ impl Story {
                 ..vote.clone()
             }))
         };
-        match self.for_operator(KAN, make) {
+        let request: Option<Request> = self.record(&Key::request(vote.request));
+        let board = request.map_or(KAN, |request| request.thread.repository);
+        match self.for_operator(board, make) {
             Answer::Voted(voted) => voted,
             other => panic!("{other:?}"),
         }

@@ -408,7 +408,9 @@ fn without_the_forge_only_an_offline_gate_is_asked_for_and_only_where_it_was_las
     story.arrive(look);
     let said = unsettled(&mut story, 20).expect_err("a look waits");
     assert!(said.contains("waits for it"), "{said}");
+    story.away = None;
     story.settle();
+    story.away = Some(story.now);
     story.outbox_stands = true;
     assert_eq!(asks(&mut story, Some(20)), asked(2, 20));
     assert!(story.request(2).summary.is_none(), "its summary waits");

@@ -35,6 +35,8 @@ pub(super) enum Act {
     GiveUp(u8),
     /// Every owner of its board approves a request as it was asked.
     Agree(u8),
+    /// Somebody asks for something, and every owner approves it.
+    Through(u8, u8),
     /// A holder wants a successor of its token.
     Swap(u8),
     /// The configuration changes.
@@ -43,6 +45,22 @@ pub(super) enum Act {
     Compare(u8),
     /// Time passes.
     Pass(u8),
+    /// Whatever is due by now is looked at.
+    Timers,
+    /// An operator, the host or nobody asks for something, in a thread or for one.
+    Wish(u8, u8, Words),
+    /// One of them orders that something stops or does less.
+    Order(u8, u8, u8),
+    /// One of them brings a signature for a request.
+    Bring(u8, u8, Twist),
+    /// The forge is away, and operators do what they can.
+    Away(u8, u8),
+    /// One of them hands secrets in.
+    Import(u8, u8),
+    /// Somebody judges the issue of a request.
+    Judge(u8, u8, Way),
+    /// An owner's account is looked at.
+    Sight(u8),
     /// Posts stand still, or go on.
     Outbox(bool),
     /// What waits is decided and done.
@@ -62,6 +80,7 @@ pub(super) enum Words {
     Resume(u8),
     Rotate(u8, u8),
     Own(u8),
+    Link(u8, u8),
     Narrow(u8, u8),
     Freeze,
     Thaw,
@@ -69,7 +88,7 @@ pub(super) enum Words {
 }
 
 /// How an approval differs from the line that was to be copied.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Twist {
     Plain,
     Narrower,
@@ -78,6 +97,14 @@ pub(super) enum Twist {
     Wider,
     Quoted,
     NotAlone,
+    /// Without a code or a signature.
+    Bare,
+    /// With another's.
+    Foreign,
+    /// With an old code, or one for less than the line says.
+    Stale,
+    /// Nobody says whose key the token goes to.
+    Unvouched,
 }
 
 /// How a change becomes known.
@@ -113,29 +140,45 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => n().prop_map(Act::HolderPause),
         1 => n().prop_map(Act::GiveUp),
         8 => n().prop_map(Act::Agree),
+        8 => (n(), n()).prop_map(|(which, how)| Act::Through(which, how)),
         2 => n().prop_map(Act::Swap),
         1 => n().prop_map(Act::Configure),
         1 => n().prop_map(Act::Compare),
         2 => n().prop_map(Act::Pass),
+        1 => Just(Act::Timers),
+        4 => (n(), n(), words()).prop_map(|(who, place, words)| Act::Wish(who, place, words)),
+        3 => (n(), n(), n()).prop_map(|(who, what, which)| Act::Order(who, what, which)),
+        4 => (n(), n(), twist()).prop_map(|(which, who, twist)| Act::Bring(which, who, twist)),
+        3 => (n(), n()).prop_map(|(which, who)| Act::Away(which, who)),
+        3 => (n(), n()).prop_map(|(who, how)| Act::Import(who, how)),
+        2 => (n(), n(), way()).prop_map(|(which, how, way)| Act::Judge(which, how, way)),
+        1 => n().prop_map(Act::Sight),
         1 => any::<bool>().prop_map(Act::Outbox),
         4 => Just(Act::Settle),
     ]
 }
 
-pub(super) fn words() -> impl Strategy<Value = Words> {
-    let twist = prop_oneof![
-        12 => Just(Twist::Plain),
+fn twist() -> impl Strategy<Value = Twist> {
+    prop_oneof![
+        16 => Just(Twist::Plain),
         1 => Just(Twist::Narrower),
         1 => Just(Twist::Shorter),
         1 => Just(Twist::WrongCode),
         1 => Just(Twist::Wider),
         1 => Just(Twist::Quoted),
         1 => Just(Twist::NotAlone),
-    ];
+        1 => Just(Twist::Bare),
+        1 => Just(Twist::Foreign),
+        1 => Just(Twist::Stale),
+        1 => Just(Twist::Unvouched),
+    ]
+}
+
+pub(super) fn words() -> impl Strategy<Value = Words> {
     let n = any::<u8>;
     prop_oneof![
         4 => (n(), n(), any::<bool>()).prop_map(|(name, scopes, staging)| Words::Request(name, scopes, staging)),
-        8 => (n(), twist).prop_map(|(number, twist)| Words::Approve(number, twist)),
+        8 => (n(), twist()).prop_map(|(number, twist)| Words::Approve(number, twist)),
         1 => n().prop_map(Words::Deny),
         1 => Just(Words::Withdraw),
         1 => n().prop_map(Words::Revoke),
@@ -143,7 +186,8 @@ pub(super) fn words() -> impl Strategy<Value = Words> {
         1 => n().prop_map(Words::Release),
         3 => n().prop_map(Words::Resume),
         3 => (n(), n()).prop_map(|(name, how)| Words::Rotate(name, how)),
-        1 => n().prop_map(Words::Own),
+        2 => n().prop_map(Words::Own),
+        2 => (n(), n()).prop_map(|(which, to)| Words::Link(which, to)),
         1 => (n(), n()).prop_map(|(name, how)| Words::Narrow(name, how)),
         1 => Just(Words::Freeze),
         2 => Just(Words::Thaw),

@@ -14,15 +14,19 @@ use crate::gate::audit::Entry;
 use crate::gate::command::{self, Command, Reading};
 use crate::gate::credential::Credential;
 use crate::gate::identity::Identity;
-use crate::gate::ids::{CredentialNumber, IdentityNumber, RepositoryId, RequestNumber, Slug};
+use crate::gate::ids::{
+    CredentialNumber, IdentityNumber, RepositoryId, RequestNumber, Slug, UserId,
+};
 use crate::gate::key::{Key, Table};
+use crate::gate::policy::{Factor, Gate, STRICTEST};
 use crate::gate::request::{Action, Request};
 use crate::gate::thread::Standstill;
 
 /// The most that a credential may do, and until when.
 #[derive(Clone)]
 struct Most {
-    identity: IdentityNumber,
+    /// `None`: a secret from before that no identity has.
+    identity: Option<IdentityNumber>,
     board: RepositoryId,
     request: RequestNumber,
     predecessor: Option<CredentialNumber>,
@@ -31,6 +35,8 @@ struct Most {
     ends: Timestamp,
     /// The end of its grace, or when it was ended.
     over: Option<Timestamp>,
+    /// It stands still by itself.
+    stands: bool,
 }
 
 impl Most {
@@ -46,6 +52,8 @@ pub(super) struct Model {
     most: BTreeMap<CredentialNumber, Most>,
     /// When each request that waits for its claim was granted.
     granted: BTreeMap<RequestNumber, Timestamp>,
+    /// What each identity may do.
+    limits: BTreeMap<IdentityNumber, BTreeSet<String>>,
     stopped: BTreeMap<IdentityNumber, Timestamp>,
     ended: BTreeSet<IdentityNumber>,
     frozen: BTreeMap<RepositoryId, Timestamp>,
@@ -58,7 +66,7 @@ fn seconds(count: u64) -> SignedDuration {
 impl Model {
     fn of(&mut self, identity: IdentityNumber) -> impl Iterator<Item = &mut Most> {
         let all = self.most.values_mut();
-        all.filter(move |most| most.identity == identity)
+        all.filter(move |most| most.identity == Some(identity))
     }
 
     fn end(&mut self, credential: CredentialNumber, at: Timestamp) {
@@ -67,13 +75,30 @@ impl Model {
     }
 
     /// What may be held of this credential at that time.
-    fn allows(&self, number: CredentialNumber, now: Timestamp) -> Option<&BTreeSet<String>> {
+    fn allows(&self, number: CredentialNumber, now: Timestamp) -> Option<BTreeSet<String>> {
         let most = self.most.get(&number)?;
-        let stands = self.stopped.contains_key(&most.identity)
-            || self.ended.contains(&most.identity)
-            || self.frozen.contains_key(&most.board);
         let over = now >= most.ends || most.over.is_some_and(|over| now >= over);
-        (!stands && !over).then_some(&most.scopes)
+        if over || most.stands || self.frozen.contains_key(&most.board) {
+            return None;
+        }
+        let mut scopes = most.scopes.clone();
+        if let Some(identity) = most.identity {
+            if self.stopped.contains_key(&identity) || self.ended.contains(&identity) {
+                return None;
+            }
+            scopes.retain(|scope| self.limits[&identity].contains(scope));
+        }
+        Some(scopes)
+    }
+
+    fn pause(&mut self, credential: CredentialNumber) {
+        let most = self.most.get_mut(&credential);
+        most.expect("it was imported").stands = true;
+    }
+
+    fn grow(&mut self, identity: IdentityNumber, scopes: &BTreeSet<String>) {
+        let limit = self.limits.entry(identity).or_default();
+        limit.extend(scopes.iter().cloned());
     }
 }
 
@@ -93,7 +118,7 @@ impl Life {
             if let Some(live) = self.story.live(number.0) {
                 let allowed = self.model.allows(number, now);
                 let allowed = allowed.unwrap_or_else(|| panic!("{number} lives and may not"));
-                assert!(live.is_subset(allowed), "{number}: {live:?} > {allowed:?}");
+                assert!(live.is_subset(&allowed), "{number}: {live:?} > {allowed:?}");
             }
         }
     }
@@ -127,6 +152,12 @@ impl Life {
                 self.model.ended.insert(identity.unwrap());
             }
             "credential_revoked" => self.model.end(entry.credential.unwrap(), at),
+            "credential_paused" => self.model.pause(entry.credential.unwrap()),
+            "credential_imported" => self.imported(&request(), entry.credential.unwrap(), at),
+            "credential_linked" => {
+                self.linked(&request(), entry.credential.unwrap(), identity.unwrap());
+            }
+            "judgement_served" => self.serves(entry),
             "board_frozen" => {
                 let board = entry.thread.unwrap().repository;
                 self.model.frozen.entry(board).or_insert(at);
@@ -134,8 +165,12 @@ impl Life {
             "identity_narrowed" => self.narrowed(entry, at),
             "credential_first_used" => self.first_used(entry.credential.unwrap(), at),
             "claim_granted" => {
-                self.agreed(&request(), None);
+                let request = request();
+                let (scopes, _) = self.agreed(&request, None);
                 self.model.granted.insert(entry.request.unwrap(), at);
+                if request.action == Action::Issue {
+                    self.model.grow(identity.unwrap(), &scopes);
+                }
             }
             "credential_issued" => {
                 let number = entry.credential.unwrap();
@@ -159,6 +194,16 @@ impl Life {
         }
     }
 
+    /// A judgement serves one request.
+    fn serves(&mut self, entry: &Entry) {
+        let served = entry.facts.as_ref().unwrap()["comment"].as_i64().unwrap();
+        let before = self.served.insert(served, entry.request.unwrap());
+        assert!(
+            before.is_none() || before == entry.request,
+            "it served another"
+        );
+    }
+
     /// Enough owners who do not benefit really wrote that it may be, and each after that moment. What
     /// all of them leave of it: scopes and seconds.
     fn agreed(&self, request: &Request, since: Option<Timestamp>) -> (BTreeSet<String>, u64) {
@@ -168,9 +213,16 @@ impl Life {
         let requester = identity.map(|identity| identity.requester);
         let (mut owners, mut scopes) = (BTreeSet::new(), request.effect.scopes.clone());
         let mut ttl = request.effect.ttl.unwrap_or(0);
+        let (gate, mut vouched) = (self.gate(request), false);
         for yes in &request.approvals {
             let who = yes.approver;
-            let restated = &self.counted[&(request.number, who, yes.comment)];
+            let counted = &self.counted[&(request.number, who, yes.comment)];
+            let restated = &counted.restated;
+            assert_eq!(
+                Some(&counted.gate),
+                gate.as_ref(),
+                "given under other rules"
+            );
             let written = match yes.comment {
                 Some(comment) => self.story.forge.comments[&comment.0].created,
                 None => yes.counted_at,
@@ -180,7 +232,7 @@ impl Life {
                     request.asker() == Some(who) || requester == Some(who)
                 }
                 Action::Link | Action::Resume => requester == Some(who),
-                Action::Import => unreachable!("nothing is imported here"),
+                Action::Import => request.asker() == Some(who) || self.gets_some(request, who),
                 Action::Own => request.asker() == Some(who) || request.effect.owner == Some(who),
                 Action::Thaw => false,
             };
@@ -190,18 +242,80 @@ impl Life {
                 owners.insert(who);
                 scopes.retain(|scope| restated.scopes.contains(scope));
                 ttl = ttl.min(restated.ttl.unwrap_or(ttl));
+                vouched |= counted.vouched;
             }
         }
         let gates = board.gates.iter();
+        let all = request.effect.environment == STRICTEST;
         let needed = gates
-            .filter(|(name, _)| {
-                request.action == Action::Thaw || **name == request.effect.environment
-            })
+            .filter(|(name, _)| all || **name == request.effect.environment)
             .map(|(_, gate)| gate.quorum)
             .max();
         let enough = owners.len() >= usize::try_from(needed.unwrap()).unwrap();
         assert!(enough, "{} has only {owners:?}", request.number);
+        self.let_through(request, &gate.unwrap(), vouched);
         (scopes, ttl)
+    }
+
+    /// Somebody vouches where that is demanded, and no judge is against it.
+    fn let_through(&self, request: &Request, gate: &Gate, vouched: bool) {
+        let signed = gate.factors.contains(&Factor::Signature);
+        assert!(
+            vouched || !signed || !request.action.delivers(),
+            "nobody vouches"
+        );
+        if gate.judge_required {
+            let mut served = self.served.iter().filter(|(_, of)| **of == request.number);
+            assert!(
+                served.any(|(id, _)| self.says_go(request, *id)),
+                "no judge lets it"
+            );
+            assert!(!self.objects(request), "a judge objects");
+        }
+    }
+
+    /// True if this one asked for an identity that gets some of the secrets.
+    fn gets_some(&self, request: &Request, who: UserId) -> bool {
+        let lines = self.files[&request.number].iter();
+        let mut named = lines.filter_map(|line| line.identity.as_ref());
+        named.any(|slug| {
+            let identity = self.story.identity(slug.as_str());
+            identity.is_some_and(|identity| identity.requester == who)
+        })
+    }
+
+    /// A secret from before works: as its line says, and no more than was restated.
+    fn imported(&mut self, request: &Request, number: CredentialNumber, at: Timestamp) {
+        let (agreed, ttl) = self.agreed(request, None);
+        let credential = self.story.credential(number.0);
+        let mut lines = self.files[&request.number].iter();
+        let line = lines.find(|line| line.macs[0] == credential.mac);
+        let line = line.expect("somebody handed it in");
+        let ends = at + seconds(ttl);
+        let slug = line.identity.as_ref().map(Slug::as_str);
+        let most = Most {
+            identity: slug.map(|slug| self.story.identity(slug).unwrap().number),
+            board: request.thread.repository,
+            request: request.number,
+            predecessor: None,
+            scopes: line.scopes.intersection(&agreed).cloned().collect(),
+            granted_at: at,
+            ends: line.expires_at.map_or(ends, |own| own.min(ends)),
+            over: None,
+            stands: false,
+        };
+        self.model.most.insert(number, most);
+    }
+
+    fn linked(&mut self, request: &Request, number: CredentialNumber, to: IdentityNumber) {
+        assert_eq!(request.action, Action::Link);
+        assert_eq!(request.effect.alive[0].credential, number);
+        let (scopes, _) = self.agreed(request, None);
+        let most = self.model.most.get_mut(&number).expect("it was imported");
+        assert_eq!(most.identity.replace(to), None, "it was another's");
+        assert!(most.over.is_none() && most.board == request.thread.repository);
+        most.scopes.retain(|scope| scopes.contains(scope));
+        most.stands = false;
     }
 
     fn issued(&mut self, request: &Request, number: CredentialNumber, at: Timestamp) {
@@ -228,8 +342,12 @@ impl Life {
             scopes.retain(|scope| old.scopes.contains(scope));
             ends = ends.min(granted_at + old.ends.duration_since(old.granted_at));
         }
+        let identity = credential.identity.unwrap();
+        if request.action == Action::Issue && request.effect.challenge.is_none() {
+            self.model.grow(identity, &scopes);
+        }
         let most = Most {
-            identity: credential.identity.unwrap(),
+            identity: Some(identity),
             board: request.thread.repository,
             request: request.number,
             predecessor: request.effect.predecessor,
@@ -237,6 +355,7 @@ impl Life {
             granted_at,
             ends,
             over: None,
+            stands: false,
         };
         self.model.most.insert(number, most);
     }
@@ -251,6 +370,11 @@ impl Life {
     fn narrowed(&mut self, entry: &Entry, at: Timestamp) {
         let facts = entry.facts.as_ref().unwrap();
         let scopes = facts["scopes"].as_array();
+        if let Some(limit) = self.model.limits.get_mut(&entry.identity.unwrap())
+            && let Some(scopes) = scopes
+        {
+            limit.retain(|scope| scopes.iter().any(|left| left == scope));
+        }
         for most in self.model.of(entry.identity.unwrap()) {
             if let Some(scopes) = scopes {
                 most.scopes
@@ -267,6 +391,9 @@ impl Life {
         assert_eq!(request.action, Action::Resume);
         let since = self.model.stopped.remove(&identity);
         let (scopes, _) = self.agreed(request, Some(since.expect("it stood still")));
+        if let Some(limit) = self.model.limits.get_mut(&identity) {
+            limit.retain(|scope| scopes.contains(scope));
+        }
         for (number, most) in &mut self.model.most {
             let mut named = request.effect.alive.iter();
             match named.find(|alive| alive.credential == *number) {
@@ -275,7 +402,7 @@ impl Life {
                         |scope: &String| scopes.contains(scope) && alive.scopes.contains(scope);
                     most.scopes.retain(left);
                 }
-                None if most.identity == identity => most.end(at),
+                None if most.identity == Some(identity) => most.end(at),
                 None => {}
             }
         }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Life;
+use super::factors::{PAUSE, in_hours, plain};
 use crate::gate::actor::Actor;
 use crate::gate::approval::Approval;
 use crate::gate::command::{self, Command, Reading};
@@ -13,7 +14,7 @@ use crate::gate::grant::{GrantRecord, GrantStatus, Rotation};
 use crate::gate::identity::{Identity, IdentityStatus};
 use crate::gate::ids::{CredentialNumber, Hash};
 use crate::gate::key::{Key, Subject, Table};
-use crate::gate::policy::Factor;
+use crate::gate::policy::{Factor, Gate};
 use crate::gate::request::Request;
 
 /// What was written in a comment that approves, as the grammar reads it.
@@ -24,9 +25,20 @@ fn restated(text: &str) -> Option<command::Restated> {
     }
 }
 
+/// A yes as it was found to be right: what it restated, and under which gate.
+#[derive(Clone, Debug)]
+pub(super) struct Yes {
+    pub restated: command::Restated,
+    pub gate: Gate,
+    pub vouched: bool,
+}
+
 impl Life {
     /// What every committed line since the last look must satisfy.
     pub(super) fn check(&mut self) {
+        if self.unjudged {
+            return;
+        }
         let grants: Vec<GrantRecord> = self.all(Table::Grant);
         let credentials: Vec<Credential> = self.all(Table::Credential);
         self.check_approvals();
@@ -38,7 +50,9 @@ impl Life {
                 .filter(|entry| entry.code == "credential_issued")
                 .map(|entry| (entry.request.unwrap(), entry.credential.unwrap()))
                 .collect();
+            self.tally(line);
             self.check_stopped(line);
+            self.check_operators(line);
             for (request, number) in issued {
                 let credential = credentials.iter().find(|c| c.number == number).unwrap();
                 assert_eq!(credential.request, request);
@@ -51,36 +65,48 @@ impl Life {
         self.checked = self.story.lines.len();
         self.compare();
         for credential in &credentials {
-            let swap = self.swap(credential.number).map(|swap| swap.grant);
-            let mut all = swap.iter().chain(&grants);
-            let granted = all
-                .find(|grant| grant.request == credential.request)
-                .unwrap();
-            // Claimed once more, a grant has another credential, and the one before has ended.
-            let over = matches!(credential.status, CredentialStatus::Revoked(_));
-            let is_its = granted.status == GrantStatus::Consumed(credential.number);
-            assert!(is_its || (over && granted.status != GrantStatus::Open));
-            let check: Check = self.story.record(&Key::check(&credential.mac)).unwrap();
-            let identity: Identity = self
-                .story
-                .record(&Key::identity(
-                    credential.identity.expect("nothing is imported here"),
-                ))
-                .unwrap();
-            assert_eq!(check, credential.check(&identity), "the row is up to date");
-            assert!(check.scopes.is_subset(&granted.scopes));
-            let live = check.live(&self.story.policy, self.story.now).is_some();
-            assert!(
-                !live || identity.status == IdentityStatus::Active,
-                "{} lives in what stands still or has ended",
-                credential.number
-            );
-            assert!(
-                over || identity.is_living(),
-                "{} is left over",
-                credential.number
-            );
+            self.check_credential(credential, &grants);
         }
+    }
+
+    /// A credential came of its grant, its row is what it says, and it lives only in what lives.
+    fn check_credential(&self, credential: &Credential, grants: &[GrantRecord]) {
+        let swap = self.swap(credential.number).map(|swap| swap.grant);
+        let mut all = swap.iter().chain(grants);
+        let granted = all
+            .find(|grant| grant.request == credential.request)
+            .unwrap();
+        // Claimed once more, a grant has another credential, and the one before has ended.
+        let over = matches!(credential.status, CredentialStatus::Revoked(_));
+        let is_its = match granted.status {
+            GrantStatus::Consumed(number) => number == credential.number,
+            GrantStatus::Imported(first, last) => (first..=last).contains(&credential.number),
+            GrantStatus::Open | GrantStatus::Void => false,
+        };
+        assert!(is_its || (over && granted.status != GrantStatus::Open));
+        let check: Check = self.story.record(&Key::check(&credential.mac)).unwrap();
+        assert!(check.scopes.is_subset(&granted.scopes));
+        let Some(number) = credential.identity else {
+            assert_eq!(
+                Some(check),
+                credential.check_alone(),
+                "the row is up to date"
+            );
+            return;
+        };
+        let identity: Identity = self.story.record(&Key::identity(number)).unwrap();
+        assert_eq!(check, credential.check(&identity), "the row is up to date");
+        let live = check.live(&self.story.policy, self.story.now).is_some();
+        assert!(
+            !live || identity.status == IdentityStatus::Active,
+            "{} lives in what stands still or has ended",
+            credential.number
+        );
+        assert!(
+            over || identity.is_living(),
+            "{} is left over",
+            credential.number
+        );
     }
 
     /// Every approval that a request counts was one.
@@ -90,8 +116,17 @@ impl Life {
                 let key = (request.number, counted.approver, counted.comment);
                 if !self.counted.contains_key(&key) {
                     let said = self.check_counted(&request, counted);
-                    self.counted
-                        .insert(key, said.expect("it must not be counted"));
+                    let restated = said.expect("it must not be counted");
+                    let gate = self.brought(&request, counted);
+                    let vouched = counted.vouched.is_some();
+                    self.counted.insert(
+                        key,
+                        Yes {
+                            restated,
+                            gate,
+                            vouched,
+                        },
+                    );
                 }
             }
         }
@@ -187,6 +222,8 @@ impl Life {
                 "{approver} took it back (line {line})"
             );
             let said = &self.counted[&(request.number, *approver, counted.comment)];
+            assert_eq!(said.gate, *gate, "it was given under other rules");
+            let said = &said.restated;
             ceiling.retain(|scope| said.scopes.contains(scope));
             if let Some(most) = &owner.ceiling {
                 ceiling.retain(|scope| most.contains(scope));
@@ -224,8 +261,11 @@ impl Life {
             };
             if accepted.repository == request.thread.repository {
                 alone &= *body == counted.body;
-                delivered |= accepted.road == Road::Hook
-                    && accepted.unverified_sender == Some(counted.approver);
+                // A signature is as good when it was read back.
+                delivered |= match accepted.road {
+                    Road::Hook => accepted.unverified_sender == Some(counted.approver),
+                    Road::CatchUp => counted.signed_by.is_some(),
+                };
             }
         }
         restated(&comment.text)
@@ -250,6 +290,87 @@ impl Life {
             vouched: counted.vouched,
             armor: counted.armor.clone(),
         })
+    }
+
+    /// What was counted brought all that its gate demanded, by what was really signed, shown and heard
+    /// here. The gate.
+    fn brought(&mut self, request: &Request, counted: &Approval) -> Gate {
+        let gate = self.gate(request).unwrap();
+        let demands = |factor| gate.factors.contains(&factor);
+        assert!(counted.comment.is_some() || !demands(Factor::Comment));
+        assert_eq!(counted.armor.is_some(), counted.signed_by.is_some());
+        assert!(counted.armor.is_some() || !demands(Factor::Signature));
+        if let Some(armor) = &counted.armor {
+            let made = &self.signed[&plain(armor)];
+            assert_eq!(
+                (made.by, made.approver),
+                (counted.approver, counted.approver)
+            );
+            assert_eq!(made.restated.request, request.number);
+            assert_eq!(
+                (&made.restated.scopes, made.restated.ttl),
+                (&counted.scopes, counted.ttl)
+            );
+            assert_eq!(made.restated.vouched, counted.vouched);
+        }
+        if demands(Factor::Code) {
+            let id = counted.comment.unwrap().0;
+            let shown = |what: &What| match what {
+                What::Comment(spoken) if spoken.id == id => spoken.otp.and_then(|otp| otp.step),
+                _ => None,
+            };
+            let mut all = self.story.deliveries.iter();
+            let step = all
+                .find_map(|one| shown(&one.accepted.what))
+                .expect("a right code");
+            assert!(
+                self.codes.insert((counted.approver, step)),
+                "it was used before"
+            );
+        }
+        let times = match counted.comment {
+            Some(id) => self.story.received[&id.0].clone(),
+            None => vec![counted.counted_at],
+        };
+        if gate.open_hours.is_some() {
+            assert!(times.iter().any(|at| in_hours(*at)), "{times:?}");
+        }
+        if gate.cooling_off.is_some() {
+            let summary = request.summary.as_ref().unwrap().comment.0;
+            let from = self.story.forge.comments[&summary].created;
+            assert!(
+                times
+                    .iter()
+                    .any(|at| at.duration_since(from).as_secs() >= PAUSE)
+            );
+        }
+        gate
+    }
+
+    /// What operators asked for was asked by one who may, as who it is; nobody else stopped anything.
+    fn check_operators(&self, line: usize) {
+        for entry in &self.story.lines[line].decision.entries {
+            let (Actor::Operator(name), Some(thread)) = (&entry.actor, entry.thread) else {
+                continue;
+            };
+            let known = self.story.policy.operators.get(name);
+            let known = known.filter(|one| one.boards.contains(&thread.repository));
+            let may = |right| known.is_some_and(|one| one.rights.contains(right));
+            match entry.code.as_str() {
+                "asked_by_operator" | "import_asked" => {
+                    let key = Key::request(entry.request.unwrap());
+                    let request: Request = self.story.record(&key).unwrap();
+                    assert!(may("request") && request.source.subject.is_none());
+                    assert_eq!(request.asker(), known.unwrap().forge_id);
+                }
+                "signature_brought" => assert!(may("request")),
+                "identity_paused" | "identity_revoked" | "identity_released"
+                | "identity_narrowed" | "credential_revoked" | "request_denied" => {
+                    assert!(may("narrow") || name == "host", "{entry:?}");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// True if the counted words are there, by the same person. A signature stays what it is.

@@ -2,9 +2,10 @@
 
 use super::acts::{Twist, Words};
 use super::{Life, pick};
+use crate::gate::credential::Credential;
 use crate::gate::decide::tests::*;
 use crate::gate::identity::Identity;
-use crate::gate::ids::ThreadKey;
+use crate::gate::ids::{CredentialNumber, ThreadKey, UserId};
 use crate::gate::key::Table;
 use crate::gate::request::Request;
 use crate::secret::claim::challenge_of;
@@ -70,6 +71,7 @@ fn fixed(words: &Words) -> &'static str {
         | Words::Resume(_)
         | Words::Rotate(..)
         | Words::Own(_)
+        | Words::Link(..)
         | Words::Narrow(..) => ([""; 6], 0),
     };
     list[usize::from(which) % 6]
@@ -77,12 +79,17 @@ fn fixed(words: &Words) -> &'static str {
 
 impl Life {
     /// The text, and the thread where it belongs if there is one.
-    pub(super) fn text(&self, words: &Words, thread: ThreadKey) -> (String, ThreadKey) {
+    pub(super) fn text(
+        &mut self,
+        who: UserId,
+        words: &Words,
+        thread: ThreadKey,
+    ) -> (String, ThreadKey) {
         match words {
             Words::Request(name, scopes, staging) => {
                 (self.request(*name, *scopes, *staging), thread)
             }
-            Words::Approve(which, twist) => self.approval(*which, twist, thread),
+            Words::Approve(which, twist) => self.approval(who, *which, twist, thread),
             Words::Deny(which) => match self.named(*which) {
                 Some(request) => (format!("/gate deny {}", request.number), thread),
                 None => ("/gate deny".to_owned(), thread),
@@ -91,6 +98,10 @@ impl Life {
                 self.about(*which, thread, |slug| format!("/gate resume {slug}"))
             }
             Words::Own(which) => self.about(*which, thread, |slug| format!("/gate own {slug}")),
+            Words::Link(which, to) => {
+                let number = self.alone(*which);
+                self.about(*to, thread, |slug| format!("/gate link {number} {slug}"))
+            }
             Words::Rotate(which, how) => self.about(*which, thread, |slug| match how % 6 {
                 0 | 1 => format!("/gate rotate {slug}"),
                 2 => format!("/gate rotate {slug} c1"),
@@ -152,21 +163,42 @@ impl Life {
         }
     }
 
-    fn approval(&self, which: u8, twist: &Twist, thread: ThreadKey) -> (String, ThreadKey) {
+    fn approval(
+        &mut self,
+        who: UserId,
+        which: u8,
+        twist: &Twist,
+        thread: ThreadKey,
+    ) -> (String, ThreadKey) {
         let Some(request) = self.named(which) else {
             return ("/gate approve".to_owned(), thread);
         };
-        let line = crate::gate::reply::approve_line(&request);
-        let line = match twist {
-            Twist::Plain => line,
+        let line = self.twisted(&request, twist);
+        let line = self.fitted(&request, who, &line, twist, false);
+        (line, request.thread)
+    }
+
+    /// The line that approves a request, with something odd about it.
+    pub(super) fn twisted(&self, request: &Request, twist: &Twist) -> String {
+        let line = crate::gate::reply::approve_line(request);
+        match twist {
+            Twist::Plain | Twist::Bare | Twist::Foreign | Twist::Stale | Twist::Unvouched => line,
             Twist::Narrower => line.replace(",card:write", ""),
             Twist::Shorter => line.replace("ttl=8h", "ttl=10m"),
             Twist::WrongCode => line.replace(&request.code().to_string(), "7Q4K-9MZT-0XHV"),
             Twist::Wider => line.replace("board:read", "board:read,deploy:run"),
             Twist::Quoted => format!("> {line}"),
             Twist::NotAlone => format!("{line}\n\nthank you"),
-        };
-        (line, request.thread)
+        }
+    }
+
+    /// A secret from before that no identity has: mostly a living one.
+    fn alone(&self, which: u8) -> CredentialNumber {
+        let all: Vec<Credential> = self.all(Table::Credential);
+        let alone = all.iter().filter(|one| one.alone.is_some());
+        let living = alone.filter(|one| which > 200 || one.is_living(self.story.now));
+        let numbers: Vec<CredentialNumber> = living.map(|one| one.number).collect();
+        pick(&numbers, which).unwrap_or(CredentialNumber(1))
     }
 
     /// Words about an identity, in its thread.
