@@ -50,7 +50,7 @@ fn meant(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated) -> Option<
         .filter(|request| request.thread.repository == said.thread.repository);
     let Some(request) = request else {
         let text = format!("There is no request {} on this board.", restated.request);
-        refuse(draft, said, &text, None, "unknown_request");
+        propose::refuse(draft, said, "approve", &text, "unknown_request");
         return None;
     };
     if let Some(reason) = yes::at_once(draft, said, &request) {
@@ -82,17 +82,6 @@ pub(super) fn is_signed(draft: &Draft<'_>, said: &Said<'_>, restated: &Restated)
         && signed::read(policy, said.board, &request, said.author, restated)
             .good()
             .is_some()
-}
-
-fn refuse(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    text: &str,
-    copy: Option<&str>,
-    code: &'static str,
-) {
-    draft.outcome("approve", code);
-    explain(draft, said, text, copy, code);
 }
 
 /// Says why it is not counted, every reason; with the right line where only the line was wrong.
@@ -129,7 +118,9 @@ fn not_counted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, denied
         request.number,
         lower(&propose::all(denied, said))
     );
-    refuse(draft, said, &text, copy.as_deref(), reasons::code(first));
+    let code = reasons::code(first);
+    draft.outcome("approve", code);
+    explain(draft, said, &text, copy.as_deref(), code);
 }
 
 fn lower(text: &str) -> String {

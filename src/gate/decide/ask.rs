@@ -7,14 +7,13 @@ use super::super::request::{Action, Wanted};
 use super::super::{signed, statement};
 use super::Draft;
 use super::comment::Said;
-use super::propose::{Proposal, put_up, refuse, standing};
+use super::propose::{self, Proposal};
 
 /// Decides a request.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
-    match standing(draft, said).and_then(|()| proposal(draft, said, form)) {
-        Ok(proposal) => put_up(draft, said, proposal),
-        Err((text, code)) => refuse(draft, said, "request", &text, code),
-    }
+    propose::ask(draft, said, Action::Issue, |draft| {
+        proposal(draft, said, form)
+    });
 }
 
 /// What the form asks for, in the board's terms.

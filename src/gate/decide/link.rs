@@ -10,13 +10,14 @@ use super::super::ids::{CredentialNumber, Slug};
 use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply;
-use super::super::request::{Action, Alive, Request, RequestStatus, Wanted};
+use super::super::request::{Action, Alive, Request, Wanted};
 use super::super::thread::BoardState;
 use super::super::verdict::Opening;
 use super::comment::Said;
-use super::named::{asked_about, told};
-use super::propose::{Proposal, put_up, refuse, standing};
-use super::{Draft, alone, issue, lifecycle};
+use super::happened::Happened;
+use super::named::asked_about;
+use super::propose::{Proposal, ask};
+use super::{Draft, alone, issue};
 
 /// Decides the wish.
 pub(super) fn decide(
@@ -25,31 +26,37 @@ pub(super) fn decide(
     number: CredentialNumber,
     slug: &Slug,
 ) {
-    if let Err((text, code)) = standing(draft, said) {
-        return refuse(draft, said, "link", &text, code);
-    }
+    ask(draft, said, Action::Link, |draft| {
+        proposal(draft, said, number, slug)
+    });
+}
+
+/// What would be asked for.
+fn proposal(
+    draft: &Draft<'_>,
+    said: &Said<'_>,
+    number: CredentialNumber,
+    slug: &Slug,
+) -> Result<Proposal, (String, &'static str)> {
     if !said.by_owner() {
         let text =
             "Only an owner of this board can ask that a secret from before becomes an identity's.";
-        return refuse(draft, said, "link", text, "not_an_owner");
+        return Err((text.to_owned(), "not_an_owner"));
     }
-    let identity = match asked_about(draft, said, slug) {
-        Ok(identity) => identity,
-        Err((text, code)) => return refuse(draft, said, "link", &text, code),
-    };
+    let identity = asked_about(draft, said, slug)?;
     let living = alone::get(draft, said.thread.repository, number)
         .is_some_and(|credential| credential.is_living(draft.now()));
     if !living {
         let text =
             format!("No secret from before {number} lives on this board without an identity.");
-        return refuse(draft, said, "link", &text, "unknown_credential");
+        return Err((text, "unknown_credential"));
     }
-    if let Some(effect) = effect(draft, said.board, number, &identity) {
-        put_up(draft, said, Proposal::of(Action::Link, effect));
-    } else {
-        let text = format!("`{slug}` is {}.", identity.word(draft.now()));
-        refuse(draft, said, "link", &text, "not_living");
-    }
+    effect(draft, said.board, number, &identity)
+        .map(|effect| Proposal::of(Action::Link, effect))
+        .ok_or_else(|| {
+            let text = format!("`{slug}` is {}.", identity.word(draft.now()));
+            (text, "not_living")
+        })
 }
 
 /// What would be the identity's. `None` if there is no such secret or the identity gets nothing now.
@@ -96,13 +103,14 @@ pub(super) fn act(
     said: &Said<'_>,
     opening: &Opening,
     mut identity: Identity,
-) {
-    let mut request = opening.request().clone();
+) -> Option<Happened> {
+    let request = opening.request();
     let number = request.effect.alive.first().map(|alive| alive.credential);
     let credential: Option<Credential> =
         number.and_then(|number| alone::get(draft, said.thread.repository, number));
     let Some(mut credential) = credential else {
-        return draft.outcome("approve", "unknown_credential");
+        draft.outcome("approve", "unknown_credential");
+        return None;
     };
     let number = credential.number;
     credential.link(opening, &identity);
@@ -118,21 +126,14 @@ pub(super) fn act(
     let mut board: BoardState = draft.get_or_default(&key);
     board.alone.remove(&number);
     draft.put(key, &board);
-    lifecycle::end(draft, &mut request, RequestStatus::Approved);
-    draft.entry(
-        Entry::new("credential_linked", said.actor(), text)
+    let by = issue::names(said.board, opening.approvers());
+    Some(Happened {
+        entry: Entry::new("credential_linked", said.actor(), text)
             .in_thread(identity.thread)
-            .about_request(request.number)
             .about_identity(identity.number)
             .about_credential(number)
-            .with_facts(json!({
-                "digest": request.digest,
-                "approvers": opening.approvers(),
-                "scopes": credential.scopes,
-            })),
-    );
-    draft.outcome("approve", "linked");
-    let by = issue::names(said.board, opening.approvers());
-    let text = reply::linked(request.number, &credential, &identity.slug, &by);
-    told(draft, said, &text);
+            .with_facts(json!({ "scopes": credential.scopes })),
+        outcome: "linked",
+        text: reply::linked(request.number, &credential, &identity.slug, &by),
+    })
 }

@@ -21,6 +21,7 @@ mod explain;
 mod freeze;
 mod given_up;
 mod grounds;
+mod happened;
 mod holder;
 mod import;
 mod issue;

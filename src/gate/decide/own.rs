@@ -8,19 +8,19 @@ use super::super::identity::Identity;
 use super::super::ids::Slug;
 use super::super::key::Key;
 use super::super::reply;
-use super::super::request::{Action, RequestStatus, Wanted};
+use super::super::request::{Action, Wanted};
 use super::super::verdict::Opening;
 use super::comment::Said;
-use super::named::{asked_about, told};
-use super::propose::{Proposal, put_up, refuse, standing};
+use super::happened::Happened;
+use super::named::asked_about;
+use super::propose::{Proposal, ask};
 use super::{Draft, issue, lifecycle};
 
 /// Decides the wish.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
-    match standing(draft, said).and_then(|()| proposal(draft, said, slug)) {
-        Ok(proposal) => put_up(draft, said, proposal),
-        Err((text, code)) => refuse(draft, said, "own", &text, code),
-    }
+    ask(draft, said, Action::Own, |draft| {
+        proposal(draft, said, slug)
+    });
 }
 
 /// What would be asked for.
@@ -53,30 +53,21 @@ pub(super) fn act(
     said: &Said<'_>,
     opening: &Opening,
     mut identity: Identity,
-) {
-    let mut request = opening.request().clone();
-    let Some(owner) = request.effect.owner else {
-        return;
-    };
+) -> Option<Happened> {
+    let request = opening.request();
+    let owner = request.effect.owner?;
     identity.owner = owner;
     let text = format!("user {owner}, for {}", request.number);
     identity.recent.push(draft.now(), "owner_changed", &text);
     draft.put(Key::identity(identity.number), &identity);
     lifecycle::write_checks(draft, &identity);
-    lifecycle::end(draft, &mut request, RequestStatus::Approved);
-    draft.entry(
-        Entry::new("owner_changed", said.actor(), text)
-            .in_thread(identity.thread)
-            .about_request(request.number)
-            .about_identity(identity.number)
-            .with_facts(json!({
-                "digest": request.digest,
-                "approvers": opening.approvers(),
-                "owner": owner,
-            })),
-    );
-    draft.outcome("approve", "owned");
     let by = issue::names(said.board, opening.approvers());
-    let text = reply::owned(request.number, &identity.slug, &request.asker_login, &by);
-    told(draft, said, &text);
+    Some(Happened {
+        entry: Entry::new("owner_changed", said.actor(), text)
+            .in_thread(identity.thread)
+            .about_identity(identity.number)
+            .with_facts(json!({ "owner": owner })),
+        outcome: "owned",
+        text: reply::owned(request.number, &identity.slug, &request.asker_login, &by),
+    })
 }

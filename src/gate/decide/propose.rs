@@ -59,11 +59,18 @@ impl Proposal {
     }
 }
 
-/// Puts a request up, or refuses it with every reason.
-pub(super) fn put_up(draft: &mut Draft<'_>, said: &Said<'_>, proposal: Proposal) {
-    let verb = verb(proposal.action);
-    if let Err((text, code)) = judge_and_take(draft, said, proposal, None) {
-        refuse(draft, said, verb, &text, code);
+/// Somebody asks in a thread: puts it up, or refuses it with every reason.
+pub(super) fn ask<'a>(
+    draft: &mut Draft<'a>,
+    said: &Said<'_>,
+    action: Action,
+    proposal: impl FnOnce(&Draft<'a>) -> Result<Proposal, (String, &'static str)>,
+) {
+    let asked = standing(draft, said)
+        .and_then(|()| proposal(draft))
+        .and_then(|proposal| judge_and_take(draft, said, proposal, None));
+    if let Err((text, code)) = asked {
+        refuse(draft, said, verb(action), &text, code);
     }
 }
 
@@ -152,7 +159,7 @@ fn verb(action: Action) -> &'static str {
     }
 }
 
-/// Says why nothing was asked.
+/// Says why nothing was done.
 pub(super) fn refuse(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
@@ -183,10 +190,7 @@ pub(super) fn capital(text: &str) -> String {
 }
 
 /// The text and its place: unedited, sent by its author, in an open thread of the right repository.
-pub(super) fn standing(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-) -> Result<(), (String, &'static str)> {
+fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'static str)> {
     let no = |reason: Reason| {
         let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
         Err((text, reasons::code(&reason)))

@@ -10,7 +10,8 @@ use super::super::ids::RequestNumber;
 use super::super::key::Key;
 use super::super::reply::escape::foreign;
 use super::super::request::{Action, Request, RequestStatus};
-use super::comment::{Said, explain};
+use super::comment::Said;
+use super::propose::refuse;
 use super::{Draft, lifecycle};
 
 /// An owner denies a request of the board, from any of its threads.
@@ -63,17 +64,6 @@ fn edited(draft: &mut Draft<'_>, said: &Said<'_>, verb: &'static str, number: Re
         "This comment was edited, and an edited comment never becomes a command. Post `/gate {verb} {number}` as a new comment."
     );
     refuse(draft, said, verb, &text, "edited");
-}
-
-fn refuse(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    verb: &'static str,
-    text: &str,
-    code: &'static str,
-) {
-    draft.outcome(verb, code);
-    explain(draft, said, text, None, code);
 }
 
 /// The open request that is meant, and the reason; says what is wrong if there is none.

@@ -13,20 +13,20 @@ use super::super::ids::Slug;
 use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply;
-use super::super::request::{Action, Alive, RequestStatus, Wanted};
+use super::super::request::{Action, Alive, Wanted};
 use super::super::time::after;
 use super::super::verdict::Opening;
 use super::comment::Said;
-use super::named::{asked_about, numbers, told};
-use super::propose::{Proposal, put_up, refuse, standing};
+use super::happened::Happened;
+use super::named::{asked_about, numbers};
+use super::propose::{Proposal, ask};
 use super::{Draft, issue, lifecycle};
 
 /// Decides the wish that a paused identity works again.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
-    match standing(draft, said).and_then(|()| proposal(draft, said, slug)) {
-        Ok(proposal) => put_up(draft, said, proposal),
-        Err((text, code)) => refuse(draft, said, "resume", &text, code),
-    }
+    ask(draft, said, Action::Resume, |draft| {
+        proposal(draft, said, slug)
+    });
 }
 
 /// What would be asked for.
@@ -83,8 +83,8 @@ pub(super) fn act(
     said: &Said<'_>,
     opening: &Opening,
     mut identity: Identity,
-) {
-    let mut request = opening.request().clone();
+) -> Happened {
+    let request = opening.request();
     let less = Less {
         scopes: Some(opening.scopes().clone()),
         ..Less::default()
@@ -108,22 +108,17 @@ pub(super) fn act(
     lifecycle::recount(draft, &identity, &before);
     draft.put(Key::identity(identity.number), &identity);
     lifecycle::write_checks(draft, &identity);
-    lifecycle::end(draft, &mut request, RequestStatus::Approved);
-    draft.entry(
-        Entry::new("identity_resumed", said.actor(), text)
+    let by = issue::names(said.board, opening.approvers());
+    let alive = numbers(request.effect.alive.iter().map(|alive| alive.credential));
+    Happened {
+        entry: Entry::new("identity_resumed", said.actor(), text)
             .in_thread(identity.thread)
-            .about_request(request.number)
             .about_identity(identity.number)
             .with_facts(json!({
-                "digest": request.digest,
-                "approvers": opening.approvers(),
                 "scopes": opening.scopes(),
                 "alive": request.effect.alive,
             })),
-    );
-    draft.outcome("approve", "resumed");
-    let by = issue::names(said.board, opening.approvers());
-    let alive = numbers(request.effect.alive.iter().map(|alive| alive.credential));
-    let text = reply::resumed(request.number, &identity, &by, &alive);
-    told(draft, said, &text);
+        outcome: "resumed",
+        text: reply::resumed(request.number, &identity, &by, &alive),
+    }
 }

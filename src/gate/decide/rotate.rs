@@ -17,15 +17,14 @@ use super::super::time::seconds_between;
 use super::super::verdict::Reason;
 use super::comment::Said;
 use super::named::{asked_about, numbers};
-use super::propose::{Proposal, capital, put_up, refuse, standing};
+use super::propose::{self, Proposal, capital};
 use super::{Draft, ask, lifecycle};
 
 /// Decides the wish for a successor.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, rotation: &Rotation) {
-    match standing(draft, said).and_then(|()| proposal(draft, said, rotation)) {
-        Ok(proposal) => put_up(draft, said, proposal),
-        Err((text, code)) => refuse(draft, said, "rotate", &text, code),
-    }
+    propose::ask(draft, said, Action::Rotate, |draft| {
+        proposal(draft, said, rotation)
+    });
 }
 
 /// What would be asked for.

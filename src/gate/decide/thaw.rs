@@ -10,33 +10,31 @@ use super::super::audit::Entry;
 use super::super::key::Key;
 use super::super::policy::{Board, STRICTEST};
 use super::super::reply;
-use super::super::request::{Action, RequestStatus, Wanted};
+use super::super::request::{Action, Wanted};
 use super::super::thread::Standstill;
 use super::super::verdict::Opening;
 use super::comment::Said;
-use super::named::told;
-use super::propose::{Proposal, put_up, refuse, standing};
-use super::{Draft, issue, lifecycle};
+use super::happened::Happened;
+use super::propose::{Proposal, ask};
+use super::{Draft, issue};
 
 /// Decides the wish that the board goes on.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>) {
-    if let Err((text, code)) = standing(draft, said) {
-        return refuse(draft, said, "thaw", &text, code);
-    }
+    ask(draft, said, Action::Thaw, |draft| proposal(draft, said));
+}
+
+/// What would be asked for.
+fn proposal(draft: &Draft<'_>, said: &Said<'_>) -> Result<Proposal, (String, &'static str)> {
     if !said.by_owner() {
         let text = "Only an owner of this board can ask that it goes on.";
-        return refuse(draft, said, "thaw", text, "not_an_owner");
+        return Err((text.to_owned(), "not_an_owner"));
     }
-    match effect(draft, said.board) {
-        Some(effect) => put_up(draft, said, Proposal::of(Action::Thaw, effect)),
-        None => refuse(
-            draft,
-            said,
-            "thaw",
-            "This board does not stand still.",
-            "nothing_to_do",
-        ),
-    }
+    effect(draft, said.board)
+        .map(|effect| Proposal::of(Action::Thaw, effect))
+        .ok_or_else(|| {
+            let text = "This board does not stand still.";
+            (text.to_owned(), "nothing_to_do")
+        })
 }
 
 /// What would go on; `None` if the board does not stand still.
@@ -50,25 +48,16 @@ pub(super) fn effect(draft: &Draft<'_>, board: &Board) -> Option<Wanted> {
 }
 
 /// The gate is open: the board goes on.
-pub(super) fn act(draft: &mut Draft<'_>, said: &Said<'_>, opening: &Opening) {
-    let mut request = opening.request().clone();
+pub(super) fn act(draft: &mut Draft<'_>, said: &Said<'_>, opening: &Opening) -> Happened {
+    let request = opening.request();
     draft.remove(Key::standstill(said.board.repository_id));
-    lifecycle::end(draft, &mut request, RequestStatus::Approved);
-    draft.entry(
-        Entry::new(
-            "board_thawed",
-            said.actor(),
-            format!("for {}", request.number),
-        )
-        .in_thread(said.thread)
-        .about_request(request.number)
-        .with_facts(json!({
-            "digest": request.digest,
-            "approvers": opening.approvers(),
-            "since": request.effect.since,
-        })),
-    );
-    draft.outcome("approve", "thawed");
     let by = issue::names(said.board, opening.approvers());
-    told(draft, said, &reply::thawed(request.number, said.board, &by));
+    let text = format!("for {}", request.number);
+    Happened {
+        entry: Entry::new("board_thawed", said.actor(), text)
+            .in_thread(said.thread)
+            .with_facts(json!({ "since": request.effect.since })),
+        outcome: "thawed",
+        text: reply::thawed(request.number, said.board, &by),
+    }
 }

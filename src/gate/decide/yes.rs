@@ -27,7 +27,7 @@ use super::super::verdict::{
 use super::comment::Said;
 use super::grounds::{self, Broken, broken, fell, forget_stale, gather};
 use super::{
-    Draft, import, issue, judge, lifecycle, link, own, propose, resume, state, thaw, wish,
+    Draft, happened, import, issue, judge, lifecycle, link, own, propose, resume, state, thaw, wish,
 };
 
 /// An owner's yes.
@@ -315,17 +315,23 @@ pub(super) fn verdict(
 
 /// The gate is open: what was asked for happens.
 fn open(draft: &mut Draft<'_>, said: &Said<'_>, opening: Opening, identity: Option<&Identity>) {
-    match (opening.request().action, identity) {
-        (Action::Issue | Action::Rotate, identity) => issue::decide(draft, said, opening, identity),
-        (Action::Resume, Some(identity)) => resume::act(draft, said, &opening, identity.clone()),
-        (Action::Own, Some(identity)) => own::act(draft, said, &opening, identity.clone()),
-        (Action::Thaw, _) => thaw::act(draft, said, &opening),
-        (Action::Import, _) => import::act(draft, said, opening),
-        (Action::Link, Some(identity)) => link::act(draft, said, &opening, identity.clone()),
+    let happened = match (opening.request().action, identity.cloned()) {
+        (Action::Issue | Action::Rotate, _) => {
+            return issue::decide(draft, said, opening, identity);
+        }
+        (Action::Import, _) => return import::act(draft, said, opening),
+        (Action::Thaw, _) => Some(thaw::act(draft, said, &opening)),
+        (Action::Resume, Some(identity)) => Some(resume::act(draft, said, &opening, identity)),
+        (Action::Own, Some(identity)) => own::act(draft, said, &opening, identity),
+        (Action::Link, Some(identity)) => link::act(draft, said, &opening, identity),
         // The gate's rules demand that the identity lives.
         (Action::Link | Action::Resume | Action::Own, None) => {
-            draft.outcome("approve", "unknown_identity")
+            draft.outcome("approve", "unknown_identity");
+            None
         }
+    };
+    if let Some(happened) = happened {
+        happened::end(draft, said, &opening, happened);
     }
 }
 
