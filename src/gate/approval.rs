@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::command::Vouched;
+use super::command::{Restated, Vouched};
 use super::ids::{CommentId, Hash, UserId};
 use super::policy::{Board, Gate};
+use super::request::Request;
 
 /// A counted yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +48,21 @@ pub struct Approval {
     pub counted_at: Timestamp,
     /// The rules that it was given under; others void it.
     pub gate: Hash,
+}
+
+impl Approval {
+    /// What it said, for its request.
+    pub fn restated(&self, request: &Request) -> Restated {
+        Restated {
+            request: request.number,
+            code: request.code(),
+            scopes: self.scopes.clone(),
+            ttl: self.ttl,
+            otp: self.code,
+            vouched: self.vouched,
+            armor: self.armor.clone(),
+        }
+    }
 }
 
 /// The hash of everything about a gate that an approval relies on: the gate itself, who owns the

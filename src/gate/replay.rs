@@ -10,15 +10,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::approval::{Approval, gate_hash};
-use super::command::Vouched;
 use super::identity::Identity;
 use super::ids::UserId;
 use super::judgement::Standing;
-use super::policy::{Board, Factor, Gate, Policy};
+use super::policy::{Board, Gate, Policy};
 use super::request::{Request, RequestStatus};
-use super::signed::{recheck, vouched};
-use super::thread::{BoardState, SlugOwner, Standstill};
-use super::verdict::{self, Opened, Reason, Verdict, benefits, outside_hours, outside_pause};
+use super::signed::{Signature, read_again};
+use super::thread::{BoardState, Seen, SlugOwner, Standstill};
+use super::verdict::{self, Came, Case, Opened, Reason, RestsOn, Verdict};
 
 /// A request and the records as they were when it was decided.
 #[derive(Clone, Debug)]
@@ -87,7 +86,7 @@ impl Past {
         }
         let mut dropped = Vec::new();
         for (approval, seen) in approvals.into_iter().zip(&self.seen) {
-            let reasons = self.uncounted(policy, board, &gate, &asked, &approval, *seen);
+            let reasons = self.uncounted(policy, board, &asked, &approval, *seen);
             if reasons.is_empty() {
                 let gate = gate_hash(board, &gate);
                 asked.approvals.push(Approval { gate, ..approval });
@@ -114,48 +113,28 @@ impl Past {
         &self,
         policy: &Policy,
         board: &Board,
-        gate: &Gate,
         asked: &Request,
         approval: &Approval,
         seen: Timestamp,
     ) -> Vec<Reason> {
-        let mut reasons = Vec::new();
-        let owner = approval.approver;
-        match board.owner(owner) {
-            None => reasons.push(Reason::NotAnOwner),
-            Some(owner) if !owner.may_approve => reasons.push(Reason::MayNotApprove),
-            Some(_) => {}
-        }
-        if owner == policy.bot || board.machine_accounts.contains(&owner) {
-            reasons.push(Reason::Machine);
-        }
-        if !gate.self_approval && benefits(asked, self.identity.as_ref(), owner) {
-            reasons.push(Reason::Asked);
-        }
-        reasons.extend(outside_pause(gate, asked, seen));
-        reasons.extend(outside_hours(gate, seen));
-        let demanded = |factor| gate.factors.contains(&factor);
-        match &approval.armor {
-            None if demanded(Factor::Signature) => reasons.push(Reason::NotSigned),
-            None => {}
-            Some(_) => reasons.extend(
-                recheck(policy, asked, approval)
-                    .err()
-                    .map(Reason::BadSignature),
-            ),
-        }
-        if demanded(Factor::Code) && !approval.code {
-            reasons.push(Reason::NoCode);
-        }
-        match approval.vouched {
-            Some(named @ (Vouched::Config | Vouched::Request))
-                if vouched(asked, board) != Some(named) =>
-            {
-                reasons.push(Reason::NotVouched(named));
-            }
-            Some(_) | None => {}
-        }
-        reasons
+        let signature = match &approval.armor {
+            None => Signature::Absent,
+            Some(_) => read_again(policy, asked, approval),
+        };
+        let case = Case {
+            now: seen,
+            policy,
+            board,
+            request: asked,
+            identity: self.identity.as_ref(),
+            restated: &approval.restated(asked),
+            signature: &signature,
+            last_counter: None,
+            seen: &Seen::new(approval.body.clone(), seen),
+            came: Came::Kept(approval),
+            rests_on: RestsOn::Then,
+        };
+        verdict::count(&case).err().unwrap_or_default()
     }
 
     fn weigh<T>(

@@ -96,28 +96,27 @@ pub fn read(
 /// Checks the signature of a counted approval once more, under the policy that it was counted under; why
 /// it does not hold, if so.
 pub fn recheck(policy: &Policy, request: &Request, approval: &Approval) -> Result<(), String> {
-    let board = policy
-        .board(request.thread.repository)
-        .ok_or("its board is not in the policy of that line")?;
-    if request.recompute(policy) != request.digest {
-        return Err("the digest is not that of what was asked".to_owned());
-    }
-    let restated = Restated {
-        request: request.number,
-        code: request.code(),
-        scopes: approval.scopes.clone(),
-        ttl: approval.ttl,
-        otp: approval.code,
-        vouched: approval.vouched,
-        armor: approval.armor.clone(),
-    };
-    match read(policy, board, request, approval.approver, &restated) {
-        Signature::Good(signed) if approval.signed_by.as_ref() == Some(&signed.fingerprint) => {
-            Ok(())
-        }
-        Signature::Good(_) => Err("it is by another key than was recorded".to_owned()),
+    match read_again(policy, request, approval) {
+        Signature::Good(_) => Ok(()),
         Signature::Bad(why) => Err(why),
         Signature::Absent => Err("it is missing".to_owned()),
+    }
+}
+
+/// What the signature of a counted approval says, read once more.
+pub fn read_again(policy: &Policy, request: &Request, approval: &Approval) -> Signature {
+    let Some(board) = policy.board(request.thread.repository) else {
+        return Signature::Bad("its board is not in the policy of that line".to_owned());
+    };
+    if request.recompute(policy) != request.digest {
+        return Signature::Bad("the digest is not that of what was asked".to_owned());
+    }
+    let restated = approval.restated(request);
+    match read(policy, board, request, approval.approver, &restated) {
+        Signature::Good(signed) if approval.signed_by.as_ref() != Some(&signed.fingerprint) => {
+            Signature::Bad("it is by another key than was recorded".to_owned())
+        }
+        read => read,
     }
 }
 

@@ -8,7 +8,7 @@
 mod away;
 pub use away::Away;
 mod counting;
-pub(super) use counting::{IN_TIME, outside_hours, outside_pause, source_stands, summary_stands};
+pub(super) use counting::{IN_TIME, source_stands, summary_stands};
 mod explained;
 pub use explained::{Stand, findings, owners};
 mod holder;
@@ -20,6 +20,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::approval::Approval;
 use super::command::{Restated, Vouched};
 use super::event::Road;
 use super::evidence::{FoundComment, ReadComment, ReadIssue, ReadRepository};
@@ -244,6 +245,8 @@ pub enum Came<'a> {
     Comment(InComment<'a>),
     /// As the signature of this owner, brought by an operator: all of its own evidence.
     Signature(UserId),
+    /// It was counted once, and this is what was kept of it.
+    Kept(&'a Approval),
 }
 
 /// The comment that says yes.
@@ -268,6 +271,8 @@ pub enum RestsOn<'a> {
     Read(Box<Evidence<'a>>),
     /// The forge is away: what the records say instead.
     Away(Away),
+    /// On what was read when it was counted, and is not kept.
+    Then,
 }
 
 /// What was read again on the forge for one owner's yes.
@@ -293,6 +298,7 @@ impl<'a> Case<'a> {
         match &self.came {
             Came::Comment(comment) => comment.found.author,
             Came::Signature(approver) => Some(*approver),
+            Came::Kept(approval) => Some(approval.approver),
         }
     }
 
@@ -316,7 +322,7 @@ impl<'a> Case<'a> {
     fn comment(&self) -> Option<&InComment<'a>> {
         match &self.came {
             Came::Comment(comment) => Some(comment),
-            Came::Signature(_) => None,
+            Came::Signature(_) | Came::Kept(_) => None,
         }
     }
 
@@ -324,7 +330,26 @@ impl<'a> Case<'a> {
     fn read(&self) -> Option<&Evidence<'a>> {
         match &self.rests_on {
             RestsOn::Read(evidence) => Some(evidence),
-            RestsOn::Away(_) => None,
+            RestsOn::Away(_) | RestsOn::Then => None,
+        }
+    }
+
+    /// True if no comment says it, and none ever did.
+    fn is_signature_alone(&self) -> bool {
+        match &self.came {
+            Came::Comment(_) => false,
+            Came::Signature(_) => true,
+            Came::Kept(approval) => approval.comment.is_none(),
+        }
+    }
+
+    /// What its one-time code says, if there could be one.
+    fn code(&self) -> Option<CodeRead> {
+        match &self.came {
+            Came::Comment(comment) => Some(comment.code),
+            Came::Signature(_) => None,
+            Came::Kept(approval) if approval.code => Some(CodeRead::Good),
+            Came::Kept(approval) => approval.comment.map(|_| CodeRead::Absent),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The rules for one owner's yes, in a comment or as a signature that an operator brings: who, where,
 //! when, what it says, and whether everything that it rests on is still as it was. One function a rule.
 //!
-//! There is one list, and every rule is asked however the yes came: one that looks at a comment, or at
-//! what was read, says itself that it has nothing to say where there is none.
+//! There is one list, and every rule is asked however the yes came, and once more of what was counted
+//! when it is looked at under other rules: one that looks at a comment, or at what was read, says itself
+//! that it has nothing to say where there is none.
 
 use jiff::Timestamp;
 
@@ -160,7 +161,7 @@ fn cooled_off(case: &Case<'_>) -> Finding {
 }
 
 /// Why a comment that was first seen then came too soon after the summary.
-pub(crate) fn outside_pause(gate: &Gate, request: &Request, seen: Timestamp) -> Option<Reason> {
+fn outside_pause(gate: &Gate, request: &Request, seen: Timestamp) -> Option<Reason> {
     let pause = gate.cooling_off?;
     let posted_at = request
         .summary
@@ -181,7 +182,7 @@ fn in_open_hours(case: &Case<'_>) -> Finding {
 }
 
 /// Why a comment that was first seen then came outside of the gate's hours.
-pub(crate) fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
+fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
     let shut = gate
         .open_hours()
         .find(|hours| !Window::parse(hours).is_ok_and(|window| window.contains(seen)));
@@ -190,7 +191,7 @@ pub(crate) fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
 
 /// A signature that an operator brings is all that it brings: it satisfies no other factor.
 fn enough_alone(case: &Case<'_>) -> Finding {
-    if case.comment().is_some() {
+    if !case.is_signature_alone() {
         return Finding::Silent;
     }
     if case.demands(Factor::Comment) {
@@ -232,15 +233,12 @@ fn vouches_truly(case: &Case<'_>) -> Finding {
 
 /// Where the gate demands a one-time code it is the owner's, now, and was never seen before.
 fn code_shown(case: &Case<'_>) -> Finding {
-    let Some(comment) = case.comment() else {
-        return Finding::Silent;
-    };
     let demanded = case.demands(Factor::Code);
-    match comment.code {
-        CodeRead::Good => Finding::Silent,
-        CodeRead::Absent => deny_if(demanded, Reason::NoCode),
-        CodeRead::Bad => Finding::Deny(Reason::BadCode),
-        CodeRead::Locked(until) => deny_if(demanded, Reason::CodeLocked(until)),
+    match case.code() {
+        None | Some(CodeRead::Good) => Finding::Silent,
+        Some(CodeRead::Absent) => deny_if(demanded, Reason::NoCode),
+        Some(CodeRead::Bad) => Finding::Deny(Reason::BadCode),
+        Some(CodeRead::Locked(until)) => deny_if(demanded, Reason::CodeLocked(until)),
     }
 }
 
@@ -298,8 +296,8 @@ fn request_is_open(case: &Case<'_>) -> Finding {
 
 /// Whoever is in the thread was told before anything opens.
 fn shown(case: &Case<'_>) -> Finding {
-    let unseen = case.comment().is_none() && case.read().is_some();
-    deny_if(unseen && case.request.summary.is_none(), Reason::NotShown)
+    let read = case.is_signature_alone() && case.read().is_some();
+    deny_if(read && case.request.summary.is_none(), Reason::NotShown)
 }
 
 fn source_unchanged(case: &Case<'_>) -> Finding {
@@ -407,6 +405,9 @@ fn forge_may_be_away(case: &Case<'_>) -> Finding {
 
 /// A board that stands still does not go on unread: who wanted that may have said why.
 fn goes_on_only_as_read(case: &Case<'_>) -> Finding {
-    let thaws = case.request.action == Action::Thaw;
-    deny_if(thaws && case.read().is_none(), Reason::ForgeAway)
+    let away = matches!(case.rests_on, RestsOn::Away(_));
+    deny_if(
+        away && case.request.action == Action::Thaw,
+        Reason::ForgeAway,
+    )
 }

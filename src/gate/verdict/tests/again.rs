@@ -175,6 +175,14 @@ fn factors_that_were_not_brought_are_missing_now() {
 }
 
 #[test]
+fn a_signature_without_a_comment_is_not_enough_where_one_is_demanded_now() {
+    let mut alone = past(false);
+    alone.request.approvals[0].comment = None;
+    let (_, dropped) = shut(&alone.again(&policy()));
+    assert_eq!(dropped, [(ALICE, Reason::SignatureAlone("a comment"))]);
+}
+
+#[test]
 fn who_may_not_ask_and_what_is_not_there_is_not_taken() {
     let strangers = rules(|board| board.machine_accounts.clear());
     assert_eq!(
