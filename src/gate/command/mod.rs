@@ -224,50 +224,47 @@ impl Command {
         }
     }
 
-    /// True for commands that only ever take something away: they overtake what waits.
-    pub fn narrows(&self) -> bool {
+    /// What it could do to what may live.
+    fn bearing(&self) -> Bearing {
         match self {
-            Self::Deny(_)
-            | Self::Withdraw(_)
-            | Self::Revoke(_)
-            | Self::Pause(_)
-            | Self::Narrow(_)
-            | Self::Freeze(_)
-            | Self::Release(_) => true,
-            Self::Inspect(_) | Self::Audit(_) | Self::List | Self::Help(_) => false,
             Self::Request(_)
             | Self::Approve(_)
             | Self::Rotate(_)
             | Self::Resume(_)
             | Self::Thaw
             | Self::Link(..)
-            | Self::Own(_) => false,
+            | Self::Own(_) => Bearing::Widens,
+            Self::Deny(_)
+            | Self::Withdraw(_)
+            | Self::Revoke(_)
+            | Self::Pause(_)
+            | Self::Narrow(_)
+            | Self::Freeze(_)
+            | Self::Release(_) => Bearing::Narrows,
+            Self::Inspect(_) | Self::Audit(_) | Self::List | Self::Help(_) => Bearing::Shows,
         }
+    }
+
+    /// True for commands that only ever take something away: they overtake what waits.
+    pub fn narrows(&self) -> bool {
+        self.bearing() == Bearing::Narrows
     }
 
     /// True for commands through which something could come alive: they are read strictly.
     pub fn widens(&self) -> bool {
-        match self {
-            Self::Request(_)
-            | Self::Approve(_)
-            | Self::Rotate(_)
-            | Self::Resume(_)
-            | Self::Thaw
-            | Self::Link(..)
-            | Self::Own(_) => true,
-            Self::Deny(_)
-            | Self::Withdraw(_)
-            | Self::Revoke(_)
-            | Self::Pause(_)
-            | Self::Narrow(_)
-            | Self::Freeze(_)
-            | Self::Release(_)
-            | Self::Inspect(_)
-            | Self::Audit(_)
-            | Self::List
-            | Self::Help(_) => false,
-        }
+        self.bearing() == Bearing::Widens
     }
+}
+
+/// What a command could do to what may live. Each has one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bearing {
+    /// Something could come alive.
+    Widens,
+    /// Something is taken away.
+    Narrows,
+    /// Nothing changes.
+    Shows,
 }
 
 /// Reads a comment.
