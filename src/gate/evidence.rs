@@ -13,6 +13,7 @@ use super::ids::{
     CommentId, CredentialNumber, Hash, IdentityNumber, IssueNumber, Mac, RequestNumber, Slug,
     ThreadKey, UserId,
 };
+use super::time::seconds_between;
 
 /// How long what was read may be used, in seconds.
 pub const FRESH: i64 = 10;
@@ -38,6 +39,27 @@ pub struct Reads {
     pub away: Option<Timestamp>,
     /// With the forge away: whether something waits for it that may stop what is asked.
     pub waits: Option<bool>,
+}
+
+impl Reads {
+    /// What was read, if that is fresh enough to be used; otherwise nothing was.
+    pub fn fresh(&self, now: Timestamp) -> &Self {
+        static NOTHING: Reads = Reads {
+            at: None,
+            comments: BTreeMap::new(),
+            issues: BTreeMap::new(),
+            repository: None,
+            candidate: None,
+            histories: BTreeMap::new(),
+            last_uses: BTreeMap::new(),
+            away: None,
+            waits: None,
+        };
+        match self.at {
+            Some(at) if seconds_between(at, now) <= FRESH => self,
+            Some(_) | None => &NOTHING,
+        }
+    }
 }
 
 /// Which part of an identity's history.

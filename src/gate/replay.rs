@@ -17,7 +17,7 @@ use super::policy::{Board, Gate, Policy};
 use super::request::{Request, RequestStatus};
 use super::signed::{Signature, read_again};
 use super::thread::{BoardState, Seen, SlugOwner, Standstill};
-use super::verdict::{self, Came, Case, Opened, Reason, RestsOn, Verdict};
+use super::verdict::{self, Around, Came, Case, Opened, Reason, RestsOn, Verdict};
 
 /// A request and the records as they were when it was decided.
 #[derive(Clone, Debug)]
@@ -147,21 +147,23 @@ impl Past {
         rules: impl FnOnce(&Opened<'_>) -> T,
     ) -> T {
         rules(&Opened {
-            now: self.at,
-            policy,
-            policy_hash: &policy.hash(),
-            board,
-            state: &self.state,
-            standstill: self.standstill.as_ref(),
-            gate,
-            request,
+            around: Around {
+                now: self.at,
+                policy,
+                policy_hash: &policy.hash(),
+                board,
+                state: &self.state,
+                standstill: self.standstill.as_ref(),
+                gate,
+                request,
+                burnt: false,
+                low_space: false,
+                clock: None,
+                history_lost: false,
+            },
             slug: self.slug.as_ref(),
             identity: self.identity.as_ref(),
             judgements,
-            burnt: false,
-            low_space: false,
-            clock: None,
-            history_lost: false,
         })
     }
 }

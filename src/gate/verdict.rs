@@ -5,6 +5,8 @@
 //! owner's yes must satisfy to be counted, however it came, and those that open the gate for what was
 //! counted.
 
+mod around;
+pub use around::Around;
 mod away;
 pub use away::Away;
 mod counting;
@@ -14,12 +16,17 @@ pub use explained::{Stand, findings, owners};
 mod holder;
 pub use holder::{HolderCase, holder_refusals, judge_holder};
 mod opening;
+mod people;
+pub use people::could_approve;
+mod place;
+pub use place::{moved_repository, shut_thread};
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use self::people::{Bar, For, bars};
 use super::approval::Approval;
 use super::command::{Restated, Vouched};
 use super::event::Road;
@@ -28,9 +35,9 @@ use super::identity::Identity;
 use super::ids::{CommentId, Hash, ThreadKey, UserId};
 use super::judgement::Standing;
 use super::policy::{Board, Factor, Gate, Owner, Policy};
-use super::request::{Action, Request, Wanted};
+use super::request::{Request, Wanted};
 use super::signed::Signature;
-use super::thread::{BoardState, Seen, SlugOwner, Standstill};
+use super::thread::{Seen, SlugOwner};
 
 /// What one rule says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -302,6 +309,20 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// True if this bars whoever says it from being counted.
+    fn is_barred_by(&self, bar: Bar) -> bool {
+        let gate = self.gate();
+        let what = For {
+            bot: self.policy.bot,
+            board: self.board,
+            gate: gate.as_deref(),
+            request: self.request,
+            identity: self.identity,
+        };
+        self.approver()
+            .is_some_and(|user| bars(what, user).contains(&bar))
+    }
+
     /// That owner, as configured.
     fn owner(&self) -> Option<&'a Owner> {
         self.approver().and_then(|user| self.board.owner(user))
@@ -381,36 +402,27 @@ pub enum CodeRead {
 /// A request and everything that its gate must be judged against.
 #[derive(Debug)]
 pub struct Opened<'a> {
-    /// The time of the decision.
-    pub now: Timestamp,
-    /// The rules in force.
-    pub policy: &'a Policy,
-    /// Their hash.
-    pub policy_hash: &'a Hash,
-    /// The board.
-    pub board: &'a Board,
-    /// The board's own state.
-    pub state: &'a BoardState,
-    /// Since when the board stands still, if it does.
-    pub standstill: Option<&'a Standstill>,
-    /// The gate.
-    pub gate: &'a Gate,
-    /// The request, with the approvals that count.
-    pub request: &'a Request,
+    /// What every gate looks at.
+    pub around: Around<'a>,
     /// Who the slug belongs to.
     pub slug: Option<&'a SlugOwner>,
     /// The newest identity of that name.
     pub identity: Option<&'a Identity>,
     /// How the judges' newest judgements in the thread stand to the request.
     pub judgements: &'a [(UserId, Standing)],
-    /// True if the recipient's secret key was seen in a text.
-    pub burnt: bool,
-    /// True below the reserve of the disk.
-    pub low_space: bool,
-    /// Why the clock cannot be trusted, if so.
-    pub clock: Option<&'a str>,
-    /// True if lines of the journal are missing and no operator has accepted that.
-    pub history_lost: bool,
+}
+
+impl<'a> Opened<'a> {
+    /// What an owner would be counted for.
+    fn asked(&self) -> For<'a> {
+        For {
+            bot: self.around.policy.bot,
+            board: self.around.board,
+            gate: Some(self.around.gate),
+            request: self.around.request,
+            identity: self.identity,
+        }
+    }
 }
 
 /// What the gate says.
@@ -479,16 +491,16 @@ pub fn count(case: &Case<'_>) -> Result<(), Vec<Reason>> {
 
 /// Judges a request with the approvals that count.
 pub fn judge(case: &Opened<'_>) -> Verdict {
-    match settle(opening::RULES.iter().map(|rule| rule(case))) {
+    match settle(opening::RULES.iter().map(|(_, rule)| rule(case))) {
         Err(reasons) => Verdict::Shut(reasons),
         Ok(()) => Verdict::Open(Box::new(Opening {
-            request: case.request.clone(),
-            wanted: case.request.effect.clone(),
+            request: case.around.request.clone(),
+            wanted: case.around.request.effect.clone(),
             approvers: opening::counted(case),
             scopes: opening::granted(case),
             ttl: opening::granted_ttl(case),
-            at: case.now,
-            policy: case.policy_hash.clone(),
+            at: case.around.now,
+            policy: case.around.policy_hash.clone(),
         })),
     }
 }
@@ -511,6 +523,11 @@ fn deny_if(condition: bool, reason: Reason) -> Finding {
     } else {
         Finding::Silent
     }
+}
+
+/// Denies if there is a reason; otherwise the rule has nothing to say.
+fn deny_for(reason: Option<Reason>) -> Finding {
+    reason.map_or(Finding::Silent, Finding::Deny)
 }
 
 /// Deny wins; silence denies.
@@ -539,69 +556,5 @@ pub fn cannot_check(gate: &Gate) -> Option<&'static str> {
     gate.factors.is_empty().then_some("no factor at all")
 }
 
-/// The owners who could still be counted for a request: who may approve, did not ask, is no machine.
-pub fn could_approve<'a>(
-    board: &'a Board,
-    request: &'a Request,
-    identity: Option<&'a Identity>,
-    bot: UserId,
-) -> impl Iterator<Item = UserId> + 'a {
-    let gate = board.gate(&request.effect.environment);
-    let self_approval = gate.as_ref().is_some_and(|gate| gate.self_approval);
-    let factors = gate.map(|gate| gate.factors.clone()).unwrap_or_default();
-    board
-        .owners
-        .iter()
-        .filter(move |(user, owner)| {
-            owner.may_approve
-                && hands_on(owner, request)
-                && factors.iter().all(|factor| brings(owner, *factor))
-                && **user != bot
-                && !board.machine_accounts.contains(user)
-                && (self_approval || !benefits(request, identity, **user))
-                && !request
-                    .approvals
-                    .iter()
-                    .any(|approval| approval.approver == **user)
-        })
-        .map(|(user, _)| *user)
-}
-
-/// Who benefits does not approve. Where a token is handed to somebody: neither who asked nor the
-/// identity's requester. Where secrets from before come alive: neither who asked nor the requester of
-/// an identity that gets one. Where something goes on or is linked: the identity's requester. Where an
-/// identity gets an owner: who would be it.
-pub(super) fn benefits(request: &Request, identity: Option<&Identity>, user: UserId) -> bool {
-    let asks = request.asker() == Some(user);
-    let requested = identity
-        .filter(|identity| identity.is_living())
-        .is_some_and(|identity| identity.requester == user);
-    match request.action {
-        Action::Issue | Action::Rotate => asks || requested,
-        Action::Import => {
-            let import = request.effect.import.as_ref();
-            asks || import.is_some_and(|import| import.requesters.contains(&user))
-        }
-        Action::Link | Action::Resume | Action::Thaw => requested,
-        Action::Own => asks || request.effect.owner == Some(user),
-    }
-}
-
 #[cfg(test)]
 mod tests;
-
-/// True if an owner has what a factor takes.
-fn brings(owner: &Owner, factor: Factor) -> bool {
-    match factor {
-        Factor::Comment => true,
-        Factor::Code => owner.has_code,
-        Factor::Signature => !owner.signing_keys.is_empty(),
-    }
-}
-
-/// True if an owner's ceiling leaves anything of what is asked.
-fn hands_on(owner: &Owner, request: &Request) -> bool {
-    owner.ceiling.as_ref().is_none_or(|ceiling| {
-        request.effect.scopes.is_empty() || !ceiling.is_disjoint(&request.effect.scopes)
-    })
-}

@@ -11,7 +11,7 @@ use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::Less;
 use super::super::credential::{Credential, CredentialStatus};
-use super::super::evidence::{FRESH, Need, ReadIssue, ReadRepository, Reads};
+use super::super::evidence::{Need, Reads};
 use super::super::grant::{Grant, GrantRecord, GrantStatus};
 use super::super::identity::Identity;
 use super::super::ids::CredentialNumber;
@@ -20,10 +20,10 @@ use super::super::policy::Board;
 use super::super::reply::reasons;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::{Challenge, Counters};
-use super::super::time::{after, instant, seconds_between};
-use super::super::verdict::{Opening, Reason, Verdict};
+use super::super::time::{after, instant};
+use super::super::verdict::{Opening, Reason, Verdict, moved_repository, shut_thread};
 use super::grounds::{keep_standing, moved};
-use super::{Answer, Claim, Draft, issue, judge, lifecycle, look, rotate, yes};
+use super::{Answer, Claim, Draft, issue, judge, lifecycle, look, rotate, weigh};
 
 /// Decides a claim.
 pub(super) fn decide(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) {
@@ -123,11 +123,7 @@ fn again(
     before: Option<Credential>,
     reads: &Reads,
 ) -> Claim {
-    let fresh = reads
-        .at
-        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
-    let stale = Reads::default();
-    let reads = if fresh { reads } else { &stale };
+    let reads = reads.fresh(draft.now());
     if !gathered(draft, board, request, reads) {
         return Claim::Open;
     }
@@ -214,7 +210,7 @@ fn judged(
     }
     let verdict = board
         .gate(&request.effect.environment)
-        .map(|gate| yes::verdict(draft, board, reads, &gate, &standing, Some(identity)));
+        .map(|gate| weigh::verdict(draft, board, reads, &gate, &standing, Some(identity)));
     match verdict {
         Some(Verdict::Open(opening)) if denied.is_empty() => return Ok(opening),
         Some(Verdict::Open(_)) => {}
@@ -257,17 +253,15 @@ fn gathered(draft: &mut Draft<'_>, board: &Board, request: &Request, reads: &Rea
 
 /// What speaks against it beside the gate: the thread and the repository as they are now.
 fn in_place(board: &Board, request: &Request, reads: &Reads) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    match reads.issues.get(&request.thread.issue) {
-        Some(ReadIssue::Found(found)) if found.open => {}
-        Some(ReadIssue::Found(_) | ReadIssue::Gone) | None => reasons.push(Reason::ThreadClosed),
-    }
-    match &reads.repository {
-        Some(ReadRepository::Named(name)) if *name == board.repository => {}
-        Some(ReadRepository::Named(name)) => reasons.push(Reason::Renamed(name.clone())),
-        Some(ReadRepository::Gone) | None => reasons.push(Reason::Renamed("nowhere".to_owned())),
-    }
-    reasons
+    let thread = match reads.issues.get(&request.thread.issue) {
+        Some(issue) => shut_thread(issue),
+        None => Some(Reason::ThreadClosed),
+    };
+    let repository = match &reads.repository {
+        Some(repository) => moved_repository(board, repository),
+        None => Some(Reason::Renamed("nowhere".to_owned())),
+    };
+    thread.into_iter().chain(repository).collect()
 }
 
 /// The gate is shut now. What shuts it may pass, so that the grant stays.

@@ -10,13 +10,13 @@ use super::super::audit::Entry;
 use super::super::command::{Command, Reading};
 use super::super::effect::Reaction;
 use super::super::event::{Accepted, Look, Road, Spoken, What};
-use super::super::evidence::{FRESH, FoundComment, Need, ReadComment, ReadIssue, Reads};
+use super::super::evidence::{FoundComment, Need, ReadComment, ReadIssue, Reads};
 use super::super::ids::{CommentId, Hash, IssueNumber, ThreadKey, UserId};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::reply::{self, reasons};
 use super::super::thread::{Seen, Share, Thread};
-use super::super::time::{after, seconds_between};
+use super::super::time::after;
 use super::super::verdict::{CodeRead, Reason};
 use super::{
     Draft, approve, ask, audited, code, freeze, judge, lifecycle, link, look, narrow, own, pause,
@@ -118,11 +118,7 @@ pub(super) fn waiting(draft: &mut Draft<'_>, line: u64, reads: &Reads) {
     let Some(board) = draft.board(accepted.thread()) else {
         return;
     };
-    let stale = Reads::default();
-    let fresh = reads
-        .at
-        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
-    let reads = if fresh { reads } else { &stale };
+    let reads = reads.fresh(draft.now());
     match &accepted.what {
         What::Comment(spoken) => {
             let seen = seen_of(draft, &accepted, line);

@@ -6,14 +6,14 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::credential::Credential;
 use super::super::due::{Due, DueRecord};
-use super::super::evidence::{FRESH, Need, ReadIssue, Reads};
+use super::super::evidence::{Need, ReadIssue, Reads};
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, IdentityNumber, RequestNumber};
 use super::super::key::Key;
 use super::super::reply;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::Thread;
-use super::super::time::{after, seconds_between};
+use super::super::time::after;
 use super::super::verdict::could_approve;
 use super::super::window::Window;
 use super::{Draft, lifecycle, propose, state};
@@ -111,11 +111,8 @@ fn revoke_closed(
     if !same {
         return;
     }
-    let fresh = reads
-        .at
-        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
-    let issue = reads.issues.get(&identity.thread.issue).filter(|_| fresh);
-    match issue {
+    let reads = reads.fresh(draft.now());
+    match reads.issues.get(&identity.thread.issue) {
         None => draft.need(Need::Issue(identity.thread.issue)),
         Some(ReadIssue::Found(found)) if found.open => {}
         Some(ReadIssue::Found(_) | ReadIssue::Gone) => {

@@ -13,7 +13,7 @@ use super::super::key::Key;
 use super::super::request::Request;
 use super::super::verdict::{Finding, Stand, findings, owners};
 use super::super::world::World;
-use super::{Draft, Given, judge, propose};
+use super::{Draft, Given, judge, propose, weigh};
 
 /// What the gate says to a request now.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ fn explain(draft: &Draft<'_>, number: RequestNumber, reads: &Reads) -> Option<Ex
     }
     let identity = propose::identity_of(draft, board, &request);
     let judgements = judge::standings(draft, board, reads, &request);
-    let (open, rules) = propose::weigh(
+    let (open, rules) = weigh::weigh(
         draft,
         board,
         &gate,
@@ -72,7 +72,7 @@ fn explain(draft: &Draft<'_>, number: RequestNumber, reads: &Reads) -> Option<Ex
         &judgements,
         findings,
     );
-    let owners = propose::weigh(
+    let owners = weigh::weigh(
         draft,
         board,
         &gate,

@@ -11,7 +11,7 @@ use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::credential::{Check, Credential};
 use super::super::effect::Role;
-use super::super::evidence::{FRESH, Need, Reads};
+use super::super::evidence::{Need, Reads};
 use super::super::grant::{Grant, Rotation};
 use super::super::identity::Identity;
 use super::super::ids::{Hash, Mac};
@@ -19,10 +19,11 @@ use super::super::key::Key;
 use super::super::policy::{Board, Gate};
 use super::super::reply::{self, reasons};
 use super::super::request::Request;
-use super::super::thread::{BoardState, RecipientState, Standstill};
-use super::super::time::{instant, seconds_between};
+use super::super::thread::Standstill;
+use super::super::time::instant;
 use super::super::verdict::{HolderCase, Opening, Reason, Verdict, holder_refusals, judge_holder};
-use super::{Answer, Draft, Rotated, issue, lifecycle, loss, used};
+use super::weigh::Standing;
+use super::{Answer, Draft, Rotated, issue, lifecycle, used};
 
 /// Decides it.
 pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Reads) {
@@ -138,11 +139,7 @@ fn judged(
     let (Some(request), Some(board), Some(gate)) = (request, board, gate) else {
         return Rotated::NotAlive;
     };
-    let fresh = reads
-        .at
-        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
-    let stale = Reads::default();
-    let reads = if fresh { reads } else { &stale };
+    let reads = reads.fresh(draft.now());
     let place = Place { board, gate };
     let verdict = verdict(draft, place, &request, &identity, credential, reads);
     let opening = match verdict {
@@ -169,28 +166,13 @@ fn verdict(
     credential: &Credential,
     reads: &Reads,
 ) -> Option<Verdict> {
-    let state: BoardState = draft.get_or_default(&Key::board(place.board.repository_id));
-    let standstill = draft.get::<Standstill>(&Key::standstill(place.board.repository_id));
-    let burnt = credential.recipient.as_ref().is_some_and(|recipient| {
-        let state: RecipientState = draft.get_or_default(&Key::recipient(recipient));
-        state.burnt.is_some()
-    });
+    let given = draft.given;
+    let standing = Standing::of(draft, place.board, credential.recipient.as_ref());
     let case = HolderCase {
-        now: draft.now(),
-        policy: &draft.given.policy,
-        policy_hash: &draft.given.policy_hash,
-        board: place.board,
-        state: &state,
-        standstill: standstill.as_ref(),
-        gate: place.gate,
-        request,
+        around: standing.around(given, place.board, place.gate, request),
         identity,
         credential,
-        burnt,
         reads,
-        low_space: draft.given.low_space,
-        clock: draft.given.clock.as_deref(),
-        history_lost: loss::is_open(draft),
     };
     let refused = holder_refusals(&case);
     if !refused.is_empty() {

@@ -15,7 +15,6 @@ use super::super::audit::Entry;
 use super::super::command::one_line;
 use super::super::credential::{Check, Credential};
 use super::super::event::{Accepted, Road, What};
-use super::super::evidence::{FRESH, Reads};
 use super::super::grant::{Grant, GrantRecord};
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, ThreadKey, UserId};
@@ -28,7 +27,6 @@ use super::super::policy::{Board, STRICTEST};
 use super::super::reply;
 use super::super::request::{Action, Request, RequestStatus, Wanted};
 use super::super::thread::{BoardState, Counters, Seen};
-use super::super::time::seconds_between;
 use super::super::verdict::{CodeRead, Opening};
 use super::comment::Said;
 use super::named::told;
@@ -73,17 +71,12 @@ fn ask(draft: &mut Draft<'_>, import: &Import, operator: &str) -> Result<Request
     };
     let board = draft.board(thread).ok_or("there is no such board")?;
     let author = asks_as(draft, import)?;
-    let stale = Reads::default();
-    let fresh = import
-        .reads
-        .at
-        .is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
     let login = format!("operator {operator}");
     let accepted = unsaid(draft, import, author);
     let said = Said {
         board,
         accepted: &accepted,
-        reads: if fresh { &import.reads } else { &stale },
+        reads: import.reads.fresh(draft.now()),
         thread,
         subject: Subject::Issue(import.issue.0),
         author,

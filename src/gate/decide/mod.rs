@@ -54,6 +54,7 @@ mod unread;
 mod used;
 mod uses;
 mod vote;
+mod weigh;
 mod wish;
 mod yes;
 

@@ -11,22 +11,23 @@ use super::super::audit::Entry;
 use super::super::due::Due;
 use super::super::effect::{Reaction, Role};
 use super::super::event::Road;
-use super::super::evidence::{FoundIssue, Need, ReadIssue, ReadRepository};
+use super::super::evidence::{FoundIssue, Need, ReadIssue, Reads};
 use super::super::identity::Identity;
 use super::super::ids::{RequestNumber, Slug, UserId};
-use super::super::judgement;
 use super::super::key::{Key, Subject};
 use super::super::policy::{Board, Gate};
 use super::super::reply::{self, reasons};
 use super::super::request::{Action, Request, RequestStatus, Source, Wanted, digest};
 use super::super::thread::{
     BoardState, Challenge, Counters, MAX_IDENTITIES_IN_THREAD, MAX_REQUESTS_IN_THREAD,
-    MAX_REQUESTS_OF_RECIPIENT, OpenRequests, RecipientState, SlugOwner, Standstill, Thread,
+    MAX_REQUESTS_OF_RECIPIENT, OpenRequests, RecipientState, SlugOwner, Thread,
 };
 use super::super::time::{after, seconds_between};
-use super::super::verdict::{IN_TIME, Opened, Reason, could_approve, refusals};
+use super::super::verdict::{
+    IN_TIME, Reason, could_approve, moved_repository, refusals, shut_thread,
+};
 use super::comment::{Said, explain};
-use super::{Draft, judge, lifecycle, loss};
+use super::{Draft, judge, lifecycle, weigh};
 
 /// What somebody asks for.
 #[derive(Debug)]
@@ -129,8 +130,8 @@ fn judged<'a>(
     host: Option<Host<'_>>,
 ) -> Result<Judged<'a>, (String, &'static str)> {
     let Some(gate) = said.board.gate(&proposal.effect.environment) else {
-        let text = reasons::sentence(&Reason::NoGate(proposal.effect.environment), said.board);
-        return Err((format!("{}.", capital(&text)), "no_gate"));
+        let reason = Reason::NoGate(proposal.effect.environment);
+        return Err(no(said.board, &reason));
     };
     let mut request = compose(draft, said, proposal);
     if let Some(host) = host {
@@ -191,12 +192,8 @@ pub(super) fn capital(text: &str) -> String {
 
 /// The text and its place: unedited, sent by its author, in an open thread of the right repository.
 fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'static str)> {
-    let no = |reason: Reason| {
-        let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
-        Err((text, reasons::code(&reason)))
-    };
     if said.accepted.road == Road::Hook && said.accepted.unverified_sender != Some(said.author) {
-        return no(Reason::SentByAnother);
+        return Err(no(said.board, &Reason::SentByAnother));
     }
     let edited = said.seen.many
         || said.seen.first != *said.body
@@ -204,39 +201,47 @@ fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'sta
             .found
             .is_some_and(|found| found.updated_at != found.created_at);
     if edited {
-        return no(Reason::Edited);
+        return Err(no(said.board, &Reason::Edited));
     }
-    match said.reads.issues.get(&said.thread.issue) {
-        Some(ReadIssue::Found(found))
-            if found.open && found.body.is_some() && is_late(said, found) =>
-        {
-            return no(Reason::IssueNotInTime);
-        }
-        Some(ReadIssue::Found(_) | ReadIssue::Gone) | None => {}
+    let issue = said.reads.issues.get(&said.thread.issue);
+    if let Some(ReadIssue::Found(found)) = issue
+        && found.open
+        && found.body.is_some()
+        && is_late(said, found)
+    {
+        return Err(no(said.board, &Reason::IssueNotInTime));
     }
     place(draft, said)
 }
 
 /// The place: an open thread of the right repository.
 pub(super) fn place(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'static str)> {
-    let no = |reason: Reason| {
-        let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
-        Err((text, reasons::code(&reason)))
+    let issue = said.thread.issue;
+    match said.reads.issues.get(&issue).map(shut_thread) {
+        None => draft.need(Need::Issue(issue)),
+        Some(Some(reason)) => return Err(no(said.board, &reason)),
+        Some(None) => {}
+    }
+    repository(draft, said.board, said.reads)
+}
+
+/// The repository, which has to be what the configuration says.
+pub(super) fn repository(
+    draft: &mut Draft<'_>,
+    board: &Board,
+    reads: &Reads,
+) -> Result<(), (String, &'static str)> {
+    let Some(repository) = &reads.repository else {
+        draft.need(Need::Repository);
+        return Ok(());
     };
-    match said.reads.issues.get(&said.thread.issue) {
-        None => draft.need(Need::Issue(said.thread.issue)),
-        Some(ReadIssue::Gone) => return no(Reason::ThreadClosed),
-        Some(ReadIssue::Found(found)) if !found.open => return no(Reason::ThreadClosed),
-        Some(ReadIssue::Found(found)) if found.body.is_none() => return no(Reason::BodyTooLarge),
-        Some(ReadIssue::Found(_)) => {}
-    }
-    match &said.reads.repository {
-        None => draft.need(Need::Repository),
-        Some(ReadRepository::Named(name)) if *name == said.board.repository => {}
-        Some(ReadRepository::Named(name)) => return no(Reason::Renamed(name.clone())),
-        Some(ReadRepository::Gone) => return no(Reason::Renamed("nowhere".to_owned())),
-    }
-    Ok(())
+    moved_repository(board, repository).map_or(Ok(()), |reason| Err(no(board, &reason)))
+}
+
+/// A reason as its sentence and its code.
+pub(super) fn no(board: &Board, reason: &Reason) -> (String, &'static str) {
+    let text = format!("{}.", capital(&reasons::sentence(reason, board)));
+    (text, reasons::code(reason))
 }
 
 /// An issue's body shows no sign of an edit: it asks in its author's name only if it was first seen
@@ -308,7 +313,7 @@ fn deny(
     if request.effect.ttl.is_some_and(|ttl| ttl < 60) {
         reasons.push(Reason::TtlUnderLimit(60));
     }
-    reasons.extend(weigh(
+    reasons.extend(weigh::weigh(
         draft,
         said.board,
         gate,
@@ -323,64 +328,6 @@ fn deny(
         reasons.push(Reason::ChallengeUsed);
     }
     reasons
-}
-
-/// Has the gate's rules look at a request with everything that the records say about it.
-pub(super) fn weigh<T>(
-    draft: &Draft<'_>,
-    board: &Board,
-    gate: &Gate,
-    request: &Request,
-    identity: Option<&Identity>,
-    judgements: &[(UserId, judgement::Standing)],
-    rules: impl FnOnce(&Opened<'_>) -> T,
-) -> T {
-    let state: BoardState = draft.get_or_default(&Key::board(board.repository_id));
-    let standing = standing_records(draft, request);
-    rules(&Opened {
-        now: draft.now(),
-        policy: &draft.given.policy,
-        policy_hash: &draft.given.policy_hash,
-        board,
-        state: &state,
-        standstill: standing.standstill.as_ref(),
-        gate,
-        request,
-        slug: standing.slug.as_ref(),
-        identity,
-        judgements,
-        burnt: standing.burnt,
-        low_space: draft.given.low_space,
-        clock: draft.given.clock.as_deref(),
-        history_lost: loss::is_open(draft),
-    })
-}
-
-/// What else a gate looks at.
-struct Standing {
-    /// Since when the board stands still.
-    pub standstill: Option<Standstill>,
-    /// Whose the name is.
-    pub slug: Option<SlugOwner>,
-    /// Whether the recipient's secret key was seen in a text.
-    pub burnt: bool,
-}
-
-/// Loads what else a gate looks at.
-fn standing_records(draft: &Draft<'_>, request: &Request) -> Standing {
-    let wanted = &request.effect;
-    let recipient = wanted
-        .recipient
-        .as_ref()
-        .and_then(|recipient| draft.get::<RecipientState>(&Key::recipient(recipient)));
-    Standing {
-        standstill: draft.get(&Key::standstill(request.thread.repository)),
-        slug: wanted
-            .identity
-            .as_ref()
-            .and_then(|slug| draft.get(&Key::slug(slug))),
-        burnt: recipient.is_some_and(|recipient| recipient.burnt.is_some()),
-    }
 }
 
 /// Limits on what is open at once; what is past its end is taken off the lists first.

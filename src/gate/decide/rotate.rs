@@ -11,13 +11,12 @@ use super::super::identity::Identity;
 use super::super::ids::CredentialNumber;
 use super::super::key::Key;
 use super::super::policy::Board;
-use super::super::reply::reasons;
 use super::super::request::{Action, Request, Wanted};
 use super::super::time::seconds_between;
 use super::super::verdict::Reason;
 use super::comment::Said;
 use super::named::{asked_about, numbers};
-use super::propose::{self, Proposal, capital};
+use super::propose::{self, Proposal};
 use super::{Draft, ask, lifecycle};
 
 /// Decides the wish for a successor.
@@ -37,8 +36,7 @@ pub(super) fn proposal(
     let old = predecessor(draft, &identity, rotation.credential)?;
     let Some(mut effect) = effect(draft, said.board, &identity, old.number) else {
         let reason = Reason::NoGate(identity.environment.clone());
-        let text = format!("{}.", capital(&reasons::sentence(&reason, said.board)));
-        return Err((text, reasons::code(&reason)));
+        return Err(propose::no(said.board, &reason));
     };
     if let Some(delivery) = &rotation.delivery {
         (effect.recipient, effect.challenge) = ask::sides(delivery);

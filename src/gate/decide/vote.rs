@@ -11,7 +11,6 @@ use serde_json::json;
 use super::super::approval::Approval;
 use super::super::audit::Entry;
 use super::super::command::{Restated, one_line};
-use super::super::evidence::{FRESH, Reads};
 use super::super::grant::{GrantRecord, GrantStatus};
 use super::super::ids::{CredentialNumber, Hash, RequestNumber};
 use super::super::key::{Key, Subject};
@@ -19,7 +18,6 @@ use super::super::operator::Right;
 use super::super::reply::reasons;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::Seen;
-use super::super::time::seconds_between;
 use super::super::verdict::{CodeRead, Reason};
 use super::super::wish::{Vote, Voted};
 use super::comment::Said;
@@ -55,15 +53,12 @@ fn voted(draft: &mut Draft<'_>, vote: &Vote, operator: &str) -> Voted {
         return known;
     }
     let body = Hash::of(vote.armor.as_bytes());
-    let stale = Reads::default();
-    let read_at = vote.reads.at;
-    let fresh = read_at.is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
     let owner = board.owner(vote.approver);
     let accepted = wish::unsaid(draft.now(), request.thread, vote.approver);
     let said = Said {
         board,
         accepted: &accepted,
-        reads: if fresh { &vote.reads } else { &stale },
+        reads: vote.reads.fresh(draft.now()),
         thread: request.thread,
         subject: Subject::Issue(request.thread.issue.0),
         author: vote.approver,

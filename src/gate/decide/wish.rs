@@ -15,7 +15,7 @@ use super::super::audit::Entry;
 use super::super::command::{Command, Name, Reading, one_line, read};
 use super::super::effect::{Effect, Open};
 use super::super::event::{Accepted, Road, What};
-use super::super::evidence::{FRESH, Need, ReadRepository, Reads};
+use super::super::evidence::Reads;
 use super::super::ids::{Hash, IssueNumber, RequestNumber, Slug, ThreadKey, UserId};
 use super::super::key::{Key, Subject};
 use super::super::operator::{By, Right, Way};
@@ -23,8 +23,7 @@ use super::super::policy::Board;
 use super::super::reply::{self, faults, reasons};
 use super::super::request::Request;
 use super::super::thread::{Seen, Thread};
-use super::super::time::seconds_between;
-use super::super::verdict::{CodeRead, Reason};
+use super::super::verdict::CodeRead;
 use super::super::wish::{Wish, WishRecord, WishState, Wished};
 use super::comment::Said;
 use super::propose::{self, Host, Proposal};
@@ -88,10 +87,7 @@ fn asked(draft: &mut Draft<'_>, wish: &Wish, operator: &str) -> Result<Wished, S
         at: draft.now(),
         state: WishState::Opening,
     };
-    let stale = Reads::default();
-    let read_at = wish.reads.at;
-    let fresh = read_at.is_some_and(|at| seconds_between(at, draft.now()) <= FRESH);
-    let reads = if fresh { &*wish.reads } else { &stale };
+    let reads = wish.reads.fresh(draft.now());
     let Some(thread) = thread_of(draft, board, wish, &command)? else {
         return new_thread(draft, board, wish, &command, (&record, reads));
     };
@@ -317,7 +313,7 @@ fn new_thread(
                 .to_owned(),
         );
     }
-    repository_in_place(draft, board, read)?;
+    propose::repository(draft, board, read).map_err(|(text, _)| text)?;
     let nowhere = ThreadKey {
         repository: wish.board,
         issue: IssueNumber(0),
@@ -354,20 +350,6 @@ fn new_thread(
     let text = format!("wants to ask as user {} in a new issue", record.author);
     draft.entry(Entry::new("thread_wanted", actor(&record.operator), text));
     Ok(Wished::Opening)
-}
-
-/// An issue is opened only where the repository is what the configuration says.
-fn repository_in_place(draft: &mut Draft<'_>, board: &Board, reads: &Reads) -> Result<(), String> {
-    let elsewhere = match &reads.repository {
-        None => {
-            draft.need(Need::Repository);
-            return Ok(());
-        }
-        Some(ReadRepository::Named(name)) if *name == board.repository => return Ok(()),
-        Some(ReadRepository::Named(name)) => name.clone(),
-        Some(ReadRepository::Gone) => "nowhere".to_owned(),
-    };
-    Err(reasons::sentence(&Reason::Renamed(elsewhere), board))
 }
 
 /// The title of the issue.

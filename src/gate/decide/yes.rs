@@ -12,11 +12,11 @@ use super::super::approval::{Approval, gate_hash};
 use super::super::audit::Entry;
 use super::super::command::{Restated, one_line};
 use super::super::effect::Reaction;
-use super::super::evidence::{FoundComment, Reads};
+use super::super::evidence::FoundComment;
 use super::super::identity::Identity;
 use super::super::ids::{CommentId, UserId};
 use super::super::key::Key;
-use super::super::policy::{Board, Gate};
+use super::super::policy::Gate;
 use super::super::reply;
 use super::super::request::{Action, Request};
 use super::super::signed::{self, Signature};
@@ -27,7 +27,8 @@ use super::super::verdict::{
 use super::comment::Said;
 use super::grounds::{self, Broken, broken, fell, forget_stale, gather};
 use super::{
-    Draft, happened, import, issue, judge, lifecycle, link, own, propose, resume, state, thaw, wish,
+    Draft, happened, import, issue, judge, lifecycle, link, own, propose, resume, state, thaw,
+    weigh, wish,
 };
 
 /// An owner's yes.
@@ -249,7 +250,7 @@ fn counted(
             .retain(|approval| approval.comment.is_none() && approval.gate == now);
     }
     let (gate, identity) = (counts.gate, counts.identity);
-    match verdict(draft, said.board, said.reads, gate, &looked_at, identity) {
+    match weigh::verdict(draft, said.board, said.reads, gate, &looked_at, identity) {
         Verdict::Open(opening) => {
             noted(draft, counts, &looked_at);
             judge::serve(draft, said, &looked_at);
@@ -290,27 +291,6 @@ fn approval(draft: &Draft<'_>, counts: &Counts<'_>) -> Approval {
         counted_at: draft.now(),
         gate: gate_hash(said.board, gate),
     }
-}
-
-/// What the gate says to a request with the approvals that count.
-pub(super) fn verdict(
-    draft: &Draft<'_>,
-    board: &Board,
-    reads: &Reads,
-    gate: &Gate,
-    request: &Request,
-    identity: Option<&Identity>,
-) -> Verdict {
-    let judgements = judge::standings(draft, board, reads, request);
-    propose::weigh(
-        draft,
-        board,
-        gate,
-        request,
-        identity,
-        &judgements,
-        verdict::judge,
-    )
 }
 
 /// The gate is open: what was asked for happens.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::super::command::Vouched;
 use super::super::event::Road;
-use super::super::evidence::{ReadComment, ReadIssue, ReadRepository};
+use super::super::evidence::{ReadComment, ReadIssue};
 use super::super::ids::UserId;
 use super::super::key::Subject;
 use super::super::policy::{Factor, Gate};
@@ -18,7 +18,11 @@ use super::super::signed::{Signature, vouched};
 use super::super::thread::Seen;
 use super::super::time::{after, seconds_between};
 use super::super::window::Window;
-use super::{Case, CodeRead, Finding, Reason, RestsOn, SourceRead, benefits, deny_if};
+use super::people::Bar;
+use super::{
+    Case, CodeRead, Finding, Reason, RestsOn, SourceRead, deny_for, deny_if, moved_repository,
+    shut_thread,
+};
 
 /// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
 pub(crate) const IN_TIME: i64 = 300;
@@ -59,36 +63,24 @@ pub(super) const RULES: [fn(&Case<'_>) -> Finding; 30] = [
 
 /// The one rule that allows: who says it is an owner of this board, by number.
 fn is_owner(case: &Case<'_>) -> Finding {
-    let somebody = case.approver().is_some_and(UserId::is_somebody);
-    match case.owner().filter(|_| somebody) {
-        Some(_) => Finding::Allow,
-        None => Finding::Deny(Reason::NotAnOwner),
+    if case.approver().is_none() || case.is_barred_by(Bar::NotAnOwner) {
+        Finding::Deny(Reason::NotAnOwner)
+    } else {
+        Finding::Allow
     }
 }
 
 fn may_approve(case: &Case<'_>) -> Finding {
-    deny_if(
-        case.owner().is_some_and(|owner| !owner.may_approve),
-        Reason::MayNotApprove,
-    )
+    deny_if(case.is_barred_by(Bar::MayNotApprove), Reason::MayNotApprove)
 }
 
 /// Who benefits does not approve.
 fn did_not_ask(case: &Case<'_>) -> Finding {
-    let benefits = case
-        .approver()
-        .is_some_and(|approver| benefits(case.request, case.identity, approver));
-    deny_if(
-        benefits && !case.gate().is_some_and(|gate| gate.self_approval),
-        Reason::Asked,
-    )
+    deny_if(case.is_barred_by(Bar::Benefits), Reason::Asked)
 }
 
 fn is_no_machine(case: &Case<'_>) -> Finding {
-    let machine = case.approver().is_some_and(|approver| {
-        approver == case.policy.bot || case.board.machine_accounts.contains(&approver)
-    });
-    deny_if(machine, Reason::Machine)
+    deny_if(case.is_barred_by(Bar::Machine), Reason::Machine)
 }
 
 fn in_its_thread(case: &Case<'_>) -> Finding {
@@ -155,9 +147,8 @@ fn in_time(case: &Case<'_>) -> Finding {
 /// The pause that a gate demands between its summary and an approval, by the bot's own clock: when
 /// the post was recorded, and when the comment was first seen.
 fn cooled_off(case: &Case<'_>) -> Finding {
-    case.gate()
-        .and_then(|gate| outside_pause(&gate, case.request, case.seen.at))
-        .map_or(Finding::Silent, Finding::Deny)
+    let gate = case.gate();
+    deny_for(gate.and_then(|gate| outside_pause(&gate, case.request, case.seen.at)))
 }
 
 /// Why a comment that was first seen then came too soon after the summary.
@@ -176,13 +167,12 @@ fn outside_pause(gate: &Gate, request: &Request, seen: Timestamp) -> Option<Reas
 /// The hours in which a gate may open, by the bot's own clock when the comment was first seen. Hours
 /// that cannot be read are none.
 fn in_open_hours(case: &Case<'_>) -> Finding {
-    case.gate()
-        .and_then(|gate| outside_hours(&gate, case.seen.at))
-        .map_or(Finding::Silent, Finding::Deny)
+    let gate = case.gate();
+    deny_for(gate.and_then(|gate| outside_hours(&gate, case.seen.at)))
 }
 
-/// Why a comment that was first seen then came outside of the gate's hours.
-fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
+/// Why what was first seen then came outside of the gate's hours.
+pub(super) fn outside_hours(gate: &Gate, seen: Timestamp) -> Option<Reason> {
     let shut = gate
         .open_hours()
         .find(|hours| !Window::parse(hours).is_ok_and(|window| window.contains(seen)));
@@ -359,23 +349,12 @@ fn summary_unchanged(case: &Case<'_>) -> Finding {
 }
 
 fn thread_is_open(case: &Case<'_>) -> Finding {
-    match case.read().map(|read| read.issue) {
-        Some(ReadIssue::Found(found)) if !found.open => Finding::Deny(Reason::ThreadClosed),
-        Some(ReadIssue::Found(found)) => deny_if(found.body.is_none(), Reason::BodyTooLarge),
-        Some(ReadIssue::Gone) => Finding::Deny(Reason::ThreadClosed),
-        None => Finding::Silent,
-    }
+    deny_for(case.read().and_then(|read| shut_thread(read.issue)))
 }
 
 fn repository_in_place(case: &Case<'_>) -> Finding {
-    match case.read().map(|read| read.repository) {
-        Some(ReadRepository::Named(name)) => deny_if(
-            *name != case.board.repository,
-            Reason::Renamed(name.clone()),
-        ),
-        Some(ReadRepository::Gone) => Finding::Deny(Reason::Renamed("nowhere".to_owned())),
-        None => Finding::Silent,
-    }
+    let read = case.read();
+    deny_for(read.and_then(|read| moved_repository(case.board, read.repository)))
 }
 
 fn login_as_configured(case: &Case<'_>) -> Finding {
@@ -400,7 +379,7 @@ fn forge_may_be_away(case: &Case<'_>) -> Finding {
     if case.comment().is_some() {
         return Finding::Deny(Reason::ForgeAway);
     }
-    away.refusal().map_or(Finding::Silent, Finding::Deny)
+    deny_for(away.refusal())
 }
 
 /// A board that stands still does not go on unread: who wanted that may have said why.

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::super::ids::UserId;
-use super::super::policy::Factor;
-use super::{Finding, Opened, benefits, brings, hands_on, opening, settle};
+use super::people::{Bar, bars};
+use super::{Finding, Opened, opening, settle};
 
 /// How an owner stands to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,10 +21,9 @@ pub enum Stand {
 
 /// What every rule says, by its name, and whether the gate is open.
 pub fn findings(case: &Opened<'_>) -> (bool, Vec<(&'static str, Finding)>) {
-    let all: Vec<(&'static str, Finding)> = opening::NAMES
-        .iter()
-        .zip(opening::RULES)
-        .map(|(name, rule)| (*name, rule(case)))
+    let all: Vec<(&'static str, Finding)> = opening::RULES
+        .into_iter()
+        .map(|(name, rule)| (name, rule(case)))
         .collect();
     let open = settle(all.iter().map(|(_, finding)| finding.clone())).is_ok();
     (open, all)
@@ -44,36 +43,20 @@ pub fn owners(case: &Opened<'_>) -> Vec<(UserId, Stand)> {
             Stand::Cannot(why)
         }
     };
-    let owners = case.board.owners.keys();
+    let owners = case.around.board.owners.keys();
     owners.map(|user| (*user, stand(*user))).collect()
 }
 
 /// Why an owner could not be counted; nothing if it could.
 fn why_not(case: &Opened<'_>, user: UserId) -> Vec<&'static str> {
-    let Some(owner) = case.board.owner(user) else {
-        return vec!["is no owner of this board"];
+    let word = |bar| match bar {
+        Bar::NotAnOwner => "is no owner of this board",
+        Bar::MayNotApprove => "may not approve any more",
+        Bar::Machine => "is a machine account, which can never approve",
+        Bar::Benefits => "asks for it or would benefit from it",
+        Bar::HandsOnNothing => "may hand on nothing of what is asked",
+        Bar::NoKey => "has no signing key in the configuration, and this gate demands a signature",
+        Bar::NoCode => "has no secret for one-time codes, and this gate demands one",
     };
-    let lacks = |factor| case.gate.factors.contains(&factor) && !brings(owner, factor);
-    let machine = user == case.policy.bot || case.board.machine_accounts.contains(&user);
-    let asks = !case.gate.self_approval && benefits(case.request, case.identity, user);
-    [
-        (!owner.may_approve, "may not approve any more"),
-        (machine, "is a machine account, which can never approve"),
-        (asks, "asks for it or would benefit from it"),
-        (
-            !hands_on(owner, case.request),
-            "may hand on nothing of what is asked",
-        ),
-        (
-            lacks(Factor::Signature),
-            "has no signing key in the configuration, and this gate demands a signature",
-        ),
-        (
-            lacks(Factor::Code),
-            "has no secret for one-time codes, and this gate demands one",
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(holds, why)| holds.then_some(why))
-    .collect()
+    bars(case.asked(), user).into_iter().map(word).collect()
 }

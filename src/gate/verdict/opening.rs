@@ -8,65 +8,42 @@ use super::super::command::Vouched;
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::UserId;
 use super::super::judgement::Standing;
-use super::super::policy::{Board, Factor};
+use super::super::policy::Factor;
 use super::super::request::Action;
 use super::super::signed::vouched;
-use super::super::thread::BoardState;
-use super::{Finding, Opened, Reason, benefits, cannot_check, could_approve, deny_if};
+use super::people::{Bar, bars};
+use super::{Finding, Opened, Reason, around, cannot_check, could_approve, deny_if};
 
 /// One rule.
 type Rule = fn(&Opened<'_>) -> Finding;
 
-/// Every rule for opening.
-pub(super) const RULES: [Rule; 22] = [
-    request_is_open,
-    not_frozen,
-    lives,
-    digest_unchanged,
-    scopes_within_gate,
-    life_within_gate,
-    slug_is_free,
-    lives_here,
-    same_environment,
-    not_paused,
-    recipient_safe,
-    checkable,
-    approvals_of_this_gate,
-    factors_brought,
-    vouched_for,
-    something_left,
-    judged,
-    quorum,
-    not_held,
-    space_left,
-    clock_trusted,
-    history_whole,
-];
-
-/// Their names, in the same order: what operators are shown. They may be more, and none changes.
-pub(super) const NAMES: [&str; 22] = [
-    "request_is_open",
-    "not_frozen",
-    "lives",
-    "digest_unchanged",
-    "scopes_within_gate",
-    "life_within_gate",
-    "slug_is_free",
-    "lives_here",
-    "same_environment",
-    "not_paused",
-    "recipient_safe",
-    "checkable",
-    "approvals_of_this_gate",
-    "factors_brought",
-    "vouched_for",
-    "something_left",
-    "judged",
-    "quorum",
-    "not_held",
-    "space_left",
-    "clock_trusted",
-    "history_whole",
+/// Every rule for opening, by the name that operators are shown. They may be more, and none changes its
+/// name.
+pub(super) const RULES: [(&str, Rule); 22] = [
+    ("request_is_open", request_is_open),
+    ("not_frozen", not_frozen),
+    ("lives", lives),
+    ("digest_unchanged", digest_unchanged),
+    ("scopes_within_gate", scopes_within_gate),
+    ("life_within_gate", life_within_gate),
+    ("slug_is_free", slug_is_free),
+    ("lives_here", lives_here),
+    ("same_environment", same_environment),
+    ("not_paused", not_paused),
+    ("recipient_safe", |case| {
+        around::recipient_safe(&case.around)
+    }),
+    ("checkable", checkable),
+    ("approvals_of_this_gate", approvals_of_this_gate),
+    ("factors_brought", factors_brought),
+    ("vouched_for", vouched_for),
+    ("something_left", something_left),
+    ("judged", judged),
+    ("quorum", quorum),
+    ("not_held", |case| around::not_held(&case.around)),
+    ("space_left", |case| around::space_left(&case.around)),
+    ("clock_trusted", |case| around::clock_trusted(&case.around)),
+    ("history_whole", |case| around::history_whole(&case.around)),
 ];
 
 /// The rules that a request must satisfy when it is asked.
@@ -79,35 +56,36 @@ pub(super) const WHEN_ASKED: [Rule; 14] = [
     lives_here,
     same_environment,
     not_paused,
-    recipient_safe,
+    |case| around::recipient_safe(&case.around),
     checkable,
-    space_left,
-    history_whole,
+    |case| around::space_left(&case.around),
+    |case| around::history_whole(&case.around),
     something_left,
     enough_owners,
 ];
 
 fn request_is_open(case: &Opened<'_>) -> Finding {
     deny_if(
-        !case.request.is_open(case.now),
-        Reason::NotOpen(case.request.word(case.now)),
+        !case.around.request.is_open(case.around.now),
+        Reason::NotOpen(case.around.request.word(case.around.now)),
     )
 }
 
 fn digest_unchanged(case: &Opened<'_>) -> Finding {
     deny_if(
-        case.request.recompute(case.policy) != case.request.digest,
+        case.around.request.recompute(case.around.policy) != case.around.request.digest,
         Reason::DigestDiffers,
     )
 }
 
 fn scopes_within_gate(case: &Opened<'_>) -> Finding {
     let beyond: Vec<String> = case
+        .around
         .request
         .effect
         .scopes
         .iter()
-        .filter(|scope| !case.board.grants(case.gate, scope))
+        .filter(|scope| !case.around.board.grants(case.around.gate, scope))
         .cloned()
         .collect();
     deny_if(!beyond.is_empty(), Reason::ScopesNotGranted(beyond))
@@ -115,11 +93,12 @@ fn scopes_within_gate(case: &Opened<'_>) -> Finding {
 
 fn life_within_gate(case: &Opened<'_>) -> Finding {
     let over = case
+        .around
         .request
         .effect
         .ttl
-        .is_some_and(|ttl| ttl > case.gate.max_ttl);
-    deny_if(over, Reason::TtlOverLimit(case.gate.max_ttl))
+        .is_some_and(|ttl| ttl > case.around.gate.max_ttl);
+    deny_if(over, Reason::TtlOverLimit(case.around.gate.max_ttl))
 }
 
 /// A slug is never passed on: it is free, or belongs to this requester on this board; an owner may
@@ -128,22 +107,22 @@ fn slug_is_free(case: &Opened<'_>) -> Finding {
     let Some(slug) = case.slug else {
         return Finding::Silent;
     };
-    let asker = case.request.asker();
-    let own = slug.repository == case.board.repository_id && asker == Some(slug.requester);
+    let asker = case.around.request.asker();
+    let own = slug.repository == case.around.board.repository_id && asker == Some(slug.requester);
     let living = case.identity.is_some_and(|identity| {
-        identity.is_living() && identity.board() == case.board.repository_id
+        identity.is_living() && identity.board() == case.around.board.repository_id
     });
-    let by_owner = living && asker.is_some_and(|asker| case.board.owner(asker).is_some());
+    let by_owner = living && asker.is_some_and(|asker| case.around.board.owner(asker).is_some());
     deny_if(!own && !by_owner, Reason::SlugTaken)
 }
 
 fn lives_here(case: &Opened<'_>) -> Finding {
     match case.identity.filter(|identity| identity.is_living()) {
-        Some(identity) if identity.board() != case.board.repository_id => {
+        Some(identity) if identity.board() != case.around.board.repository_id => {
             Finding::Deny(Reason::SlugTaken)
         }
         Some(identity) => deny_if(
-            identity.thread != case.request.thread,
+            identity.thread != case.around.request.thread,
             Reason::LivesElsewhere(identity.thread),
         ),
         None => Finding::Silent,
@@ -153,7 +132,7 @@ fn lives_here(case: &Opened<'_>) -> Finding {
 fn same_environment(case: &Opened<'_>) -> Finding {
     match case.identity.filter(|identity| identity.is_living()) {
         Some(identity) => deny_if(
-            identity.environment != case.request.effect.environment,
+            identity.environment != case.around.request.effect.environment,
             Reason::OtherEnvironment(identity.environment.clone()),
         ),
         None => Finding::Silent,
@@ -165,7 +144,7 @@ fn not_paused(case: &Opened<'_>) -> Finding {
     let paused = case
         .identity
         .is_some_and(|identity| matches!(identity.status, IdentityStatus::Paused(_)));
-    match case.request.action {
+    match case.around.request.action {
         Action::Issue | Action::Link | Action::Rotate => deny_if(paused, Reason::Paused),
         Action::Resume => deny_if(!paused, Reason::NotPaused),
         // The identities of an import are looked at where it is composed.
@@ -176,7 +155,7 @@ fn not_paused(case: &Opened<'_>) -> Finding {
 /// What goes on or gets a successor has to live.
 fn lives(case: &Opened<'_>) -> Finding {
     let living = case.identity.is_some_and(Identity::is_living);
-    match case.request.action {
+    match case.around.request.action {
         Action::Issue | Action::Import | Action::Thaw => Finding::Silent,
         Action::Link | Action::Rotate | Action::Resume | Action::Own => {
             deny_if(!living, Reason::NotLiving)
@@ -186,10 +165,10 @@ fn lives(case: &Opened<'_>) -> Finding {
 
 /// While a board stands still nothing widens on it but that it goes on, from the same standstill.
 fn not_frozen(case: &Opened<'_>) -> Finding {
-    let since = case.standstill.map(|standstill| standstill.at);
-    match case.request.action {
+    let since = case.around.standstill.map(|standstill| standstill.at);
+    match case.around.request.action {
         Action::Thaw => deny_if(
-            since.is_none() || since != case.request.effect.since,
+            since.is_none() || since != case.around.request.effect.since,
             Reason::NotFrozen,
         ),
         Action::Issue
@@ -201,20 +180,22 @@ fn not_frozen(case: &Opened<'_>) -> Finding {
     }
 }
 
-fn recipient_safe(case: &Opened<'_>) -> Finding {
-    deny_if(case.burnt, Reason::RecipientBurnt)
-}
-
 /// A request that nobody could approve is refused when it is asked instead of waiting for its end.
 fn enough_owners(case: &Opened<'_>) -> Finding {
-    let could = could_approve(case.board, case.request, case.identity, case.policy.bot).count();
-    let needed = case.gate.quorum.max(1);
+    let could = could_approve(
+        case.around.board,
+        case.around.request,
+        case.identity,
+        case.around.policy.bot,
+    )
+    .count();
+    let needed = case.around.gate.quorum.max(1);
     let enough = u32::try_from(could).is_ok_and(|could| could >= needed);
     deny_if(!enough, Reason::TooFewOwners { could, needed })
 }
 
 fn checkable(case: &Opened<'_>) -> Finding {
-    match cannot_check(case.gate) {
+    match cannot_check(case.around.gate) {
         Some(what) => Finding::Deny(Reason::CannotCheck(what)),
         None => Finding::Silent,
     }
@@ -223,11 +204,12 @@ fn checkable(case: &Opened<'_>) -> Finding {
 /// A gate that demands signatures also demands that somebody outside of the forge knows whose key gets
 /// the token: the forge's admin could have asked in the requester's name.
 fn vouched_for(case: &Opened<'_>) -> Finding {
-    let demanded = case.gate.factors.contains(&Factor::Signature) && case.request.action.delivers();
-    let by_approver = case.request.approvals.iter().any(|approval| {
+    let demanded = case.around.gate.factors.contains(&Factor::Signature)
+        && case.around.request.action.delivers();
+    let by_approver = case.around.request.approvals.iter().any(|approval| {
         approval.vouched == Some(Vouched::Approver) && approval.signed_by.is_some()
     });
-    let somebody = by_approver || vouched(case.request, case.board).is_some();
+    let somebody = by_approver || vouched(case.around.request, case.around.board).is_some();
     deny_if(demanded && !somebody, Reason::NobodyVouches)
 }
 
@@ -235,28 +217,33 @@ fn vouched_for(case: &Opened<'_>) -> Finding {
 /// forgotten.
 fn factors_brought(case: &Opened<'_>) -> Finding {
     let lacks = |factor: Factor| {
-        case.request.approvals.iter().any(|approval| match factor {
-            Factor::Comment => approval.comment.is_none(),
-            Factor::Code => !approval.code,
-            Factor::Signature => approval.signed_by.is_none(),
-        })
+        case.around
+            .request
+            .approvals
+            .iter()
+            .any(|approval| match factor {
+                Factor::Comment => approval.comment.is_none(),
+                Factor::Code => !approval.code,
+                Factor::Signature => approval.signed_by.is_none(),
+            })
     };
-    if case.gate.factors.contains(&Factor::Comment) && lacks(Factor::Comment) {
+    if case.around.gate.factors.contains(&Factor::Comment) && lacks(Factor::Comment) {
         return Finding::Deny(Reason::SignatureAlone("a comment"));
     }
-    if case.gate.factors.contains(&Factor::Signature) && lacks(Factor::Signature) {
+    if case.around.gate.factors.contains(&Factor::Signature) && lacks(Factor::Signature) {
         return Finding::Deny(Reason::NotSigned);
     }
     deny_if(
-        case.gate.factors.contains(&Factor::Code) && lacks(Factor::Code),
+        case.around.gate.factors.contains(&Factor::Code) && lacks(Factor::Code),
         Reason::NoCode,
     )
 }
 
 /// Whoever decides removes approvals of other rules first; this holds if that was forgotten.
 fn approvals_of_this_gate(case: &Opened<'_>) -> Finding {
-    let gate = gate_hash(case.board, case.gate);
+    let gate = gate_hash(case.around.board, case.around.gate);
     let stale = case
+        .around
         .request
         .approvals
         .iter()
@@ -265,7 +252,7 @@ fn approvals_of_this_gate(case: &Opened<'_>) -> Finding {
 }
 
 fn something_left(case: &Opened<'_>) -> Finding {
-    let works = match case.request.action {
+    let works = match case.around.request.action {
         Action::Issue | Action::Import | Action::Link | Action::Rotate | Action::Resume => true,
         Action::Thaw | Action::Own => false,
     };
@@ -275,7 +262,7 @@ fn something_left(case: &Opened<'_>) -> Finding {
 /// The one rule that allows: enough distinct people, and never none.
 fn quorum(case: &Opened<'_>) -> Finding {
     let counted = counted(case);
-    let needed = case.gate.quorum.max(1);
+    let needed = case.around.gate.quorum.max(1);
     if u32::try_from(counted.len()).is_ok_and(|count| count >= needed) {
         Finding::Allow
     } else {
@@ -289,13 +276,15 @@ fn quorum(case: &Opened<'_>) -> Finding {
 /// Where a gate demands it, a judgement must be there that lets the request through, and no judge may
 /// object. It never speaks for opening.
 fn judged(case: &Opened<'_>) -> Finding {
-    if !case.gate.judge_required {
+    if !case.around.gate.judge_required {
         return Finding::Silent;
     }
     let standings: Vec<(String, &Standing)> = case
         .judgements
         .iter()
-        .filter_map(|(user, standing)| Some((case.board.judges.get(user)?.login.clone(), standing)))
+        .filter_map(|(user, standing)| {
+            Some((case.around.board.judges.get(user)?.login.clone(), standing))
+        })
         .collect();
     let first = |wanted: fn(&Standing) -> bool| {
         let mut all = standings.iter().filter(|(_, standing)| wanted(standing));
@@ -322,7 +311,7 @@ fn judged(case: &Opened<'_>) -> Finding {
     } else if let Some(login) = first(|it| *it == Standing::Undelivered) {
         Finding::Deny(Reason::JudgementNotDelivered(login))
     } else {
-        let judges = case.board.judges.values();
+        let judges = case.around.board.judges.values();
         let logins = judges.map(|judge| judge.login.clone()).collect();
         Finding::Deny(Reason::NoJudgement(logins))
     }
@@ -332,69 +321,29 @@ fn judged(case: &Opened<'_>) -> Finding {
 /// nobody who benefits. Each was counted by these rules when it came; they are asked again, so that
 /// nothing that was counted otherwise opens anything.
 pub(super) fn counted(case: &Opened<'_>) -> BTreeSet<UserId> {
-    let benefits = |user: UserId| benefits(case.request, case.identity, user);
-    case.request
-        .approvals
-        .iter()
+    let barred = |user: UserId| {
+        let bars = bars(case.asked(), user);
+        bars.into_iter().any(Bar::is_of_the_person)
+    };
+    let approvals = case.around.request.approvals.iter();
+    approvals
         .map(|approval| approval.approver)
-        .filter(|user| {
-            user.is_somebody()
-                && *user != case.policy.bot
-                && !case.board.machine_accounts.contains(user)
-                && case
-                    .board
-                    .owner(*user)
-                    .is_some_and(|owner| owner.may_approve)
-                && (case.gate.self_approval || !benefits(*user))
-        })
+        .filter(|user| !barred(*user))
         .collect()
-}
-
-/// An owner who is called otherwise than the configuration says may be somebody else now.
-fn not_held(case: &Opened<'_>) -> Finding {
-    match held(case.board, case.state) {
-        Some(why) => Finding::Deny(Reason::Held(why)),
-        None => Finding::Silent,
-    }
-}
-
-/// Why nothing widens on a board, if so.
-pub(super) fn held(board: &Board, state: &BoardState) -> Option<String> {
-    state.holds.values().find_map(|hold| {
-        let expected = hold.expected(board)?;
-        Some(format!(
-            "owner {} is called {} now, not {expected}",
-            hold.user, hold.found
-        ))
-    })
-}
-
-fn space_left(case: &Opened<'_>) -> Finding {
-    deny_if(case.low_space, Reason::LowSpace)
-}
-
-fn clock_trusted(case: &Opened<'_>) -> Finding {
-    match case.clock {
-        Some(why) => Finding::Deny(Reason::Clock(why.to_owned())),
-        None => Finding::Silent,
-    }
-}
-
-/// What was denied or revoked may be among the lines that are missing.
-fn history_whole(case: &Opened<'_>) -> Finding {
-    deny_if(case.history_lost, Reason::HistoryLost)
 }
 
 /// requested ∩ every counted restatement ∩ gate ∩ board ∩ every counted approver's ceiling.
 pub(super) fn granted(case: &Opened<'_>) -> BTreeSet<String> {
-    case.request
+    case.around
+        .request
         .effect
         .scopes
         .iter()
-        .filter(|scope| case.board.grants(case.gate, scope))
+        .filter(|scope| case.around.board.grants(case.around.gate, scope))
         .filter(|scope| {
-            case.request.approvals.iter().all(|approval| {
+            case.around.request.approvals.iter().all(|approval| {
                 let ceiling = case
+                    .around
                     .board
                     .owner(approval.approver)
                     .map(|owner| owner.ceiling.as_ref());
@@ -412,11 +361,15 @@ pub(super) fn granted(case: &Opened<'_>) -> BTreeSet<String> {
 
 /// The shortest of what was asked, what every approver restated and the gate's limit, seconds.
 pub(super) fn granted_ttl(case: &Opened<'_>) -> u64 {
-    case.request
+    case.around
+        .request
         .approvals
         .iter()
         .map(|approval| approval.ttl)
-        .chain([case.request.effect.ttl, Some(case.gate.max_ttl)])
+        .chain([
+            case.around.request.effect.ttl,
+            Some(case.around.gate.max_ttl),
+        ])
         .flatten()
         .min()
         .unwrap_or(0)

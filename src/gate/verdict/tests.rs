@@ -14,6 +14,7 @@ use super::super::ids::{IdentityNumber, IssueNumber, RepositoryId, RequestNumber
 use super::super::key::Subject;
 use super::super::policy::{KnownRequester, Owner, Requesters};
 use super::super::request::{Action, RequestStatus, Source, Summary, Wanted, digest};
+use super::super::thread::{BoardState, Standstill};
 use super::*;
 
 const BOT: UserId = UserId(5);

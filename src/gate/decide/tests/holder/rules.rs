@@ -11,7 +11,7 @@ use crate::gate::ids::IssueNumber;
 use crate::gate::policy::{Factor, Gate, Policy};
 use crate::gate::request::Request;
 use crate::gate::thread::{BoardState, Hold, Standstill};
-use crate::gate::verdict::{HolderCase, Reason, Verdict, holder_refusals, judge_holder};
+use crate::gate::verdict::{Around, HolderCase, Reason, Verdict, holder_refusals, judge_holder};
 
 /// Everything that a wish is judged against.
 struct Facts {
@@ -59,21 +59,23 @@ impl Facts {
 
     fn case<T>(&self, judge: impl FnOnce(&HolderCase<'_>) -> T) -> T {
         judge(&HolderCase {
-            now: self.now,
-            policy: &self.policy,
-            policy_hash: &self.policy.hash(),
-            board: &self.policy.boards[&KAN],
-            state: &self.state,
-            standstill: self.standstill.as_ref(),
-            gate: &self.gate,
-            request: &self.request,
+            around: Around {
+                now: self.now,
+                policy: &self.policy,
+                policy_hash: &self.policy.hash(),
+                board: &self.policy.boards[&KAN],
+                state: &self.state,
+                standstill: self.standstill.as_ref(),
+                gate: &self.gate,
+                request: &self.request,
+                burnt: self.burnt,
+                low_space: self.low_space,
+                clock: self.clock.as_deref(),
+                history_lost: self.history_lost,
+            },
             identity: &self.identity,
             credential: &self.credential,
-            burnt: self.burnt,
             reads: &self.reads,
-            low_space: self.low_space,
-            clock: self.clock.as_deref(),
-            history_lost: self.history_lost,
         })
     }
 
@@ -157,6 +159,14 @@ fn read() -> Vec<Row> {
                 }
             },
             Reason::ThreadClosed,
+        ),
+        (
+            |it| {
+                if let Some(ReadIssue::Found(found)) = it.reads.issues.get_mut(&IssueNumber(12)) {
+                    found.body = None;
+                }
+            },
+            Reason::BodyTooLarge,
         ),
         (|it| it.reads.issues.clear(), Reason::ThreadClosed),
         (

@@ -1,0 +1,24 @@
+//! The place where something is asked, approved, claimed or swapped, as it was read again: nothing widens
+//! but in an open thread that can be read, of a repository that is where the configuration says.
+
+use super::super::evidence::{ReadIssue, ReadRepository};
+use super::super::policy::Board;
+use super::Reason;
+
+/// Why nothing widens in a thread, if so.
+pub fn shut_thread(issue: &ReadIssue) -> Option<Reason> {
+    match issue {
+        ReadIssue::Gone => Some(Reason::ThreadClosed),
+        ReadIssue::Found(found) if !found.open => Some(Reason::ThreadClosed),
+        ReadIssue::Found(found) => found.body.is_none().then_some(Reason::BodyTooLarge),
+    }
+}
+
+/// Why nothing widens on a board whose repository was read so, if so.
+pub fn moved_repository(board: &Board, repository: &ReadRepository) -> Option<Reason> {
+    match repository {
+        ReadRepository::Named(name) if *name == board.repository => None,
+        ReadRepository::Named(name) => Some(Reason::Renamed(name.clone())),
+        ReadRepository::Gone => Some(Reason::Renamed("nowhere".to_owned())),
+    }
+}
