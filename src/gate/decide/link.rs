@@ -51,12 +51,11 @@ fn proposal(
             format!("No secret from before {number} lives on this board without an identity.");
         return Err((text, "unknown_credential"));
     }
-    effect(draft, said.board, number, &identity)
-        .map(|effect| Proposal::of(Action::Link, effect))
-        .ok_or_else(|| {
-            let text = format!("`{slug}` is {}.", identity.word(draft.now()));
-            (text, "not_living")
-        })
+    let Some(effect) = effect(draft, said.board, number, &identity) else {
+        let text = format!("`{slug}` is {}.", identity.word(draft.now()));
+        return Err((text, "not_living"));
+    };
+    Ok(Proposal::of(Action::Link, effect))
 }
 
 /// What would be the identity's. `None` if there is no such secret or the identity gets nothing now.

@@ -29,12 +29,11 @@ fn proposal(draft: &Draft<'_>, said: &Said<'_>) -> Result<Proposal, (String, &'s
         let text = "Only an owner of this board can ask that it goes on.";
         return Err((text.to_owned(), "not_an_owner"));
     }
-    effect(draft, said.board)
-        .map(|effect| Proposal::of(Action::Thaw, effect))
-        .ok_or_else(|| {
-            let text = "This board does not stand still.";
-            (text.to_owned(), "nothing_to_do")
-        })
+    let Some(effect) = effect(draft, said.board) else {
+        let text = "This board does not stand still.";
+        return Err((text.to_owned(), "nothing_to_do"));
+    };
+    Ok(Proposal::of(Action::Thaw, effect))
 }
 
 /// What would go on; `None` if the board does not stand still.
