@@ -18,7 +18,7 @@ use tokio::process::Command;
 use crate::harness::{Key, Story};
 
 const OPERATOR_TOKEN: &str = "the-token-of-an-operator-on-the-stage-0123456789";
-const VERIFIER: &str = "Yx2-6mIyp1H0Jf2Wq8nTtLr4kZbVd3eQsGcA9uRoPhM";
+pub(crate) const VERIFIER: &str = "Yx2-6mIyp1H0Jf2Wq8nTtLr4kZbVd3eQsGcA9uRoPhM";
 /// Much longer than it takes.
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -40,7 +40,7 @@ async fn begin() -> Story {
     clippy::print_stdout,
     reason = "what was tried stands in the log of the run"
 )]
-async fn well(story: &Story, program: &str, arguments: &[&str]) {
+pub(crate) async fn well(story: &Story, program: &str, arguments: &[&str]) {
     let call = Command::new(program)
         .args(arguments)
         .current_dir(story.stage.directory())
@@ -63,7 +63,7 @@ async fn well(story: &Story, program: &str, arguments: &[&str]) {
     }
 }
 
-async fn document(story: &Story) -> Value {
+pub(crate) async fn document(story: &Story) -> Value {
     let answer = story.request("GET", "/openapi.json").send().await.unwrap();
     answer.json().await.unwrap()
 }
@@ -95,7 +95,7 @@ fn close(shape: &mut Value) {
 }
 
 /// The document as a strict reader has it.
-fn strict(mut document: Value) -> Value {
+pub(crate) fn strict(mut document: Value) -> Value {
     for item in document["paths"].as_object_mut().unwrap().values_mut() {
         for operation in item.as_object_mut().unwrap().values_mut() {
             close(&mut operation["responses"]);

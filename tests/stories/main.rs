@@ -7,6 +7,7 @@ mod activity;
 mod another_credential;
 mod answers;
 mod answers_checks;
+mod api_answers;
 mod api_conformance;
 mod api_document;
 mod approve;
