@@ -19,7 +19,7 @@ const CONTRACT: &str = "
     secrets.previous_signing_key_file
     forge.url forge.token_file forge.bot_id forge.reconcile forge.insecure_http
     tokens.prefix tokens.activation tokens.grace tokens.identity_ttl tokens.closed_revoke
-    requests.ttl
+    requests.ttl limits.operator_per_minute limits.client_per_minute
     board[].name board[].repository board[].repository_id board[].workspace
     board[].hook_secret_file board[].previous_hook_secret_file board[].scopes board[].resources
     board[].modes board[].requesters board[].machine_accounts board[].max_open_requests
