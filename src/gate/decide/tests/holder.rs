@@ -385,3 +385,16 @@ fn a_successor_that_the_thread_cannot_be_told_of_is_revoked() {
     let said = story.last_reply(kan(1));
     assert!(said.contains("c2 of `codex-kan-12`"), "{said}");
 }
+
+#[test]
+fn a_successor_is_for_what_its_predecessor_was_for() {
+    let mut story = Story::rotating();
+    let line = request_line("limited", "board:read", "dev");
+    let line = format!("{line} resources=inbox modes=interactive");
+    story.say(kan(13), CODEX, &line);
+    story.approve(kan(13), ALICE, 2);
+    story.use_first(2);
+    let heir = story.made(2, "a key");
+    assert_eq!(heir.resources, Some(names(&["inbox"])));
+    assert_eq!(heir.modes, Some(names(&["interactive"])));
+}

@@ -9,6 +9,7 @@ mod again;
 mod asking;
 mod boards;
 mod claims;
+mod codes;
 mod counted;
 mod cut;
 mod ending;

@@ -603,3 +603,38 @@ fn a_board_that_stands_still_does_not_go_on_without_the_forge() {
     story.away = None;
     assert_eq!(code(&story.operator_brings(vote)), "open");
 }
+
+#[test]
+fn a_signature_that_was_counted_is_worth_nothing_once_the_request_has_ended() {
+    let mut story = ready();
+    gate(&mut story, |gate| gate.quorum = 2);
+    story
+        .operator_asks(wish(Some(20), &text("deploy")))
+        .expect("asked");
+    let first = vote(&story, ALICE, 1);
+    assert_eq!(code(&story.operator_brings(first.clone())), "counted");
+    story.pass(80 * 3_600);
+    assert_ne!(code(&story.operator_brings(first)), "counted");
+}
+
+#[test]
+fn a_requesters_own_signature_vouches_only_while_its_key_is_pinned() {
+    use crate::gate::command::Vouched;
+    use crate::secret::sshkey::PublicKey;
+    let mut story = asked();
+    let key = SshKey::of(40).public();
+    let fingerprint = PublicKey::parse(&key).expect("a key").fingerprint();
+    let mut request = story.request(1);
+    request.signed_by = Some(fingerprint);
+    for (pinned, vouched) in [
+        (key, Some(Vouched::Request)),
+        (SshKey::of(41).public(), None),
+    ] {
+        story.reconfigure(KAN, |board| {
+            let known = board.known_requesters.entry(CAROL).or_default();
+            known.signing_keys = [pinned.clone()].into();
+        });
+        let board = &story.policy.boards[&KAN];
+        assert_eq!(signed::vouched(&request, board), vouched);
+    }
+}

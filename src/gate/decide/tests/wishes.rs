@@ -471,3 +471,13 @@ fn a_thread_is_known_by_what_was_read_there() {
     story.set_open(kan(12), true);
     assert_eq!(seen(&story, kan(12)), Some(true));
 }
+
+#[test]
+fn no_issue_is_opened_where_the_repository_is_called_otherwise() {
+    let mut story = ready();
+    let name = "mallory/board".to_owned();
+    story.forge.names.insert(KAN, name);
+    let said = story.operator_asks(wish(None, &text("deploy")));
+    assert!(said.is_err(), "{said:?}");
+    assert!(story.titles.is_empty() && story.requests() == 0);
+}
