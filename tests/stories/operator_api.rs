@@ -190,6 +190,7 @@ async fn one_identity_is_shown_with_its_credentials_and_which_token_is_which() {
         }
       ],
       "repository_id": 17,
+      "requester": "codex",
       "requester_id": 7,
       "resources": null,
       "scopes": [
