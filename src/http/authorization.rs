@@ -8,7 +8,6 @@ use actix_web::http::header::AUTHORIZATION;
 use subtle::ConstantTimeEq;
 
 use super::gateway::{Doors, Gateway};
-use super::limits::is_counted;
 use super::problem::ApiError;
 use crate::secret::legacy::LegacyHash;
 use crate::secret::token::parse_token;
@@ -79,9 +78,7 @@ pub(super) fn client(request: &HttpRequest, gateway: &Gateway) -> Result<String,
     let doors = gateway.doors();
     match known_client(request, &doors) {
         Ok(name) => {
-            if is_counted(request) {
-                doors.callers.clients.count(request, &name)?;
-            }
+            doors.callers.client(request, &name)?;
             Ok(name)
         }
         Err(stranger) => {

@@ -130,9 +130,9 @@ struct Spent {
 #[derive(Debug)]
 pub struct Callers {
     /// Calls of one operator, by name.
-    pub operators: Limit<String>,
+    operators: Limit<String>,
     /// Calls of one resource server, by name.
-    pub clients: Limit<String>,
+    clients: Limit<String>,
 }
 
 impl Callers {
@@ -142,6 +142,22 @@ impl Callers {
             operators: Limit::new("operator", operator, clock),
             clients: Limit::new("client", client, clock),
         }
+    }
+
+    /// Counts a call of an operator, where calls are counted.
+    pub fn operator(&self, request: &HttpRequest, name: &String) -> Result<(), ApiError> {
+        if is_counted(request) {
+            self.operators.count(request, name)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a call of a resource server, where calls are counted.
+    pub fn client(&self, request: &HttpRequest, name: &String) -> Result<(), ApiError> {
+        if is_counted(request) {
+            self.clients.count(request, name)?;
+        }
+        Ok(())
     }
 }
 
@@ -181,8 +197,8 @@ impl Tries {
         trusted: &BTreeSet<IpAddr>,
         number: Option<RequestNumber>,
     ) -> Result<(), ApiError> {
-        let from = network(caller(request, trusted));
-        self.codes.count_wrong(request, (from, number))
+        let from = (network(request, trusted), number);
+        self.codes.count_wrong(request, from)
     }
 
     /// Counts a wrong token at the status page's door.
@@ -191,8 +207,7 @@ impl Tries {
         request: &HttpRequest,
         trusted: &BTreeSet<IpAddr>,
     ) -> Result<(), ApiError> {
-        let from = network(caller(request, trusted));
-        self.logins.count_wrong(request, from)
+        self.logins.count_wrong(request, network(request, trusted))
     }
 
     /// Counts somebody whom nobody knows, where calls are counted.
@@ -204,7 +219,7 @@ impl Tries {
         if !is_counted(request) {
             return Ok(());
         }
-        let from = network(caller(request, trusted));
+        let from = network(request, trusted);
         self.strangers.count_wrong(request, from)
     }
 }
@@ -214,7 +229,7 @@ impl Tries {
 pub(super) struct Counted;
 
 /// Whether calls of this address are counted by who makes them.
-pub(super) fn is_counted(request: &HttpRequest) -> bool {
+fn is_counted(request: &HttpRequest) -> bool {
     request.app_data::<Counted>().is_some()
 }
 
@@ -245,9 +260,9 @@ pub async fn headers(
     Ok(answer)
 }
 
-/// An address, or the network of 64 bits that it is in.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
+/// Whence a call comes: an address, or the network of 64 bits that it is in.
+fn network(request: &HttpRequest, trusted: &BTreeSet<IpAddr>) -> IpAddr {
+    match caller(request, trusted).to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
             Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
@@ -324,7 +339,7 @@ mod tests {
         assert_eq!(wrong("192.0.2.2", number(1)), Ok(()));
         pass(&clock, 11);
         assert_eq!(wrong("192.0.2.1", number(1)), Err(ApiError::TooMany(1)));
-        // A twelfth of a second's share of five a minute; what was refused did not count.
+        // Five a minute come back one every twelve seconds; what was refused did not count.
         pass(&clock, 1);
         assert_eq!(wrong("192.0.2.1", number(1)), Ok(()));
         assert_eq!(wrong("192.0.2.1", number(1)), Err(ApiError::TooMany(12)));

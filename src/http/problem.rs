@@ -102,15 +102,10 @@ impl ApiError {
     }
 
     fn detail(&self) -> Cow<'_, str> {
-        if let Self::TooMany(seconds) = self {
-            return format!("too many calls; try again in {seconds} s").into();
-        }
-        self.constant().into()
-    }
-
-    /// The part of it in which nothing is counted.
-    fn constant(&self) -> &str {
-        match self {
+        let text = match self {
+            Self::TooMany(seconds) => {
+                return format!("too many calls; try again in {seconds} s").into();
+            }
             Self::NotFound => "there is nothing at this address",
             Self::MethodNotAllowed(_) => "this address takes another method",
             Self::TooLarge => {
@@ -129,7 +124,6 @@ impl ApiError {
             Self::InvalidToken => "the token is not valid (any more)",
             Self::Pending => "no owner has approved it yet; ask again in a few seconds",
             Self::Conflict(what) | Self::Gone(what) | Self::Shut(what) => what,
-            Self::TooMany(_) => "too many calls; try again later",
             Self::ForgeAway => {
                 "what this rests on cannot be read on the forge now; try again in a minute"
             }
@@ -139,7 +133,8 @@ impl ApiError {
             Self::Opening(what) => what,
             Self::Busy => "the queue is full or the disk is nearly full; try again later",
             Self::Unhealthy => "the store is not healthy; try again later",
-        }
+        };
+        text.into()
     }
 
     fn is_unavailable(&self) -> bool {

@@ -158,6 +158,16 @@ impl Village {
     }
 }
 
+/// What a run does on the forge, in its order: the beginnings of its calls.
+pub(crate) const STEPS: [(&str, &str); 6] = [
+    ("POST", "/admin/users"),
+    ("POST", "/users/ownergate/tokens"),
+    ("PUT", "/repos/alice/board/collaborators"),
+    ("POST", "/repos/alice/board/contents"),
+    ("POST", "/repos/alice/board/issues"),
+    ("POST", "/repos/alice/board/hooks"),
+];
+
 pub(crate) const USUAL: &str = "init --forge {forge} --token-file admin --repo alice/board --owner alice \
      --create-bot --requester codex --public-url https://gate.example --dir gate \
      --listen 127.0.0.1:2 --internal-listen 127.0.0.1:3 --yes";
@@ -248,20 +258,12 @@ async fn run_again_it_changes_nothing_and_says_so() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_was_broken_off_goes_on_and_makes_nothing_twice() {
-    let steps = [
-        ("POST", "/admin/users"),
-        ("POST", "/users/ownergate/tokens"),
-        ("PUT", "/repos/alice/board/collaborators"),
-        ("POST", "/repos/alice/board/contents"),
-        ("POST", "/repos/alice/board/issues"),
-        ("POST", "/repos/alice/board/hooks"),
-    ];
     let refusal = || Fault::Answer {
         status: 503,
         headers: Vec::new(),
         body: String::new(),
     };
-    for (method, path) in steps {
+    for (method, path) in STEPS {
         for fault in [refusal(), Fault::LoseAnswer] {
             let village = Village::new();
             village.forge.fault(method, path, Some(1), fault.clone());

@@ -4,7 +4,7 @@
 use insta::assert_snapshot;
 use ownergate::miniforge::Fault;
 
-use crate::init::{USUAL, Village};
+use crate::init::{STEPS, USUAL, Village};
 
 /// A line of the story that would change something, and does not.
 async fn rehearsed(village: &Village, line: &str) -> String {
@@ -69,15 +69,7 @@ async fn from_an_empty_folder_everything_is_said_and_nothing_is_made() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_a_run_left_undone_is_what_the_next_would_do() {
-    let steps = [
-        ("POST", "/admin/users"),
-        ("POST", "/users/ownergate/tokens"),
-        ("PUT", "/repos/alice/board/collaborators"),
-        ("POST", "/repos/alice/board/contents"),
-        ("POST", "/repos/alice/board/issues"),
-        ("POST", "/repos/alice/board/hooks"),
-    ];
-    for (method, path) in steps {
+    for (method, path) in STEPS {
         let village = Village::new();
         village
             .forge

@@ -154,52 +154,51 @@ impl Call {
 
     /// A parameter behind `?`.
     pub(super) fn query(
-        mut self,
+        self,
         name: &'static str,
         needed: bool,
         what: &'static str,
         shape: Shape,
     ) -> Self {
-        let place = ParameterIn::Query;
-        self.given.push(Given {
+        self.given(Given {
             name,
-            place,
+            place: ParameterIn::Query,
             needed,
             what,
             shape,
-        });
-        self
+        })
     }
 
     /// A part of the path.
-    pub(super) fn part(mut self, name: &'static str, what: &'static str, shape: Shape) -> Self {
-        let place = ParameterIn::Path;
-        self.given.push(Given {
+    pub(super) fn part(self, name: &'static str, what: &'static str, shape: Shape) -> Self {
+        self.given(Given {
             name,
-            place,
+            place: ParameterIn::Path,
             needed: true,
             what,
             shape,
-        });
-        self
+        })
     }
 
     /// A header.
     pub(super) fn header(
-        mut self,
+        self,
         name: &'static str,
         needed: bool,
         what: &'static str,
         shape: Shape,
     ) -> Self {
-        let place = ParameterIn::Header;
-        self.given.push(Given {
+        self.given(Given {
             name,
-            place,
+            place: ParameterIn::Header,
             needed,
             what,
             shape,
-        });
+        })
+    }
+
+    fn given(mut self, given: Given) -> Self {
+        self.given.push(given);
         self
     }
 

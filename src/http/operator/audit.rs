@@ -33,7 +33,7 @@ use crate::http::gateway::Gateway;
 use crate::http::problem::ApiError;
 
 use super::Caller;
-use super::identities::page_size;
+use super::identities::{digits, numeral, page_size};
 
 /// The most entries in one answer.
 const MOST: usize = 500;
@@ -195,10 +195,7 @@ impl Reader<'_> {
     /// `12` or `kan#12`; the board may be left out where there is one.
     fn thread(&self, text: &str) -> Result<ThreadKey, ApiError> {
         let (board, issue) = text.split_once('#').unwrap_or(("", text));
-        let plain = issue.len() <= 15
-            && !issue.starts_with('0')
-            && issue.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(issue) = issue.parse().ok().filter(|_| plain) else {
+        let Some(issue) = numeral(issue).map(u64::cast_signed) else {
             return Err(ApiError::BadRequest(format!(
                 "{text} is no thread: write kan#12"
             )));
@@ -252,18 +249,14 @@ fn written(place: Place) -> String {
 
 fn place(text: &str) -> Result<Place, ApiError> {
     let parts: Vec<&str> = text.split('.').collect();
-    let number = |digits: &str| -> Option<u64> {
-        let plain = digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        if plain { digits.parse().ok() } else { None }
-    };
     let read = (|| {
         let [at, seq, place] = parts.as_slice() else {
             return None;
         };
         Some(Place {
-            at: i64::try_from(number(at)?).ok()?,
-            seq: number(seq)?,
-            place: u32::try_from(number(place)?).ok()?,
+            at: digits(at)?.cast_signed(),
+            seq: digits(seq)?,
+            place: u32::try_from(digits(place)?).ok()?,
         })
     })();
     read.ok_or_else(|| ApiError::BadRequest(format!("{text} is no place of an entry")))

@@ -24,7 +24,6 @@ use crate::gate::order::TurnedAway;
 use crate::gate::policy::Policy;
 use crate::http::authorization;
 use crate::http::gateway::Gateway;
-use crate::http::limits::is_counted;
 use crate::http::problem::ApiError;
 use crate::secret::file::SecretText;
 
@@ -152,14 +151,14 @@ impl FromRequest for Caller {
     }
 }
 
-/// Counts an operator's call, where calls are counted. The host's own are not: it can do to the bot
+/// Counts an operator's call. The host's own are not: it can do to the bot
 /// whatever it likes.
 fn count(request: &HttpRequest, by: &By, gateway: &Gateway) -> Result<(), ApiError> {
     match by {
         By::Operator {
             name,
             way: Way::Token | Way::User(_),
-        } if is_counted(request) => gateway.doors().callers.operators.count(request, name),
+        } => gateway.doors().callers.operator(request, name),
         By::Operator { .. } | By::Host => Ok(()),
     }
 }

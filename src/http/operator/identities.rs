@@ -110,11 +110,18 @@ pub(super) fn page_size(asked: Option<usize>, usual: usize) -> Result<usize, Api
 
 /// Digits after a mark, in their one form.
 fn plain_number(text: &str, mark: char) -> Option<u64> {
-    let digits = text.strip_prefix(mark)?;
-    let plain = digits.len() <= 15
-        && !digits.starts_with('0')
-        && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { digits.parse().ok() } else { None }
+    numeral(text.strip_prefix(mark)?)
+}
+
+/// A number above zero in its one form.
+pub(super) fn numeral(text: &str) -> Option<u64> {
+    digits(text).filter(|_| !text.starts_with('0'))
+}
+
+/// A number in digits and nothing else.
+pub(super) fn digits(text: &str) -> Option<u64> {
+    let plain = text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
 }
 
 /// Lists identities, by number.

@@ -25,6 +25,16 @@ fn asked() -> Story {
     story
 }
 
+/// The same where two owners have to agree.
+fn asked_of_two() -> Story {
+    let mut story = ready();
+    gate(&mut story, |gate| gate.quorum = 2);
+    story
+        .operator_asks(wish(Some(20), &text("deploy")))
+        .expect("asked");
+    story
+}
+
 fn ready() -> Story {
     let mut rules = policy();
     rules.operators.insert("home".to_owned(), home(CAROL));
@@ -124,11 +134,7 @@ fn an_owners_signature_opens_a_gate_that_demands_nothing_else() {
 
 #[test]
 fn it_is_one_vote_of_the_quorum_beside_comments() {
-    let mut story = ready();
-    gate(&mut story, |gate| gate.quorum = 2);
-    story
-        .operator_asks(wish(Some(20), &text("deploy")))
-        .expect("asked");
+    let mut story = asked_of_two();
     let first = vote(&story, ALICE, 1);
     let counted = Voted::Counted {
         counted: 1,
@@ -375,11 +381,7 @@ fn says_yes(story: &mut Story, owner: UserId) -> i64 {
 
 #[test]
 fn what_counts_no_longer_is_told_once_though_the_signature_is_not_kept() {
-    let mut story = ready();
-    gate(&mut story, |gate| gate.quorum = 2);
-    story
-        .operator_asks(wish(Some(20), &text("deploy")))
-        .expect("asked");
+    let mut story = asked_of_two();
     let yes = says_yes(&mut story, PIOTR);
     assert_eq!(story.request(1).approvals.len(), 1);
     story.forge.edit(yes, "no", story.now);
@@ -606,11 +608,7 @@ fn a_board_that_stands_still_does_not_go_on_without_the_forge() {
 
 #[test]
 fn a_signature_that_was_counted_is_worth_nothing_once_the_request_has_ended() {
-    let mut story = ready();
-    gate(&mut story, |gate| gate.quorum = 2);
-    story
-        .operator_asks(wish(Some(20), &text("deploy")))
-        .expect("asked");
+    let mut story = asked_of_two();
     let first = vote(&story, ALICE, 1);
     assert_eq!(code(&story.operator_brings(first.clone())), "counted");
     story.pass(80 * 3_600);

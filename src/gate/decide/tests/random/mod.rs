@@ -408,6 +408,16 @@ impl Life {
         });
     }
 
+    /// A history to its end, looked at after every step.
+    fn lived(&mut self, acts: &[Act]) {
+        for act in acts {
+            self.act(act);
+            self.check();
+        }
+        self.rest();
+        self.check();
+    }
+
     /// Lets everything that waits come to its end.
     fn rest(&mut self) {
         self.story.outbox_stands = false;
@@ -522,12 +532,7 @@ proptest! {
         acts in prop::collection::vec(act(), 1..22),
     ) {
         let mut life = begun();
-        for act in &acts {
-            life.act(act);
-            life.check();
-        }
-        life.rest();
-        life.check();
+        life.lived(&acts);
     }
 
     /// However something came to be: what works is never more than a plain model allows, and what
@@ -538,12 +543,7 @@ proptest! {
         acts in prop::collection::vec(act(), 1..15),
     ) {
         let mut life = begun_with(beginning);
-        for act in &acts {
-            life.act(act);
-            life.check();
-        }
-        life.rest();
-        life.check();
+        life.lived(&acts);
     }
 
     /// Invariant 4.
@@ -598,13 +598,8 @@ proptest! {
         touches in prop::collection::vec((any::<u8>(), words(), any::<u8>(), any::<bool>()), 1..10),
     ) {
         let mut life = begun_with(beginning);
-        for act in &acts {
-            life.act(act);
-            life.check();
-        }
-        life.rest();
         // What was approved so far is judged before anybody touches it.
-        life.check();
+        life.lived(&acts);
         for (which, words, kind, seen) in touches {
             let before = life.authority();
             let way = if seen { Way::Delivered } else { Way::Unseen };

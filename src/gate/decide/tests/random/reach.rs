@@ -171,12 +171,7 @@ fn every_kind_of_step_is_accepted_and_refused() {
     for beginning in 0..70 {
         let acts = histories.new_tree(&mut runner).unwrap().current();
         let mut life = begun_with(beginning);
-        for act in &acts {
-            life.act(act);
-            life.check();
-        }
-        life.rest();
-        life.check();
+        life.lived(&acts);
         reached.join(life.reach);
     }
     let missing: Vec<_> = KINDS
