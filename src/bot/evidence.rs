@@ -147,14 +147,14 @@ impl Gatherer {
 
     /// A comment in the gate's terms. A time that cannot be read becomes one that counts for nothing.
     pub fn read_comment(&self, comment: &Comment) -> ReadComment {
-        let Some(issue) = comment.thread().filter(|_| !comment.is_pull()) else {
+        let Some(issue) = comment.thread() else {
             return ReadComment::NotPlain;
         };
         let Body::Text(text) = &comment.body else {
             return ReadComment::TooLarge;
         };
         let text = text.expose();
-        ReadComment::Found(FoundComment {
+        let found = FoundComment {
             author: comment.user.as_ref().map(|user| user.id),
             login: login(comment.user.as_ref()),
             issue,
@@ -162,7 +162,12 @@ impl Gatherer {
             created_at: comment.created_at.unwrap_or(Timestamp::MIN),
             updated_at: comment.updated_at.unwrap_or(Timestamp::MAX),
             marker: marker::read(&self.peppers, text),
-        })
+        };
+        if comment.is_pull() {
+            ReadComment::InPull(found)
+        } else {
+            ReadComment::Found(found)
+        }
     }
 
     async fn issue(

@@ -74,9 +74,7 @@ impl Bot {
         let body = comment.body.text().unwrap_or(&unread);
         let author = comment.user.as_ref().map(|user| user.id);
         let draft = Screening::new(self, body);
-        let what = if comment.is_pull() {
-            What::Screened
-        } else if author == Some(self.core.policy().bot) {
+        let what = if author == Some(self.core.policy().bot) {
             match marker::read(&self.peppers, body.expose()) {
                 Some((line, _)) => {
                     let thread = ThreadKey {
@@ -86,6 +84,8 @@ impl Bot {
                     self.own_voice(thread, comment, line).await?;
                     return Ok(false);
                 }
+                // Nothing that the bot says in a pull request is relied on.
+                None if comment.is_pull() => What::Screened,
                 None => What::Look(Look::Stray(comment.id)),
             }
         } else {
@@ -255,7 +255,7 @@ impl Bot {
         let own = delivery.sender.id == self.core.policy().bot;
         let draft = Screening::new(self, &comment.body);
         let what = match delivery.action {
-            _ if delivery.is_pull => What::Screened,
+            _ if delivery.is_pull && own => What::Screened,
             CommentAction::Created if own => marker::read(&self.peppers, comment.body.expose())
                 .is_none()
                 .then_some(What::Look(Look::Stray(comment.id)))?,

@@ -338,6 +338,11 @@ impl Spoken {
         self.whole(command::read_issue(&self.text))
     }
 
+    /// Reads the text as a comment of a pull request's conversation.
+    pub fn reading_in_pull(&self) -> Reading {
+        self.whole(command::read_in_pull(&self.text))
+    }
+
     fn whole(&self, reading: Reading) -> Reading {
         match reading {
             Reading::Command(command) if self.cut && command.widens() => {

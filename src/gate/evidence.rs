@@ -90,6 +90,8 @@ pub struct History {
 pub enum ReadComment {
     /// It is there.
     Found(FoundComment),
+    /// It is there, in the conversation of a pull request: what stops something is heard there, too.
+    InPull(FoundComment),
     /// 404.
     Gone,
     /// 204: not an ordinary comment.

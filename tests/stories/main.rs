@@ -63,6 +63,7 @@ mod policy;
 mod production;
 mod proxies;
 mod proxy;
+mod pulls;
 mod quorum;
 mod read;
 mod reload;

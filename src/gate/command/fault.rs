@@ -78,6 +78,8 @@ pub enum Fault {
     TooLong,
     /// An issue's body may only ask.
     OnlyRequestsInIssues(&'static str),
+    /// Nothing is asked in the conversation of a pull request.
+    OnlyInIssues(&'static str),
 }
 
 impl Fault {
@@ -92,6 +94,7 @@ impl Fault {
             Self::Missing { .. } | Self::Twice(_) | Self::UnknownKey { .. } => "bad_form",
             Self::BadValue { .. } | Self::BadBlock(_) | Self::TooLong => "bad_request",
             Self::OnlyRequestsInIssues(_) => "only_requests_in_issues",
+            Self::OnlyInIssues(_) => "only_in_issues",
         }
     }
 }

@@ -286,6 +286,19 @@ pub fn read_issue(body: &str) -> Reading {
     }
 }
 
+/// Reads a comment of a pull request's conversation: what stops or shows something is heard there as in
+/// any thread of the board, and nothing is asked there. An approval is read, to be told where it belongs.
+pub fn read_in_pull(body: &str) -> Reading {
+    match read(body) {
+        Reading::Command(command)
+            if command.widens() && !matches!(command, Command::Approve(_)) =>
+        {
+            Reading::Fault(Fault::OnlyInIssues(command.verb()))
+        }
+        other => other,
+    }
+}
+
 /// The verb, lower-cased, and all that follows it, if the first line starts with `/gate` and a
 /// word, parted by any white space.
 fn first_line(body: &str) -> Option<(String, &str)> {

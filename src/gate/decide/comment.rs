@@ -172,8 +172,9 @@ fn comment(
     let Some(read) = reads.comments.get(&id) else {
         return draft.need(Need::Comment(id));
     };
-    let found = match read {
-        ReadComment::Found(found) => found,
+    let (found, reading) = match read {
+        ReadComment::Found(found) => (found, spoken.reading()),
+        ReadComment::InPull(found) => (found, spoken.reading_in_pull()),
         ReadComment::Gone => {
             unread::not_borne_out(draft, accepted);
             return draft.outcome("comment", "gone");
@@ -206,7 +207,7 @@ fn comment(
     if let Some(heard) = &spoken.judgement {
         return judge::decide(draft, said, &found.body, heard);
     }
-    said_again(draft, said, &found.body, spoken.reading());
+    said_again(draft, said, &found.body, reading);
 }
 
 fn opened(

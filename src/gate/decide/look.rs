@@ -43,7 +43,7 @@ pub(super) fn decide(
             };
             changed(draft, thread, *comment, read);
             let author = match read {
-                ReadComment::Found(found) => found.author,
+                ReadComment::Found(found) | ReadComment::InPull(found) => found.author,
                 ReadComment::Gone | ReadComment::NotPlain | ReadComment::TooLarge => None,
             };
             let owner = author.is_some_and(|author| board.owner(author).is_some());
@@ -94,6 +94,7 @@ fn standing(read: &ReadComment, body: &Hash, seen: Option<&Seen>) -> Standing {
             }
         }
         ReadComment::Found(_)
+        | ReadComment::InPull(_)
         | ReadComment::Gone
         | ReadComment::NotPlain
         | ReadComment::TooLarge => Standing::Fell,

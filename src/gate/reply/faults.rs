@@ -62,6 +62,9 @@ pub fn sentence(fault: &Fault) -> (String, Option<String>) {
         Fault::OnlyRequestsInIssues(verb) => no_line(format!(
             "`/gate {verb}` works as a comment; a new issue's text may only ask"
         )),
+        Fault::OnlyInIssues(verb) => no_line(format!(
+            "`/gate {verb}` works in an issue: nothing is asked in a pull request; what stops something works here, too"
+        )),
     }
 }
 
