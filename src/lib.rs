@@ -15,3 +15,14 @@ pub mod secret;
 pub mod setup;
 pub mod store;
 pub mod telemetry;
+
+/// Keeps core files, and other processes of this user, from the memory of this one: the pepper and keys
+/// are in it, and for a moment a token. A program that this one turns into begins anew.
+///
+/// # Errors
+/// What the system says.
+pub fn private_memory() -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    Ok(())
+}

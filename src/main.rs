@@ -10,6 +10,9 @@ use ownergate::cli::{Cli, run};
     reason = "the one place where a failed command says why"
 )]
 fn main() -> ExitCode {
+    if let Err(error) = ownergate::private_memory() {
+        eprintln!("ownergate: warning: the memory cannot be kept private: {error}");
+    }
     match run(&Cli::parse()) {
         Ok(code) => code,
         Err(error) => {

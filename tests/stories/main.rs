@@ -47,6 +47,7 @@ mod limits;
 mod load;
 mod logs;
 mod max_silence;
+mod memory;
 mod miniature;
 mod moves;
 mod not_counted;
