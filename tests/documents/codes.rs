@@ -118,12 +118,12 @@ fn every_refusal_is_documented_and_no_other() {
     found.extend(words(faults.split("pub fn code(").nth(1).unwrap()));
     for text in decisions() {
         for call in ["explain(", "refuse(", "refused("] {
-            for arguments in calls(&text, call, ";") {
+            for arguments in calls(&text, call, ";\n") {
                 found.extend(words(arguments));
             }
         }
         for call in ["Err((", "ok_or(("] {
-            for arguments in calls(&text, call, ")") {
+            for arguments in calls(&text, call, ";\n") {
                 found.extend(words(arguments));
             }
         }
