@@ -3,14 +3,15 @@
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
-use super::super::command::Words;
+use super::super::command::{Less, Words, less};
 use super::super::credential::{Alone, Credential, CredentialStatus};
 use super::super::identity::{Ending, Identity};
 use super::super::ids::{CredentialNumber, RepositoryId, ThreadKey};
 use super::super::key::Key;
 use super::super::policy::STRICTEST;
-use super::super::reply::escape::foreign;
+use super::super::reply::{escape::foreign, faults, reasons::codes};
 use super::super::thread::BoardState;
+use super::super::time::{after, instant, span};
 use super::comment::Said;
 use super::named::{because, refuse, shown, told};
 use super::{Draft, lifecycle};
@@ -170,6 +171,83 @@ pub(super) fn onward(number: CredentialNumber) -> String {
     format!(
         "`/gate link {number} SLUG` in an identity's thread asks that it goes on as that identity's; `/gate revoke {number}` ends it."
     )
+}
+
+/// A narrowing names such a credential as its first word: it may do less, at once, and never more. False if
+/// nothing like that is meant.
+pub(super) fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) -> bool {
+    let named = words.first().and_then(CredentialNumber::parse);
+    let found = named.and_then(|number| get(draft, said.thread.repository, number));
+    let Some(mut credential) = found.filter(|_| said.by_owner()) else {
+        return false;
+    };
+    let (less, reason) = match less(&words.after(1)) {
+        Ok(read) => read,
+        Err(fault) => {
+            let text = format!("Nothing was narrowed: {}", faults::sentence(&fault).0);
+            refuse(draft, said, "narrow", &text, fault.code());
+            return true;
+        }
+    };
+    if let Some(wider) = wider(draft, &credential, &less) {
+        let text = format!("Nothing was narrowed: {wider}; `/gate narrow` only takes away.");
+        refuse(draft, said, "narrow", &text, "wider");
+        return true;
+    }
+    let why = because(said, &reason);
+    let by = said.actor();
+    let name = name(&credential);
+    if said.is_weak() {
+        pause(draft, &mut credential, &by, &why);
+        draft.outcome("narrow", "paused");
+        let text = format!(
+            "**{name} is paused** and is not narrowed: that comment was changed after it was written. Post `/gate narrow {}` as a new comment.",
+            credential.number
+        );
+        told(draft, said, &text);
+        return true;
+    }
+    let ends = less.ttl.map(|ttl| after(draft.now(), ttl));
+    let text = match credential.alone.clone() {
+        Some(alone) if credential.narrow(&less, ends) => {
+            write(draft, &credential, &alone, &by, "credential_narrowed", &why);
+            format!(
+                "**{name} may do less now**{}: {}, until {}. Nothing widens it again.",
+                shown(&reason),
+                codes(&credential.scopes),
+                instant(credential.expires_at)
+            )
+        }
+        Some(_) | None => format!("{name} may do no more than that already."),
+    };
+    told(draft, said, &text);
+    true
+}
+
+/// What would be wider than it is, in people's words.
+fn wider(draft: &Draft<'_>, credential: &Credential, less: &Less) -> Option<String> {
+    let beyond: Vec<&String> = less
+        .scopes
+        .iter()
+        .flatten()
+        .filter(|scope| !credential.scopes.contains(*scope))
+        .collect();
+    if !beyond.is_empty() {
+        return Some(format!(
+            "{} has no {}, only {}",
+            credential.number,
+            codes(beyond),
+            codes(&credential.scopes)
+        ));
+    }
+    let ttl = less.ttl?;
+    (after(draft.now(), ttl) > credential.expires_at).then(|| {
+        format!(
+            "{} does not live for another {}",
+            credential.number,
+            span(ttl)
+        )
+    })
 }
 
 /// A command that stops something names such a credential as its first word: does it. False if nothing

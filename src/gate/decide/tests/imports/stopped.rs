@@ -60,6 +60,53 @@ fn an_owner_takes_back_what_no_identity_has_and_nobody_else_does() {
 }
 
 #[test]
+fn an_owner_narrows_what_no_identity_has_and_nothing_widens_it() {
+    let mut story = alone();
+    let before = story.credential(2);
+    for (who, thread, text, code) in [
+        (CODEX, kan(30), "/gate narrow c2 ttl=1h", "unknown_identity"),
+        (ALICE, ops(3), "/gate narrow c2 ttl=1h", "unknown_identity"),
+        (ALICE, kan(30), "/gate narrow c2 ttl=2d", "wider"),
+        (
+            ALICE,
+            kan(30),
+            "/gate narrow c2 scopes=board:read,deploy:run",
+            "wider",
+        ),
+        (ALICE, kan(30), "/gate narrow c2", "bad_form"),
+    ] {
+        story.say(thread, who, text);
+        assert_eq!(story.last_code(thread), code, "{text}");
+        assert_eq!(story.credential(2), before, "{text}");
+    }
+    story.say(
+        kan(30),
+        ALICE,
+        "/gate narrow c2 scopes=board:read ttl=1h leaked",
+    );
+    let said = story.last_reply(kan(30));
+    assert!(
+        said.starts_with("**c2 `robot ‹2›` may do less now**: `leaked`: `board:read`, until "),
+        "{said}"
+    );
+    assert_eq!(story.entries().last(), Some(&"credential_narrowed"));
+    story.pass(3_599);
+    assert!(story.live(2).is_some());
+    story.pass(1);
+    assert_eq!(story.live(2), None);
+    // What somebody else may have changed pauses: a narrowing cannot be undone.
+    let mut story = alone();
+    let id = story.write(kan(20), ALICE, "look at this");
+    story.arrive(story.delivery(id));
+    story.forge.edit(id, "/gate narrow c2 ttl=1m", story.now);
+    story.arrive(story.delivery(id));
+    story.settle();
+    assert_eq!(story.live(2), None);
+    let ends = |story: &Story| story.credential(2).expires_at;
+    assert_eq!(ends(&story), ends(&alone()));
+}
+
+#[test]
 fn what_stands_still_alone_goes_on_only_through_a_link() {
     for how in ["holder", "owner", "edited"] {
         let mut story = alone();
