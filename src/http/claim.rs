@@ -7,6 +7,7 @@
 use actix_web::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use jiff::Timestamp;
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -19,11 +20,12 @@ use crate::gate::credential::Credential;
 use crate::gate::decide::{Answer, Claim};
 use crate::gate::event::Event;
 use crate::gate::evidence::{Candidate, Need, Needs, Reads};
+use crate::gate::grant::{GrantRecord, GrantStatus};
 use crate::gate::ids::{RequestNumber, ThreadKey};
 use crate::gate::key::Key;
 use crate::gate::request::{Request, RequestStatus};
 use crate::gate::thread::Challenge;
-use crate::gate::time::rfc3339;
+use crate::gate::time::{after, rfc3339};
 use crate::secret::claim::{Said, challenge_of};
 use crate::secret::token::{RawToken, mint};
 
@@ -195,6 +197,20 @@ fn handed(claim: Claim, minted: Option<RawToken>) -> Result<(Box<Credential>, Ra
     }
 }
 
+/// How an approved request stands for whoever wants to claim: what was granted may have fallen since, or
+/// nobody came for it in time.
+fn granted(bot: &Bot, request: &Request, now: Timestamp) -> Result<&'static str, ApiError> {
+    let grant: Option<GrantRecord> = bot.core.get(&Key::grant(request.number))?;
+    Ok(match grant {
+        Some(grant) if grant.status == GrantStatus::Void => "void",
+        Some(grant) if grant.status == GrantStatus::Open => {
+            let until = after(grant.at, bot.core.policy().activation.min(grant.ttl));
+            if now < until { "approved" } else { "ended" }
+        }
+        Some(_) | None => "approved",
+    })
+}
+
 /// Says how the request that named a challenge stands.
 pub(super) async fn status(
     request: HttpRequest,
@@ -215,6 +231,7 @@ pub(super) async fn status(
     let found = known(bot, &challenge)?.ok_or(ApiError::NotFound)?;
     let word = match found.word(gateway.clock.now()) {
         "withdrawn" => "void",
+        "approved" => granted(bot, &found, gateway.clock.now())?,
         word => word,
     };
     let mut answer = HttpResponse::Ok();

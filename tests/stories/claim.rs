@@ -199,3 +199,31 @@ async fn a_claim_is_judged_by_the_forge_as_it_is_now() {
     assert_eq!(claim(&story, VERIFIER).await.status(), 410);
     assert!(!story.journal().contains("credential_issued"));
 }
+
+/// What was approved and has fallen is not said to be approved, by the bot's word or in the thread.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_claimed_any_more_is_not_said_to_be_approved() {
+    let story = Story::begin().await;
+    let (codex, alice) = (&story.stage.codex, &story.stage.alice);
+    let thread = story.thread(codex, "sort").await;
+    ask(&thread, VERIFIER).await;
+    thread.comment(alice, &thread.approve_line()).await;
+    assert_snapshot!(thread.answer(alice, "/gate narrow codex-kan-1 scopes=board:read").await, @"**`codex-kan-1` may do less now**: may `board:read`. That holds for each of its credentials, and only a new request widens it. What R1 granted and nobody has claimed is void.");
+    assert_eq!(status(&story, VERIFIER).await, (200, "void\n".to_owned()));
+    let second = &VERIFIER.replace('Y', "y");
+    ask(&thread, second).await;
+    thread.comment(alice, &thread.approve_line()).await;
+    assert_eq!(status(&story, second).await.1, "approved\n");
+    assert_snapshot!(thread.answer(alice, "/gate pause codex-kan-1").await, @"**`codex-kan-1` is paused**. Every credential of it is refused. What R2 granted and nobody has claimed is void. `/gate resume codex-kan-1` asks that it goes on; `/gate revoke codex-kan-1` ends it.");
+    assert_eq!(status(&story, second).await.1, "void\n");
+
+    let other = story.thread(codex, "another").await;
+    let third = &VERIFIER.replace('x', "X");
+    ask(&other, third).await;
+    other.comment(alice, &other.approve_line()).await;
+    story.pass(8 * 3_600 - 1).await;
+    assert_eq!(status(&story, third).await.1, "approved\n");
+    story.pass(1).await;
+    assert_eq!(status(&story, third).await.1, "ended\n");
+    assert_eq!(claim(&story, third).await.status(), 410);
+}
