@@ -210,7 +210,7 @@ fn enough(reading: &Reading, key: &str, rules: &policy::Board, gate: &Gate) {
 }
 
 /// Whether an owner has everything that an approval at this gate must bring.
-fn can_bring(owner: &Owner, gate: &Gate) -> bool {
+pub(super) fn can_bring(owner: &Owner, gate: &Gate) -> bool {
     gate.factors.iter().all(|factor| match factor {
         Factor::Comment => true,
         Factor::Code => owner.has_code,

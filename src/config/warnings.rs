@@ -3,10 +3,11 @@
 //! A scope that nobody can hand on is refused whenever it is asked for. That is said when the
 //! configuration is read, because otherwise a person learns it by waiting.
 
+use super::check::{can_bring, factor_words};
 use super::fault::Reading;
 use super::value::SCOPE;
 use super::{Board, Config};
-use crate::gate::policy::Gate;
+use crate::gate::policy::{Gate, STRICTEST};
 use crate::gate::time::span;
 
 /// Notes the warnings that need the whole configuration.
@@ -17,9 +18,32 @@ pub(super) fn warn(reading: &Reading, config: &Config) {
             warn_unreachable(reading, &key, board, gate);
             warn_unheard(reading, &key, board, gate);
         }
+        warn_together(reading, board);
         warn_ungranted(reading, board);
         warn_unnameable(reading, board);
         warn_hasty(reading, config, board);
+    }
+}
+
+/// Gates that their owners can open one by one and not together, which is what lets a board go on.
+fn warn_together(reading: &Reading, board: &Board) {
+    let Some(gate) = board
+        .rules
+        .gate(STRICTEST)
+        .filter(|_| board.rules.gates.len() > 1)
+    else {
+        return;
+    };
+    let approvers = board.rules.owners.values().filter(|it| it.may_approve);
+    let able = approvers.filter(|owner| can_bring(owner, &gate)).count();
+    if able < gate.quorum as usize {
+        let why = format!(
+            "all gates together demand {} of {} owners, and {able} can bring that: once frozen the board could \
+             not go on (`/gate thaw`), and no secret without an identity could be imported",
+            factor_words(&gate),
+            gate.quorum
+        );
+        reading.warn(format!("{}.gate", board.key()), why);
     }
 }
 
@@ -117,6 +141,34 @@ mod tests {
         let code = with(r#"factors = ["comment"]"#, r#"factors = ["code"]"#)
             .with("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
         assert_eq!(warnings(&code), Vec::<String>::new());
+    }
+
+    #[test]
+    fn gates_that_nobody_can_open_together_are_named() {
+        let two =
+            |factors: &str| {
+                with("boards = [\"kan\"]", "boards = [\"kan\"]\nenvironments = [\"dev\"]").with(
+                "[board.gate.dev]",
+                &format!(
+                    "[board.gate.pair]\nscopes = [\"board:read\"]\nmax_ttl = \"1h\"\nquorum = 2\n\
+                     factors = [{factors}]\n[board.gate.dev]"
+                ),
+            )
+            };
+        assert_eq!(warnings(&two("\"signature\"")), Vec::<String>::new());
+        let totp =
+            |sample: Sample| sample.with("id = 2\n", "id = 2\ntotp_file = \"secrets/totp\"\n");
+        let code = totp(two("\"comment\"")).with(
+            "quorum = 1\nfactors = [\"comment\"]",
+            "quorum = 1\nfactors = [\"code\"]",
+        );
+        let text = warnings(&code).join("\n");
+        assert!(
+            text.starts_with(
+                "board[kan].gate: all gates together demand comment and code of 2 owners, and 1 can"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
