@@ -46,3 +46,9 @@ impl Due {
         }
     }
 }
+
+/// The second in which something of this instant is looked at: never before its time, so that a part of a
+/// second counts as a whole one.
+pub fn second(at: Timestamp) -> i64 {
+    at.as_second() + i64::from(at.subsec_nanosecond() > 0)
+}

@@ -338,6 +338,8 @@ fn other_line_ends(message: &[u8]) -> Vec<Vec<u8>> {
     let ended = [bare, b"\n"].concat();
     let twice = [bare, b"\n\n"].concat();
     vec![
+        [b"\xef\xbb\xbf", message].concat(),
+        [b"\xef\xbb\xbf", crlf(&ended).as_slice()].concat(),
         crlf(&ended),
         crlf(bare),
         crlf(&twice),

@@ -108,5 +108,5 @@ async fn an_owner_does_not_approve_for_an_identity_of_its_own() {
     thread
         .ask_for(piotr, &key, "mine", "board:read", "8h", "dev")
         .await;
-    assert_snapshot!(thread.news(before), @"1 owner must approve and nobody could: whoever asks is never counted.");
+    assert_snapshot!(thread.news(before), @"1 owner must approve and nobody could: not counted are who asks or benefits, and who lacks a key or one-time codes that the gate demands or may hand on nothing of this.");
 }

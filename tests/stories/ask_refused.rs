@@ -269,7 +269,7 @@ async fn what_no_owner_could_grant_is_refused_when_it_is_asked() {
     .await;
     assert_snapshot!(said, @r"
     > /gate request identity=x scopes=board:read ttl=8h environment=pair recipient=age1…
-    too_few_owners: 2 owners must approve and only 1 could: whoever asks is never counted.
+    too_few_owners: 2 owners must approve and only 1 could: not counted are who asks or benefits, and who lacks a key or one-time codes that the gate demands or may hand on nothing of this.
     ");
 }
 

@@ -318,7 +318,12 @@ async fn a_changed_login_holds_widening_on_the_board_until_it_is_right_again() {
     stage
         .forge
         .change(|state| state.rename_user(UserId(4), "piotr"));
-    thread.comment(&stage.piotr, &line).await;
+    // Any word of hers or his under the right name ends it, and no word of others does.
+    thread.comment(&stage.alice, "/gate list").await;
+    thread.comment(&stage.alice, &line).await;
+    assert_eq!(thread.count("credential"), 0);
+    thread.comment(&stage.piotr, "/gate list").await;
+    thread.comment(&stage.alice, &line).await;
     assert_eq!(thread.count("credential"), 1);
 }
 

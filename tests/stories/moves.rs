@@ -125,7 +125,7 @@ async fn a_whole_board_stands_still_and_the_other_goes_on() {
     let alarm = story.thread(alice, "the agents run wild").await;
     assert_snapshot!(alarm.answer(alice, "/gate freeze odd calls").await, @"**kan stands still**: `odd calls`. Every credential of this board is refused and nothing can be asked here. `/gate thaw` asks its owners that it goes on; `/gate revoke` and the like work as before.");
     assert!(!story.alive(&token).await);
-    assert_snapshot!(alarm.answer(piotr, "/gate freeze").await, @"kan stands still since 24 Nov 14:00 UTC already. `/gate thaw` asks its owners that it goes on.");
+    assert_snapshot!(alarm.answer(piotr, "/gate freeze").await, @"**kan goes on standing still**, as it does since 24 Nov 14:00 UTC. What asked before this that it goes on does not undo it; `/gate thaw` asks its owners anew.");
     thread.ask(codex, &Key::new()).await;
     assert_eq!(thread.last_code(), "board_frozen");
     assert_snapshot!(alarm.answer(alice, "/gate thaw").await, @r"

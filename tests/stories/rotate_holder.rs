@@ -186,7 +186,7 @@ async fn a_claimed_token_gets_no_successor() {
     assert!(story.alive(&token).await);
     let answer = rotate(&story, &token, "first-key").await;
     assert_eq!(answer.status(), 403);
-    assert_snapshot!(json(answer).await["detail"].as_str().unwrap(), @"this credential was claimed, so that there is no key to seal its successor to; ask in the issue: `/gate rotate codex-kan-1 c1 recipient=age1…`");
+    assert_snapshot!(json(answer).await["detail"].as_str().unwrap(), @"this credential was not sealed to a key that its successor could go to; ask in the issue: `/gate rotate codex-kan-1 c1 recipient=age1…`");
     thread.comment(alice, "/gate revoke codex-kan-1").await;
 }
 

@@ -20,7 +20,7 @@ use super::super::time::after;
 use super::super::verdict::{CodeRead, Reason};
 use super::{
     Draft, approve, ask, audited, code, freeze, judge, lifecycle, link, look, narrow, own, pause,
-    refuse, release, resume, revoke, rotate, show, thaw, unread, wish,
+    refuse, release, resume, revoke, rotate, show, thaw, unread, wish, yes,
 };
 
 /// How long a caught-up approval waits for its delivery, in seconds.
@@ -345,6 +345,9 @@ fn said_again(draft: &mut Draft<'_>, mut said: Said<'_>, now: &Hash, reading: Re
 
 fn obey(draft: &mut Draft<'_>, said: &Said<'_>, command: Command) {
     draft.outcome(command.verb(), "done");
+    if said.by_owner() {
+        yes::same_login(draft, said);
+    }
     match command {
         Command::Request(form) => ask::decide(draft, said, &form),
         Command::Approve(restated) => approve::decide(draft, said, &restated),

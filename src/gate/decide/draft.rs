@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::audit::Entry;
 use super::super::credential::Credential;
-use super::super::due::{Due, DueRecord};
+use super::super::due::{Due, DueRecord, second};
 use super::super::effect::{Effect, Post, Reaction, Role};
 use super::super::evidence::{Need, Needs};
 use super::super::identity::Identity;
@@ -98,9 +98,7 @@ impl<'a> Draft<'a> {
     /// Has something looked at when its time has come.
     pub(super) fn due(&mut self, at: Timestamp, due: &Due) {
         let record = DueRecord { due: due.clone() };
-        // Never before its time: a part of a second counts as a whole one.
-        let second = at.as_second() + i64::from(at.subsec_nanosecond() > 0);
-        self.put(Key::due(second, due), &record);
+        self.put(Key::due(second(at), due), &record);
     }
 
     /// Which effect the next one will be: its line, and its place in it.

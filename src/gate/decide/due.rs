@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::credential::Credential;
-use super::super::due::{Due, DueRecord};
+use super::super::due::{Due, DueRecord, second};
 use super::super::evidence::{Need, ReadIssue, Reads};
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, IdentityNumber, RequestNumber};
@@ -16,7 +16,7 @@ use super::super::thread::Thread;
 use super::super::time::after;
 use super::super::verdict::could_approve;
 use super::super::window::Window;
-use super::{Draft, lifecycle, propose, state};
+use super::{Draft, issue, lifecycle, propose, state};
 
 /// How long a reminder is put off in quiet hours, in seconds, each time.
 const PUT_OFF: u64 = 900;
@@ -38,8 +38,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, at: i64, due: &Due, reads: &Reads) {
         Due::RevokeClosed { identity, since } => {
             revoke_closed(draft, *identity, *since, reads);
         }
-        Due::WarnEnd(number) => warn_end(draft, *number),
-        Due::SayEnd(number) => say_end(draft, *number),
+        Due::WarnEnd(number) => warn_end(draft, at, *number),
+        Due::SayEnd(number) => say_end(draft, at, *number),
     }
 }
 
@@ -137,11 +137,13 @@ fn alone(draft: &Draft<'_>, number: CredentialNumber) -> Option<(Credential, Ide
 }
 
 /// Whoever asked learns in time that it ends, with the line that asks for a successor.
-fn warn_end(draft: &mut Draft<'_>, number: CredentialNumber) {
+fn warn_end(draft: &mut Draft<'_>, at: i64, number: CredentialNumber) {
     let Some((credential, identity)) = alone(draft, number) else {
         return;
     };
-    if !credential.is_living(draft.now()) {
+    // A narrowing since has another time of its own.
+    let now = issue::warn_at(&credential).is_some_and(|warn_at| second(warn_at) == at);
+    if !now || !credential.is_living(draft.now()) {
         return;
     }
     let asker = draft
@@ -153,11 +155,11 @@ fn warn_end(draft: &mut Draft<'_>, number: CredentialNumber) {
 }
 
 /// Its end is said once.
-fn say_end(draft: &mut Draft<'_>, number: CredentialNumber) {
+fn say_end(draft: &mut Draft<'_>, at: i64, number: CredentialNumber) {
     let Some((credential, identity)) = alone(draft, number) else {
         return;
     };
-    if credential.word(draft.now()) != "expired" {
+    if second(credential.expires_at) != at || credential.word(draft.now()) != "expired" {
         return;
     }
     draft.outcome("due", "told");

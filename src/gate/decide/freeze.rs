@@ -20,10 +20,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     }
     draft.use_reserve();
     let key = Key::standstill(said.board.repository_id);
-    if let Some(known) = draft.get::<Standstill>(&key) {
-        let text = reply::frozen_already(said.board, known.at);
-        return told(draft, said, &text);
-    }
+    let known = draft.get::<Standstill>(&key);
     let reason = words.reason();
     let why = if said.is_weak() {
         because(said, format!("the comment was changed {reason}").trim())
@@ -37,6 +34,10 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     };
     draft.put(key, &standstill);
     draft.entry(Entry::new("board_frozen", said.actor(), why).in_thread(said.thread));
-    let text = reply::frozen(said.board, &shown(&reason));
+    // A request that it goes on names the beginning of the standstill: one from before undoes no later word.
+    let text = match known {
+        Some(known) => reply::frozen_again(said.board, known.at, &shown(&reason)),
+        None => reply::frozen(said.board, &shown(&reason)),
+    };
     told(draft, said, &text);
 }

@@ -294,14 +294,18 @@ pub(super) fn write(
 
 /// The end of a credential that lives for more than a day is announced in time, and said.
 pub(super) fn announce_end(draft: &mut Draft<'_>, credential: &Credential) {
-    let life = seconds_between(credential.issued_at, credential.expires_at);
-    let life = u64::try_from(life).unwrap_or(0);
-    if life > DAY {
-        let before = (life / 10).min(7 * DAY);
-        let warn_at = after(credential.issued_at, life - before);
+    if let Some(warn_at) = warn_at(credential) {
         draft.due(warn_at, &Due::WarnEnd(credential.number));
         draft.due(credential.expires_at, &Due::SayEnd(credential.number));
     }
+}
+
+/// When it is announced that a credential ends; `None` for one that lives for a day or less.
+pub(super) fn warn_at(credential: &Credential) -> Option<Timestamp> {
+    let life = seconds_between(credential.issued_at, credential.expires_at);
+    let life = u64::try_from(life).unwrap_or(0);
+    let before = (life / 10).min(7 * DAY);
+    (life > DAY).then(|| after(credential.issued_at, life - before))
 }
 
 /// What happened, for the audit.

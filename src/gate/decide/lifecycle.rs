@@ -14,7 +14,7 @@ use super::super::ids::{RepositoryId, RequestNumber, ThreadKey, UserId};
 use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply::escape::mention;
-use super::super::request::{Request, RequestStatus};
+use super::super::request::{Action, Request, RequestStatus};
 use super::super::thread::{BoardState, OpenRequests, RecipientState, Thread};
 use super::{Draft, import, state};
 
@@ -98,6 +98,33 @@ pub(super) fn pause(draft: &mut Draft<'_>, identity: &mut Identity, by: &Actor, 
     true
 }
 
+/// Somebody stops what stands still already: what asks that it goes on was asked before that, and is
+/// void. Which requests those were.
+pub(super) fn void_resumes(
+    draft: &mut Draft<'_>,
+    identity: &Identity,
+    why: &str,
+) -> Vec<RequestNumber> {
+    if !matches!(identity.status, IdentityStatus::Paused(_)) {
+        return Vec::new();
+    }
+    let naming: OpenRequests = draft.get_or_default(&Key::naming(identity.board(), &identity.slug));
+    let asks_on = |draft: &Draft<'_>, number: &RequestNumber| {
+        draft
+            .get::<Request>(&Key::request(*number))
+            .is_some_and(|request| request.action == Action::Resume && request.is_open(draft.now()))
+    };
+    let why = format!("`{}` was paused again: {why}", identity.slug);
+    naming
+        .requests
+        .into_iter()
+        .filter(|number| asks_on(draft, number))
+        .collect::<Vec<_>>()
+        .into_iter()
+        .filter(|number| void(draft, *number, &why))
+        .collect()
+}
+
 /// What waits in a thread to be claimed.
 pub(super) fn claims_in(draft: &Draft<'_>, thread: ThreadKey) -> Vec<(Request, GrantRecord)> {
     let record: Thread = draft.get_or_default(&Key::thread(thread));
@@ -110,6 +137,23 @@ pub(super) fn claims_in(draft: &Draft<'_>, thread: ThreadKey) -> Vec<(Request, G
             (grant.status == GrantStatus::Open).then_some((request, grant))
         })
         .collect()
+}
+
+/// For the answer to what stops an identity: what nobody has claimed of it is void. Nothing, if there is
+/// no such thing.
+pub(super) fn unclaimed(draft: &Draft<'_>, identity: &Identity) -> String {
+    let void: Vec<String> = claims_in(draft, identity.thread)
+        .iter()
+        .filter(|(_, grant)| grant.identity == Some(identity.number))
+        .map(|(request, _)| request.number.to_string())
+        .collect();
+    if void.is_empty() {
+        return String::new();
+    }
+    format!(
+        " What {} granted and nobody has claimed is void.",
+        void.join(" and ")
+    )
 }
 
 /// What an identity was granted and nobody claimed is void. Which requests those were.

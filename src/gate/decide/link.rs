@@ -120,6 +120,7 @@ pub(super) fn act(
         .push(draft.now(), "credential_linked", &text);
     draft.put(Key::credential(number), &credential);
     draft.put(Key::check(&credential.mac), &credential.check(&identity));
+    issue::announce_end(draft, &credential);
     draft.put(Key::identity(identity.number), &identity);
     let key = Key::board(said.thread.repository);
     let mut board: BoardState = draft.get_or_default(&key);

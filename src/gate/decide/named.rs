@@ -146,6 +146,7 @@ pub(super) fn lacking(
         said,
         &format!("{number} is none of its credentials {reason}"),
     );
+    lifecycle::void_resumes(draft, identity, why.trim());
     let paused = lifecycle::pause(draft, identity, &said.actor(), why.trim());
     let living = lifecycle::credentials_of(draft, identity)
         .into_iter()
@@ -208,6 +209,7 @@ pub(super) fn weak(
     reason: &str,
 ) {
     let why = because(said, &format!("the comment was changed {reason}"));
+    lifecycle::void_resumes(draft, identity, why.trim());
     let state = if lifecycle::pause(draft, identity, &said.actor(), why.trim()) {
         "is paused"
     } else {

@@ -12,19 +12,24 @@ use super::super::audit::Entry;
 use super::super::command::{Less, Words, less};
 use super::super::credential::{Credential, less_of};
 use super::super::identity::Identity;
+use super::super::ids::CredentialNumber;
 use super::super::key::Key;
 use super::super::policy::Board;
-use super::super::reply::{self, faults, reasons::codes};
+use super::super::reply::{self, escape::foreign, faults, reasons::codes};
 use super::super::time::{after, span};
 use super::comment::Said;
 use super::named::{Meant, because, may, meant, refuse, shown, told_both, unknown, weak};
-use super::{Draft, lifecycle};
+use super::{Draft, alone, issue, lifecycle};
 
 /// Decides a narrowing.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
+    if alone::narrow(draft, said, words) {
+        return;
+    }
     match meant(draft, said, words) {
-        Meant::Identity(identity, named) => narrow(draft, said, *identity, &words.after(named)),
-        Meant::Asked(_, _, Some(only)) => narrow(draft, said, *only, words),
+        Meant::Identity(identity, 1) => narrow(draft, said, *identity, &words.after(1)),
+        Meant::Identity(identity, _) => narrow(draft, said, *identity, &past_a_slip(words)),
+        Meant::Asked(_, _, Some(only)) => narrow(draft, said, *only, &past_a_slip(words)),
         Meant::Asked(slug, _, None) => {
             let text = format!(
                 "Nothing was narrowed: no identity `{slug}` lives; an approval may grant less than was asked."
@@ -35,6 +40,15 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     }
 }
 
+/// The words behind a name that names nothing here: the thread's only identity is meant all the same. A
+/// number of a credential is no such slip.
+fn past_a_slip(words: &Words) -> Words {
+    let slip = words
+        .first()
+        .is_some_and(|word| !word.contains('=') && CredentialNumber::parse(word).is_none());
+    words.after(usize::from(slip))
+}
+
 fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &Words) {
     if !may(said, &identity) {
         let text = "Nothing was narrowed: only an owner of this board can do that, or the requester in the identity's own thread.";
@@ -43,8 +57,14 @@ fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
     let (less, reason) = match less(rest) {
         Ok(read) => read,
         Err(fault) => {
-            let (text, _) = faults::sentence(&fault);
-            let text = format!("Nothing was narrowed: {text}");
+            let text = match rest.first().filter(|word| !word.contains('=')) {
+                Some(word) => format!(
+                    "Nothing was narrowed: {} stands where `scopes=…`, `ttl=…`, `resources=…` or `modes=…` says what is to be left of `{}` and each of its credentials; a reason goes last.",
+                    foreign(word, 40),
+                    identity.slug
+                ),
+                None => format!("Nothing was narrowed: {}", faults::sentence(&fault).0),
+            };
             return refuse(draft, said, "narrow", &text, fault.code());
         }
     };
@@ -63,11 +83,12 @@ fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
     if said.is_weak() {
         return weak(draft, said, &mut identity, "narrow", "narrowed", &reason);
     }
+    let unclaimed = lifecycle::unclaimed(draft, &identity);
     let changed = apply(draft, &mut identity, &less);
     let text = if changed {
         let why = because(said, &reason);
         written(draft, &mut identity, &less, said.actor(), &why);
-        reply::narrowed(&identity, &less, &shown(&reason))
+        reply::narrowed(&identity, &less, &shown(&reason)) + &unclaimed
     } else {
         format!("`{}` may do no more than that already.", identity.slug)
     };
@@ -153,6 +174,9 @@ pub(super) fn apply(draft: &mut Draft<'_>, identity: &mut Identity, less: &Less)
         {
             changed = true;
             draft.put(Key::credential(number), &credential);
+            if ends.is_some() {
+                issue::announce_end(draft, &credential);
+            }
         }
     }
     changed

@@ -168,7 +168,19 @@ fn done(draft: &mut Draft<'_>, thread: ThreadKey, told: &str, said: String) -> O
 fn pause(draft: &mut Draft<'_>, order: &Order, mut identity: Identity) -> Ordered {
     let slug = identity.slug.clone();
     if let IdentityStatus::Paused(_) = identity.status {
-        return Ordered::Already(format!("{slug} is paused already"));
+        let void = lifecycle::void_resumes(draft, &identity, &because(order));
+        if void.is_empty() {
+            return Ordered::Already(format!("{slug} is paused already"));
+        }
+        let void: Vec<String> = void.iter().map(ToString::to_string).collect();
+        let void = format!("{}, asked before that, is void", void.join(" and "));
+        let told = format!(
+            "**`{slug}` stays paused**, by {}{}. {void}.",
+            who(&order.by),
+            shown(&order.reason)
+        );
+        let said = format!("{slug} stays paused; {void}");
+        return done(draft, identity.thread, &told, said);
     }
     lifecycle::pause(draft, &mut identity, &order.by.actor(), &because(order));
     let told = format!(

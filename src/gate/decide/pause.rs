@@ -45,6 +45,18 @@ fn pause(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &
         ("", because(said, &reason))
     };
     let slug = identity.slug.clone();
+    let void = lifecycle::void_resumes(draft, &identity, why.trim());
+    if !void.is_empty() {
+        let void: Vec<String> = void.iter().map(ToString::to_string).collect();
+        let text = format!(
+            "**`{slug}` stays paused**{}. {}, asked before that, is void.{changed} {}",
+            shown(&reason),
+            void.join(" and "),
+            onward(&slug)
+        );
+        return told_both(draft, said, &identity, &text);
+    }
+    let unclaimed = lifecycle::unclaimed(draft, &identity);
     if lifecycle::pause(draft, &mut identity, &said.actor(), why.trim()) {
         let whole = match number {
             Some(number) => format!(
@@ -53,7 +65,7 @@ fn pause(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &
             None => String::new(),
         };
         let text = format!(
-            "**`{slug}` is paused**{}. Every credential of it is refused.{changed}{whole} {}",
+            "**`{slug}` is paused**{}. Every credential of it is refused.{unclaimed}{changed}{whole} {}",
             shown(&reason),
             onward(&slug)
         );

@@ -44,7 +44,7 @@ pub(super) fn proposal(
         effect.recipient = Some(recipient);
     } else {
         let text = format!(
-            "{} was claimed, so that there is no recipient to seal its successor to: say where it goes, `/gate rotate {} {} recipient=age1…` or `challenge=…`.",
+            "{} was not sealed to a key that its successor could go to: say where it goes, `/gate rotate {} {} recipient=age1…` or `challenge=…`.",
             old.number, identity.slug, old.number
         );
         return Err((text, "bad_form"));

@@ -180,21 +180,37 @@ fn count(
     })
 }
 
+/// The name of the hold for an owner's login.
+fn login_of(owner: UserId) -> String {
+    format!("login:{owner}")
+}
+
+/// An owner is called as configured again: what was held for that goes on.
+pub(super) fn same_login(draft: &mut Draft<'_>, said: &Said<'_>) {
+    let owner = said.board.owner(said.author);
+    let same = said
+        .found
+        .zip(owner)
+        .is_some_and(|(found, owner)| owner.login == found.login);
+    let key = Key::board(said.thread.repository);
+    let mut board: BoardState = draft.get_or_default(&key);
+    if same && board.holds.remove(&login_of(said.author)).is_some() {
+        draft.put(key, &board);
+    }
+}
+
 /// A changed login of an owner holds widening on the board until the config says the same, and the
 /// board is told when that begins.
 fn note_login(draft: &mut Draft<'_>, said: &Said<'_>, found: &FoundComment) {
     let Some(owner) = said.board.owner(said.author) else {
         return;
     };
+    if owner.login == found.login {
+        return same_login(draft, said);
+    }
     let key = Key::board(said.thread.repository);
     let mut board: BoardState = draft.get_or_default(&key);
-    let name = format!("login:{}", said.author);
-    if owner.login == found.login {
-        if board.holds.remove(&name).is_some() {
-            draft.put(key, &board);
-        }
-        return;
-    }
+    let name = login_of(said.author);
     let known = board.holds.get(&name).map(|hold| hold.found.clone());
     if known.as_ref() == Some(&found.login) {
         return;
@@ -368,7 +384,12 @@ fn shut(
     }
     // What shuts the gate may pass, but a yes from before opens nothing then: it is not kept, and the
     // owner says it again.
-    request.approvals.pop();
+    let newest = request.approvals.pop().map(|approval| approval.approver);
+    for reason in &mut denied {
+        if let Reason::MoreOwners { counted, .. } = reason {
+            counted.retain(|user| Some(*user) != newest);
+        }
+    }
     let more = |reason: &Reason| matches!(reason, Reason::MoreOwners { .. });
     if set_aside && denied.iter().all(more) {
         return Outcome::Denied(vec![Reason::Unread]);

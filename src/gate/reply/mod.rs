@@ -19,7 +19,7 @@ mod timed;
 pub use audited::audit;
 pub use imports::{import_row, imported, linked};
 pub use judged::advice;
-pub use moves::{claimable, frozen, frozen_already, narrowed, opened_for, owned, resumed, thawed};
+pub use moves::{claimable, frozen, frozen_again, narrowed, opened_for, owned, resumed, thawed};
 pub use normal::{Asked, Delivery, approve_line, asks, credential, summary};
 pub use shown::{Shown, help, inspection, list};
 pub use timed::{ends_soon, has_ended, reminder, state, with_state};

@@ -89,9 +89,9 @@ pub fn frozen(board: &Board, reason: &str) -> String {
 }
 
 /// A board stands still already.
-pub fn frozen_already(board: &Board, since: Timestamp) -> String {
+pub fn frozen_again(board: &Board, since: Timestamp, reason: &str) -> String {
     format!(
-        "{} stands still since {} already. `/gate thaw` asks its owners that it goes on.",
+        "**{} goes on standing still**{reason}, as it does since {}. What asked before this that it goes on does not undo it; `/gate thaw` asks its owners anew.",
         board.name,
         instant(since)
     )

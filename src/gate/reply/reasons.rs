@@ -213,7 +213,7 @@ pub fn sentence(reason: &Reason, board: &Board) -> String {
         Reason::HistoryLost => "lines of my journal are missing: nothing widens until whoever runs me has accepted the loss".to_owned(),
         Reason::HolderMayNot(line) => format!("no holder swaps its token here; ask the owners in the issue: `{line}`"),
         Reason::NotActive(word) => format!("this credential is {word}; only one that is active gets a successor of its holder's own"),
-        Reason::NoRecipient(line) => format!("this credential was claimed, so that there is no key to seal its successor to; ask in the issue: `{line}`"),
+        Reason::NoRecipient(line) => format!("this credential was not sealed to a key that its successor could go to; ask in the issue: `{line}`"),
         Reason::SignatureAlone(what) => format!("this gate demands {what}, too, and a signature that an operator brings has none: post what `ownergate approve` prints in the thread"),
         Reason::NotShown => "my summary of this request is not in its thread yet; try again in a moment".to_owned(),
         Reason::ForgeAway => "the forge cannot be read, and this gate does not open without it; try again once it is back".to_owned(),
@@ -235,7 +235,9 @@ fn too_few(could: usize, needed: u32) -> String {
     } else {
         &format!("only {could}")
     };
-    format!("{owners} must approve and {could} could: whoever asks is never counted")
+    format!(
+        "{owners} must approve and {could} could: not counted are who asks or benefits, and who lacks a key or one-time codes that the gate demands or may hand on nothing of this"
+    )
 }
 
 /// Names from the config or a checked request, as code.

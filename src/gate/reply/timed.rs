@@ -29,9 +29,16 @@ pub fn state(request: &Request, board: &Board, now: Timestamp) -> Option<String>
     match &request.status {
         RequestStatus::Open if now >= request.ends_at => Some("ended".to_owned()),
         RequestStatus::Open if request.approvals.is_empty() => None,
-        RequestStatus::Open | RequestStatus::Approved => {
-            Some(format!("approved by {}", approvers()))
+        RequestStatus::Open => {
+            let gate = board.gate(&request.effect.environment);
+            let needed = gate.map_or(1, |gate| gate.quorum.max(1));
+            Some(format!(
+                "open, {} of {needed}: {}",
+                request.approvals.len(),
+                approvers()
+            ))
         }
+        RequestStatus::Approved => Some(format!("approved by {}", approvers())),
         RequestStatus::Denied(user) => Some(format!("denied by {}", name(*user))),
         RequestStatus::DeniedBy(host) if host == HOST => {
             Some("denied by the bot's host".to_owned())

@@ -30,6 +30,7 @@ mod random;
 mod reading;
 mod review;
 mod rules;
+mod said_again;
 mod standing;
 mod standing_texts;
 mod still;

@@ -101,7 +101,7 @@ fn a_quorum_goes_on_over_the_bots_own_edit() {
         let line = request_line("codex-*", "board:read,deploy:run", "staging");
         story.say(kan(12), CODEX, &line);
         story.approve(kan(12), ALICE, 1);
-        assert!(first_line(&story, 1).ends_with("**approved by alice**"));
+        assert!(first_line(&story, 1).ends_with("**open, 1 of 2: alice**"));
         if !recorded {
             // As if the edit had been made and the bot had been killed before it knew.
             let mut request = story.request(1);
