@@ -212,6 +212,10 @@ impl Probe {
             .ok_or_else(|| unusable("issue or comment", "missing field `action`".to_owned()))?;
         Ok(match action {
             "created" => Kind::Comment(CommentAction::Created),
+            // A Gitea tells of a deleted issue, too: it is looked at again, as one that was closed.
+            "deleted" if self.comment == Presence::Absent && names_issue => {
+                Kind::Issue(IssueAction::Closed)
+            }
             "deleted" => Kind::Comment(CommentAction::Deleted),
             "edited" if self.comment == Presence::There || !names_issue => {
                 Kind::Comment(CommentAction::Edited)

@@ -246,6 +246,18 @@ fn a_delivery_without_what_it_must_have_is_a_fault() {
     }
 }
 
+/// A Forgejo does not tell of it; a Gitea does, with the word that it has for comments.
+#[test]
+fn a_deleted_issue_is_no_broken_comment_but_looked_at_again() {
+    let mut delivery = small_comment();
+    delivery["action"] = json!("deleted");
+    let parsed = parse_signed(&delivery.to_string()).unwrap();
+    assert!(matches!(parsed, Parsed::IssueComment(_)));
+    delivery.as_object_mut().unwrap().remove("comment");
+    let parsed = parse_signed(&delivery.to_string()).unwrap();
+    assert!(matches!(parsed, Parsed::Issue(issue) if matches!(issue.action, IssueAction::Closed)));
+}
+
 #[test]
 fn the_fault_names_what_is_missing_and_quotes_nothing() {
     let fault = |pointer: &str, value: Value| {
