@@ -13,6 +13,7 @@ use ownergate::clock::Clock;
 use tokio::task::JoinSet;
 
 use crate::client::Connection;
+use crate::workers;
 
 /// How much, and for how long at most.
 #[derive(Clone, Copy, Debug)]
@@ -32,12 +33,20 @@ pub(crate) struct Sample {
     pub(crate) took: Duration,
     /// How long each answer took, shortest first.
     pub(crate) waits: Vec<Duration>,
+    /// How long the server's threads were at work for them.
+    pub(crate) work: Duration,
 }
 
 impl Sample {
     /// Answers per second.
     pub(crate) fn rate(&self) -> f64 {
         self.waits.len() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// The server's own time for an answer.
+    pub(crate) fn work_each(&self) -> Duration {
+        let count = u32::try_from(self.waits.len()).unwrap_or(u32::MAX);
+        self.work / count.max(1)
     }
 
     /// The time within which this part of the answers came.
@@ -56,6 +65,7 @@ impl Sample {
     /// Both together.
     pub(crate) fn add(&mut self, other: &Self) {
         self.took += other.took;
+        self.work += other.work;
         self.waits.extend(&other.waits);
         self.waits.sort_unstable();
     }
@@ -73,6 +83,7 @@ pub(crate) async fn run(
         connections.push(Connection::open(address).await?);
     }
     let next = Arc::new(AtomicUsize::new(0));
+    let worked = workers::time()?;
     let began = clock.monotonic();
     let mut tasks = JoinSet::new();
     for connection in connections {
@@ -84,8 +95,9 @@ pub(crate) async fn run(
         waits.extend(done??);
     }
     let took = clock.monotonic().saturating_sub(began);
+    let work = workers::time()?.saturating_sub(worked);
     waits.sort_unstable();
-    Ok(Sample { took, waits })
+    Ok(Sample { took, waits, work })
 }
 
 async fn one(

@@ -23,6 +23,7 @@ mod seed;
 mod stand;
 mod table;
 mod webhooks;
+mod workers;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
