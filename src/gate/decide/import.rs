@@ -10,28 +10,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::one_line;
 use super::super::credential::{Check, Credential};
-use super::super::event::{Accepted, Road, What};
 use super::super::grant::{Grant, GrantRecord};
 use super::super::identity::{Identity, IdentityStatus};
-use super::super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, ThreadKey, UserId};
+use super::super::ids::{CredentialNumber, Hash, IdentityNumber, RequestNumber, ThreadKey};
 use super::super::import::{
     Import, Line, MOST_ALONE, MOST_OF_IDENTITY, MOST_ROWS, Row, Wanted as Imported, digest,
 };
-use super::super::key::{Key, Subject};
-use super::super::operator::Right;
+use super::super::key::Key;
 use super::super::policy::{Board, STRICTEST};
 use super::super::reply;
 use super::super::request::{Action, Request, RequestStatus, Wanted};
-use super::super::thread::{BoardState, Counters, Seen};
-use super::super::verdict::{CodeRead, Opening};
+use super::super::thread::{BoardState, Counters};
+use super::super::verdict::Opening;
 use super::comment::Said;
 use super::named::told;
 use super::propose::{self, Host, Proposal};
-use super::{Answer, Draft, issue, lifecycle};
+use super::{Answer, Draft, issue, lifecycle, unsaid};
 
 /// Rows that a summary shows.
 const SHOWN: usize = 20;
@@ -54,7 +51,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, import: &Import) {
         draft.entry(
             Entry::new(
                 "import_refused",
-                Actor::Operator(operator),
+                unsaid::actor(&operator),
                 one_line(why, 400),
             )
             .in_thread(thread),
@@ -70,22 +67,11 @@ fn ask(draft: &mut Draft<'_>, import: &Import, operator: &str) -> Result<Request
         issue: import.issue,
     };
     let board = draft.board(thread).ok_or("there is no such board")?;
-    let author = asks_as(draft, import)?;
+    let author = unsaid::asks_as(draft, &import.by, board)?;
     let login = format!("operator {operator}");
-    let accepted = unsaid(draft, import, author);
-    let said = Said {
-        board,
-        accepted: &accepted,
-        reads: import.reads.fresh(draft.now()),
-        thread,
-        subject: Subject::Issue(import.issue.0),
-        author,
-        login: &login,
-        body: &import.file,
-        found: None,
-        seen: Seen::new(import.file.clone(), draft.now()),
-        code: CodeRead::Absent,
-    };
+    let accepted = unsaid::accepted(draft.now(), thread, author);
+    let reads = import.reads.fresh(draft.now());
+    let said = unsaid::said(board, &accepted, (author, &login), &import.file, reads);
     propose::place(draft, &said).map_err(|(text, _)| text)?;
     let rows = rows(draft, board, &import.lines)?;
     let effect = effect(draft, board, &rows, &import.file)
@@ -105,7 +91,7 @@ fn ask(draft: &mut Draft<'_>, import: &Import, operator: &str) -> Result<Request
     draft.entry(
         Entry::new(
             "import_asked",
-            Actor::Operator(operator.to_owned()),
+            unsaid::actor(operator),
             format!(
                 "{} secrets from before, asked for as user {author}",
                 rows.len()
@@ -116,31 +102,6 @@ fn ask(draft: &mut Draft<'_>, import: &Import, operator: &str) -> Result<Request
         .with_facts(json!({ "file": import.file, "operator": operator })),
     );
     Ok(number)
-}
-
-/// No text on the forge says it: what stands for one is never looked at, but for its place.
-fn unsaid(draft: &Draft<'_>, import: &Import, author: UserId) -> Accepted {
-    Accepted {
-        road: Road::Hook,
-        repository: import.board,
-        issue: import.issue,
-        unverified_sender: Some(author),
-        at: draft.now(),
-        what: What::Screened,
-        urgent: false,
-        stood_still: false,
-    }
-}
-
-/// Who asks: the forge's account of an operator who may ask on this board.
-fn asks_as(draft: &Draft<'_>, import: &Import) -> Result<UserId, String> {
-    let policy = &draft.given.policy;
-    let may = import.by.may_on(policy, Right::Request, import.board);
-    may.map_err(|denied| denied.to_string())?;
-    let operator = import.by.operator(policy).ok().flatten();
-    operator
-        .and_then(|operator| operator.forge_id)
-        .ok_or_else(|| "that operator has no `forge_id` to ask as".to_owned())
 }
 
 /// Lines as they would wait; else every line that cannot come here.

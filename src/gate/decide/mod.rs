@@ -51,6 +51,7 @@ mod state;
 mod strangers;
 mod thaw;
 mod unread;
+mod unsaid;
 mod used;
 mod uses;
 mod vote;

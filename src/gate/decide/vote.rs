@@ -13,17 +13,16 @@ use super::super::audit::Entry;
 use super::super::command::{Restated, one_line};
 use super::super::grant::{GrantRecord, GrantStatus};
 use super::super::ids::{CredentialNumber, Hash, RequestNumber};
-use super::super::key::{Key, Subject};
+use super::super::key::Key;
 use super::super::operator::Right;
 use super::super::reply::reasons;
 use super::super::request::{Request, RequestStatus};
-use super::super::thread::Seen;
-use super::super::verdict::{CodeRead, Reason};
+use super::super::verdict::Reason;
 use super::super::wish::{Vote, Voted};
 use super::comment::Said;
 use super::grounds::Broken;
 use super::yes::{self, Outcome, Voice, Yes};
-use super::{Answer, Draft, propose, wish};
+use super::{Answer, Draft, propose, unsaid};
 
 /// Decides a vote.
 pub(super) fn decide(draft: &mut Draft<'_>, vote: &Vote) {
@@ -53,21 +52,12 @@ fn voted(draft: &mut Draft<'_>, vote: &Vote, operator: &str) -> Voted {
         return known;
     }
     let body = Hash::of(vote.armor.as_bytes());
-    let owner = board.owner(vote.approver);
-    let accepted = wish::unsaid(draft.now(), request.thread, vote.approver);
-    let said = Said {
-        board,
-        accepted: &accepted,
-        reads: vote.reads.fresh(draft.now()),
-        thread: request.thread,
-        subject: Subject::Issue(request.thread.issue.0),
-        author: vote.approver,
-        login: owner.map_or("", |owner| owner.login.as_str()),
-        body: &body,
-        found: None,
-        seen: Seen::new(body.clone(), draft.now()),
-        code: CodeRead::Absent,
-    };
+    let login = board
+        .owner(vote.approver)
+        .map_or("", |owner| owner.login.as_str());
+    let accepted = unsaid::accepted(draft.now(), request.thread, vote.approver);
+    let reads = vote.reads.fresh(draft.now());
+    let said = unsaid::said(board, &accepted, (vote.approver, login), &body, reads);
     if let Some(reason) = yes::at_once(draft, &said, &request) {
         return not_counted(draft, &said, operator, &request, &[reason]);
     }
@@ -195,7 +185,7 @@ fn not_counted(
         draft.entry(
             Entry::new(
                 "signature_not_counted",
-                wish::actor(operator),
+                unsaid::actor(operator),
                 codes.join(" "),
             )
             .in_thread(said.thread)
@@ -215,7 +205,7 @@ fn refused_for_good(draft: &mut Draft<'_>, vote: &Vote, operator: &str, text: St
     if !draft.given.low_space {
         draft.entry(Entry::new(
             "signature_not_counted",
-            wish::actor(operator),
+            unsaid::actor(operator),
             one_line(&format!("{}: {text}", vote.request), 400),
         ));
     }

@@ -7,27 +7,24 @@
 //! that the wish waits in the inbox like everything that was accepted: nothing is lost, and the same
 //! wish again is never a second one. A refusal goes to whoever asked.
 
-use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::{Command, Name, Reading, one_line, read};
 use super::super::effect::{Effect, Open};
-use super::super::event::{Accepted, Road, What};
+use super::super::event::{Accepted, What};
 use super::super::evidence::Reads;
 use super::super::ids::{Hash, IssueNumber, RequestNumber, Slug, ThreadKey, UserId};
-use super::super::key::{Key, Subject};
-use super::super::operator::{By, Right, Way};
+use super::super::key::Key;
+use super::super::operator::{By, Way};
 use super::super::policy::Board;
 use super::super::reply::{self, faults, reasons};
 use super::super::request::Request;
-use super::super::thread::{Seen, Thread};
-use super::super::verdict::CodeRead;
+use super::super::thread::Thread;
 use super::super::wish::{Wish, WishRecord, WishState, Wished};
 use super::comment::Said;
 use super::propose::{self, Host, Proposal};
-use super::{Answer, Draft, Taken, ask, grounds, lifecycle, own, resume, rotate};
+use super::{Answer, Draft, Taken, ask, grounds, lifecycle, own, resume, rotate, unsaid};
 
 /// The longest title of an issue that is opened, in characters.
 const TITLE: usize = 120;
@@ -49,7 +46,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, wish: &Wish) {
             repository: wish.board,
             issue: wish.issue.unwrap_or(IssueNumber(0)),
         };
-        let entry = Entry::new("wish_refused", actor(&operator), one_line(why, 400));
+        let entry = Entry::new("wish_refused", unsaid::actor(&operator), one_line(why, 400));
         draft.entry(if wish.issue.is_some() {
             entry.in_thread(thread)
         } else {
@@ -59,11 +56,6 @@ pub(super) fn decide(draft: &mut Draft<'_>, wish: &Wish) {
     draft.answer(Answer::Wished(asked));
 }
 
-/// An operator in the audit.
-pub(super) fn actor(operator: &str) -> Actor {
-    Actor::Operator(operator.to_owned())
-}
-
 /// Puts it up, has its thread opened, or says why not.
 fn asked(draft: &mut Draft<'_>, wish: &Wish, operator: &str) -> Result<Wished, String> {
     let place = ThreadKey {
@@ -71,7 +63,7 @@ fn asked(draft: &mut Draft<'_>, wish: &Wish, operator: &str) -> Result<Wished, S
         issue: IssueNumber(0),
     };
     let board = draft.board(place).ok_or("there is no such board")?;
-    let author = asks_as(draft, &wish.by, board)?;
+    let author = unsaid::asks_as(draft, &wish.by, board)?;
     let content = wish.content();
     let key = Key::wish(&wish.key);
     if let Some(known) = draft.get::<WishRecord>(&key) {
@@ -109,17 +101,6 @@ fn asked(draft: &mut Draft<'_>, wish: &Wish, operator: &str) -> Result<Wished, S
         request: number,
         thread,
     })
-}
-
-/// Who asks: the forge's account of an operator who may ask here, and for whom that account may.
-fn asks_as(draft: &Draft<'_>, by: &By, board: &Board) -> Result<UserId, String> {
-    let policy = &draft.given.policy;
-    by.may_on(policy, Right::Request, board.repository_id)
-        .map_err(|denied| denied.to_string())?;
-    let operator = by.operator(policy).map_err(|denied| denied.to_string())?;
-    operator
-        .and_then(|operator| operator.forge_id)
-        .ok_or_else(|| "that operator has no `forge_id` to ask as".to_owned())
 }
 
 /// The same wish again: how it stands.
@@ -186,20 +167,6 @@ fn thread_of(
     }
 }
 
-/// No text on the forge says it: what stands for one is never looked at, but for its place.
-pub(super) fn unsaid(now: Timestamp, thread: ThreadKey, author: UserId) -> Accepted {
-    Accepted {
-        road: Road::Hook,
-        repository: thread.repository,
-        issue: thread.issue,
-        unverified_sender: Some(author),
-        at: now,
-        what: What::Screened,
-        urgent: false,
-        stood_still: false,
-    }
-}
-
 /// Puts the request up in a thread.
 fn put_up(
     draft: &mut Draft<'_>,
@@ -209,9 +176,15 @@ fn put_up(
     command: &Command,
     reads: &Reads,
 ) -> Result<RequestNumber, String> {
-    let accepted = unsaid(draft.now(), thread, record.author);
+    let accepted = unsaid::accepted(draft.now(), thread, record.author);
     let login = login(board, record.author);
-    let said = said(draft, board, record, (&accepted, &login), reads);
+    let said = unsaid::said(
+        board,
+        &accepted,
+        (record.author, &login),
+        &record.content,
+        reads,
+    );
     may_ask_here(draft, &said)?;
     let proposal = proposal(draft, &said, command)?;
     let environment = proposal.effect.environment.clone();
@@ -231,7 +204,7 @@ fn put_up(
         propose::put_up_from_host(draft, &said, proposal, host).map_err(|(text, _)| text)?;
     let text = format!("asks as user {}", record.author);
     draft.entry(
-        Entry::new("asked_by_operator", actor(&record.operator), text)
+        Entry::new("asked_by_operator", unsaid::actor(&record.operator), text)
             .in_thread(thread)
             .about_request(number)
             .with_facts(json!({ "away_since": reads.away })),
@@ -244,30 +217,6 @@ fn login(board: &Board, author: UserId) -> String {
     board
         .owner(author)
         .map_or_else(|| format!("user {author}"), |owner| owner.login.clone())
-}
-
-/// What stands for the text that would have asked.
-fn said<'a>(
-    draft: &Draft<'a>,
-    board: &'a Board,
-    record: &'a WishRecord,
-    (accepted, login): (&'a Accepted, &'a str),
-    reads: &'a Reads,
-) -> Said<'a> {
-    let thread = accepted.thread();
-    Said {
-        board,
-        accepted,
-        reads,
-        thread,
-        subject: Subject::Issue(thread.issue.0),
-        author: record.author,
-        login,
-        body: &record.content,
-        found: None,
-        seen: Seen::new(record.content.clone(), draft.now()),
-        code: CodeRead::Absent,
-    }
 }
 
 /// Whoever may ask in a comment may be asked for.
@@ -319,9 +268,15 @@ fn new_thread(
         issue: IssueNumber(0),
     };
     let title = title(wish, command);
-    let accepted = unsaid(draft.now(), nowhere, record.author);
+    let accepted = unsaid::accepted(draft.now(), nowhere, record.author);
     let (reads, login) = (Reads::default(), login(board, record.author));
-    let said = said(draft, board, record, (&accepted, &login), &reads);
+    let said = unsaid::said(
+        board,
+        &accepted,
+        (record.author, &login),
+        &record.content,
+        &reads,
+    );
     may_ask_here(draft, &said)?;
     let proposal = proposal(draft, &said, command)?;
     if wish.dry {
@@ -348,7 +303,11 @@ fn new_thread(
         at: draft.now(),
     }));
     let text = format!("wants to ask as user {} in a new issue", record.author);
-    draft.entry(Entry::new("thread_wanted", actor(&record.operator), text));
+    draft.entry(Entry::new(
+        "thread_wanted",
+        unsaid::actor(&record.operator),
+        text,
+    ));
     Ok(Wished::Opening)
 }
 
@@ -406,7 +365,7 @@ pub(super) fn thread_opened(draft: &mut Draft<'_>, effect: (u64, u32), issue: Is
     };
     let accepted = Accepted {
         what: What::Wished(open.wish.clone()),
-        ..unsaid(draft.now(), thread, record.author)
+        ..unsaid::accepted(draft.now(), thread, record.author)
     };
     let line = draft.given.seq.0;
     draft.put(Key::inbox(line), &accepted);
@@ -434,7 +393,7 @@ pub(super) fn opened(
         name: record.operator.clone(),
         way: Way::Host,
     };
-    let asked = asks_as(draft, &by, board)
+    let asked = unsaid::asks_as(draft, &by, board)
         .and_then(|author| {
             let same = author == record.author;
             same.then_some(())
@@ -455,7 +414,11 @@ pub(super) fn opened(
 pub(super) fn not_opened(draft: &mut Draft<'_>, open: &Open, why: &str) {
     if let Some(record) = draft.get::<WishRecord>(&Key::wish(&open.wish)) {
         let why = format!("the forge does not let me open an issue: {why}");
-        let entry = Entry::new("wish_refused", actor(&record.operator), one_line(&why, 400));
+        let entry = Entry::new(
+            "wish_refused",
+            unsaid::actor(&record.operator),
+            one_line(&why, 400),
+        );
         draft.entry(entry);
         settle(draft, &open.wish, record, WishState::Refused(why));
     }
@@ -477,7 +440,12 @@ fn end_unasked(
 ) {
     draft.outcome("wish", "refused");
     draft.entry(
-        Entry::new("wish_refused", actor(&record.operator), one_line(why, 400)).in_thread(thread),
+        Entry::new(
+            "wish_refused",
+            unsaid::actor(&record.operator),
+            one_line(why, 400),
+        )
+        .in_thread(thread),
     );
     let text = format!("**Nothing is asked here**: {}", propose::capital(why));
     draft.tell(thread, text.trim_end_matches('.'), None);

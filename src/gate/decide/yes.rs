@@ -28,7 +28,7 @@ use super::comment::Said;
 use super::grounds::{self, Broken, broken, fell, forget_stale, gather};
 use super::{
     Draft, happened, import, issue, judge, lifecycle, link, own, propose, resume, state, thaw,
-    weigh, wish,
+    unsaid, weigh,
 };
 
 /// An owner's yes.
@@ -355,7 +355,7 @@ fn noted(draft: &mut Draft<'_>, counts: &Counts<'_>, request: &Request) {
     if let Voice::Operator(operator) = counts.yes.voice {
         let text = format!("brings the signature of user {}", said.author);
         draft.entry(
-            Entry::new("signature_brought", wish::actor(operator), text)
+            Entry::new("signature_brought", unsaid::actor(operator), text)
                 .in_thread(said.thread)
                 .about_request(request.number)
                 .with_facts(json!({ "away_since": said.reads.away })),
