@@ -75,6 +75,12 @@ async fn an_operator_sees_what_lives_what_waits_and_what_happened_on_its_boards(
     }
     let link = format!("{}/alice/board/issues/1", story.stage.forge.url());
     assert!(html.contains(&link), "{link} is not in\n{html}");
+    // What shuts the gate besides is what the gate itself says.
+    assert!(!html.contains("this board stands still; "), "{html}");
+    other.say(&story.stage.alice, "/gate freeze").await;
+    story.stage.settle().await.unwrap();
+    let still = seen(&story, &cookie).await;
+    assert!(still.contains("this board stands still; "), "{still}");
     // Nothing on it does anything but leave, and nothing comes from elsewhere.
     assert_eq!(html.matches("<form").count(), 1);
     assert!(html.contains(r#"action="/logout""#));

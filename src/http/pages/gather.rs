@@ -12,15 +12,17 @@ use crate::config::factor_words;
 use crate::gate::actor::Actor;
 use crate::gate::audit::Entry;
 use crate::gate::credential::Credential;
+use crate::gate::evidence::Reads;
 use crate::gate::identity::Identity;
-use crate::gate::ids::{IdentityNumber, RequestNumber, Slug, ThreadKey, UserId};
+use crate::gate::ids::{IdentityNumber, RequestNumber, ThreadKey, UserId};
 use crate::gate::key::Key;
 use crate::gate::operator::By;
 use crate::gate::policy::{Board, Gate, Policy, STRICTEST};
+use crate::gate::reply::reasons;
 use crate::gate::request::Request;
-use crate::gate::thread::{BoardState, Counters, Installation, SlugOwner, Standstill};
+use crate::gate::thread::{BoardState, Counters, Installation, Standstill};
 use crate::gate::time::{instant, span};
-use crate::gate::verdict::could_approve;
+use crate::gate::verdict::{Finding, Reason, Stand};
 use crate::store::StoreError;
 
 /// The most identities on the page.
@@ -167,45 +169,52 @@ impl Looking<'_> {
         })
     }
 
-    /// What opens the gate of a request, as far as its records tell.
+    /// What opens the gate of a request: what the gate's own rules say, as far as its records tell.
     fn missing(&self, board: &Board, request: &Request) -> Result<Vec<String>, StoreError> {
         let Some(gate) = board.gate(&request.effect.environment) else {
             return Ok(vec!["its environment has no gate any more".to_owned()]);
         };
-        let identity = match &request.effect.identity {
-            Some(slug) => self.named(slug)?,
-            None => None,
+        let core = &self.bot.core;
+        let Some(why) = core.explain(request.number, &Reads::default(), self.now)? else {
+            return Ok(vec!["it cannot be judged now".to_owned()]);
         };
-        let counted: Vec<UserId> = request.approvals.iter().map(|it| it.approver).collect();
-        let could = could_approve(board, request, identity.as_ref(), self.policy.bot);
-        let still: Vec<UserId> = could.filter(|user| !counted.contains(user)).collect();
+        let stand = |wanted: &Stand| -> Vec<UserId> {
+            let owners = why.owners.iter().filter(|(_, stand)| stand == wanted);
+            owners.map(|(user, _)| *user).collect()
+        };
+        let counted = stand(&Stand::Counted);
         let mut missing = vec![format!(
             "{} of {} owners{}",
             counted.len(),
             gate.quorum,
             named_owners(board, ", counted ", &counted)
         )];
-        missing.push(match named_owners(board, "could come from ", &still) {
-            none if none.is_empty() => "nobody is left who could approve it".to_owned(),
-            names => names,
-        });
+        missing.push(
+            match named_owners(board, "could come from ", &stand(&Stand::Missing)) {
+                none if none.is_empty() => "nobody is left who could approve it".to_owned(),
+                names => names,
+            },
+        );
         missing.push(format!("each by {}", factor_words(&gate)));
         if let Some(wait) = gate.cooling_off {
             missing.push(format!("not before {} have passed", span(wait)));
         }
-        if gate.judge_required {
+        // What judges say is read on the forge, and this page reads nothing there.
+        let unread = !why.unread.is_empty();
+        if unread {
             missing.push("a judgement that does not object".to_owned());
         }
         missing.extend(gate.open_hours().map(|hours| format!("only {hours}")));
-        Ok(missing)
-    }
-
-    fn named(&self, slug: &Slug) -> Result<Option<Identity>, StoreError> {
-        let core = &self.bot.core;
-        match core.get::<SlugOwner>(&Key::slug(slug))? {
-            Some(owner) => core.get(&Key::identity(owner.identity)),
-            None => Ok(None),
+        for (rule, finding) in &why.rules {
+            match finding {
+                // Said above.
+                Finding::Deny(Reason::MoreOwners { .. }) => {}
+                Finding::Deny(_) if unread && *rule == "judged" => {}
+                Finding::Deny(reason) => missing.push(reasons::sentence(reason, board)),
+                Finding::Allow | Finding::Silent => {}
+            }
         }
+        Ok(missing)
     }
 
     /// The newest first, from the last number that was given.
