@@ -491,7 +491,7 @@ pub fn count(case: &Case<'_>) -> Result<(), Vec<Reason>> {
 
 /// Judges a request with the approvals that count.
 pub fn judge(case: &Opened<'_>) -> Verdict {
-    match settle(opening::RULES.iter().map(|(_, rule)| rule(case))) {
+    match settle(opening::when_opening(case).map(|(_, finding)| finding)) {
         Err(reasons) => Verdict::Shut(reasons),
         Ok(()) => Verdict::Open(Box::new(Opening {
             request: case.around.request.clone(),
@@ -507,9 +507,8 @@ pub fn judge(case: &Opened<'_>) -> Verdict {
 
 /// Judges a request when it is asked: everything that could not be mended by an approval.
 pub fn refusals(case: &Opened<'_>) -> Vec<Reason> {
-    opening::WHEN_ASKED
-        .iter()
-        .filter_map(|rule| match rule(case) {
+    opening::when_asked(case)
+        .filter_map(|finding| match finding {
             Finding::Deny(reason) => Some(reason),
             Finding::Allow | Finding::Silent => None,
         })

@@ -21,10 +21,7 @@ pub enum Stand {
 
 /// What every rule says, by its name, and whether the gate is open.
 pub fn findings(case: &Opened<'_>) -> (bool, Vec<(&'static str, Finding)>) {
-    let all: Vec<(&'static str, Finding)> = opening::RULES
-        .into_iter()
-        .map(|(name, rule)| (name, rule(case)))
-        .collect();
+    let all: Vec<(&'static str, Finding)> = opening::when_opening(case).collect();
     let open = settle(all.iter().map(|(_, finding)| finding.clone())).is_ok();
     (open, all)
 }

@@ -14,55 +14,74 @@ use super::super::signed::vouched;
 use super::people::{Bar, bars};
 use super::{Finding, Opened, Reason, around, cannot_check, could_approve, deny_if};
 
-/// One rule.
-type Rule = fn(&Opened<'_>) -> Finding;
+/// One rule: the name that operators are shown, when it is asked, and what it says.
+type Rule = (&'static str, When, fn(&Opened<'_>) -> Finding);
 
-/// Every rule for opening, by the name that operators are shown. They may be more, and none changes its
-/// name.
-pub(super) const RULES: [(&str, Rule); 22] = [
-    ("request_is_open", request_is_open),
-    ("not_frozen", not_frozen),
-    ("lives", lives),
-    ("digest_unchanged", digest_unchanged),
-    ("scopes_within_gate", scopes_within_gate),
-    ("life_within_gate", life_within_gate),
-    ("slug_is_free", slug_is_free),
-    ("lives_here", lives_here),
-    ("same_environment", same_environment),
-    ("not_paused", not_paused),
-    ("recipient_safe", |case| {
+/// When a rule is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    /// When the request is put up: no approval could mend it, and later it is of no account.
+    Asked,
+    /// When the gate is to open.
+    Opening,
+    /// Both times: no approval could mend it, and it may have come to hold since.
+    Both,
+}
+
+/// Every rule. They may be more, and none changes its name.
+pub(super) const RULES: [Rule; 23] = [
+    ("request_is_open", When::Opening, request_is_open),
+    ("not_frozen", When::Both, not_frozen),
+    ("lives", When::Both, lives),
+    ("digest_unchanged", When::Opening, digest_unchanged),
+    ("scopes_within_gate", When::Both, scopes_within_gate),
+    ("life_within_gate", When::Both, life_within_gate),
+    ("slug_is_free", When::Both, slug_is_free),
+    ("lives_here", When::Both, lives_here),
+    ("same_environment", When::Both, same_environment),
+    ("not_paused", When::Both, not_paused),
+    ("recipient_safe", When::Both, |case| {
         around::recipient_safe(&case.around)
     }),
-    ("checkable", checkable),
-    ("approvals_of_this_gate", approvals_of_this_gate),
-    ("factors_brought", factors_brought),
-    ("vouched_for", vouched_for),
-    ("something_left", something_left),
-    ("judged", judged),
-    ("quorum", quorum),
-    ("not_held", |case| around::not_held(&case.around)),
-    ("space_left", |case| around::space_left(&case.around)),
-    ("clock_trusted", |case| around::clock_trusted(&case.around)),
-    ("history_whole", |case| around::history_whole(&case.around)),
+    ("checkable", When::Both, checkable),
+    (
+        "approvals_of_this_gate",
+        When::Opening,
+        approvals_of_this_gate,
+    ),
+    ("factors_brought", When::Opening, factors_brought),
+    ("vouched_for", When::Opening, vouched_for),
+    ("something_left", When::Both, something_left),
+    ("judged", When::Opening, judged),
+    ("quorum", When::Opening, quorum),
+    ("not_held", When::Opening, |case| {
+        around::not_held(&case.around)
+    }),
+    ("space_left", When::Both, |case| {
+        around::space_left(&case.around)
+    }),
+    ("clock_trusted", When::Opening, |case| {
+        around::clock_trusted(&case.around)
+    }),
+    ("history_whole", When::Both, |case| {
+        around::history_whole(&case.around)
+    }),
+    ("enough_owners", When::Asked, enough_owners),
 ];
 
-/// The rules that a request must satisfy when it is asked.
-pub(super) const WHEN_ASKED: [Rule; 14] = [
-    not_frozen,
-    lives,
-    scopes_within_gate,
-    life_within_gate,
-    slug_is_free,
-    lives_here,
-    same_environment,
-    not_paused,
-    |case| around::recipient_safe(&case.around),
-    checkable,
-    |case| around::space_left(&case.around),
-    |case| around::history_whole(&case.around),
-    something_left,
-    enough_owners,
-];
+/// What the rules say that are asked when a request is put up.
+pub(super) fn when_asked<'a>(case: &'a Opened<'_>) -> impl Iterator<Item = Finding> + 'a {
+    let asked = RULES.iter().filter(|(_, when, _)| *when != When::Opening);
+    asked.map(|(_, _, rule)| rule(case))
+}
+
+/// What the rules say that are asked when the gate is to open, each by its name.
+pub(super) fn when_opening<'a>(
+    case: &'a Opened<'_>,
+) -> impl Iterator<Item = (&'static str, Finding)> + 'a {
+    let asked = RULES.iter().filter(|(_, when, _)| *when != When::Asked);
+    asked.map(|(name, _, rule)| (*name, rule(case)))
+}
 
 fn request_is_open(case: &Opened<'_>) -> Finding {
     deny_if(

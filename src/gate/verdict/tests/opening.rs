@@ -2,7 +2,7 @@
 
 use super::super::super::approval::{Approval, gate_hash};
 use super::super::super::thread::Hold;
-use super::super::opening::{RULES, WHEN_ASKED};
+use super::super::opening::{RULES, When};
 use super::*;
 
 const ISKRA: UserId = UserId(21);
@@ -558,11 +558,11 @@ fn what_nobody_could_mend_is_refused_when_it_is_asked() {
 #[test]
 fn every_rule_is_the_only_one_against_something() {
     let mut denied = vec![0; RULES.len()];
-    let mut asked = vec![0; WHEN_ASKED.len()];
+    let mut asked = vec![0; RULES.len()];
     for (_, change) in MENDED_BY_NOBODY.iter().chain(&AT_THE_END) {
         let mut facts = Facts::whole();
         change(&mut facts);
-        for ((_, rule), denied) in RULES.iter().zip(&mut denied) {
+        for ((_, _, rule), denied) in RULES.iter().zip(&mut denied) {
             *denied += usize::from(matches!(rule(&facts.case()), Finding::Deny(_)));
         }
     }
@@ -570,16 +570,21 @@ fn every_rule_is_the_only_one_against_something() {
         let mut facts = Facts::whole();
         change(&mut facts);
         facts.request.approvals.clear();
-        for (rule, asked) in WHEN_ASKED.iter().zip(&mut asked) {
+        for ((_, _, rule), asked) in RULES.iter().zip(&mut asked) {
             *asked += usize::from(matches!(rule(&facts.case()), Finding::Deny(_)));
         }
     }
-    assert!(denied.iter().all(|times| *times > 0), "{denied:?}");
-    // Too few owners is the one rule of the asking that has a test of its own.
-    assert_eq!(asked.iter().filter(|times| **times == 0).count(), 1);
+    for ((name, when, _), (denied, asked)) in RULES.iter().zip(denied.iter().zip(&asked)) {
+        match when {
+            // Too few owners is the one rule that only asking knows; it has a test of its own.
+            When::Asked => assert_eq!(*name, "enough_owners"),
+            When::Opening => assert!(*denied > 0, "{name}"),
+            When::Both => assert!(*denied > 0 && *asked > 0, "{name}"),
+        }
+    }
     let allowing = RULES
         .iter()
-        .filter(|(_, rule)| rule(&Facts::whole().case()) == Finding::Allow)
+        .filter(|(_, _, rule)| rule(&Facts::whole().case()) == Finding::Allow)
         .count();
     assert_eq!(allowing, 1, "one rule allows");
 }
