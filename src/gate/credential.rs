@@ -466,14 +466,7 @@ impl Check {
         if !self.identity_active || now >= self.expires_at {
             return None;
         }
-        let mut scopes = board.granted(&gate, &self.scopes);
-        for approver in &self.approvers {
-            // An approver who is gone from the config hands nothing on any more.
-            let owner = board.owner(*approver)?;
-            if let Some(ceiling) = &owner.ceiling {
-                scopes.retain(|scope| ceiling.contains(scope));
-            }
-        }
+        let scopes = board.handed_on(&gate, &self.scopes, &self.approvers);
         (!scopes.is_empty()).then(|| Live {
             check: self,
             scopes,

@@ -15,154 +15,97 @@ use super::ids::{
     ThreadKey, UserId,
 };
 
-/// One kind of record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Table {
-    /// Owners' accounts that are not as they should be, by user id.
-    Account,
-    /// Audit entries, the newest first; derived from the lines.
-    Audit,
-    /// The ways to an audit entry; derived from the lines.
-    AuditBy,
-    /// The board's own state, by repository id.
-    Board,
-    /// Which request a challenge was used for.
-    Challenge,
-    /// The derived row that a check of a token reads, by MAC.
-    Check,
-    /// The counters of R, c and identity numbers; one row.
-    Counters,
-    /// Credentials by number.
-    Credential,
-    /// What is to be looked at, by the second when.
-    Due,
-    /// What is kept of an owner's one-time codes.
-    Factor,
-    /// Grants by the number of their request.
-    Grant,
-    /// Identities by number.
-    Identity,
-    /// Accepted, undecided events by the number of the line that accepted them.
-    Inbox,
-    /// What the whole installation knows about itself; one row.
-    Installation,
-    /// Secrets from before that wait for their owners, by request and place in the file.
-    Legacy,
-    /// Open requests of a board that name one slug.
-    Naming,
-    /// Decided, undone effects by line number and position.
-    Outbox,
-    /// Identities that are not final, by their owner; derived from the lines.
-    Owned,
-    /// The effective policy; one row.
-    Policy,
-    /// What is sealed to one recipient, and whether its key is burnt.
-    Recipient,
-    /// What a resource server has reported, by its name and the hash of its event's id.
-    Report,
-    /// How much a resource server has reported, by its name.
-    Reporter,
-    /// Requests by number.
-    Request,
-    /// Open requests of one requester on one board.
-    Requester,
-    /// A holder's own successor of a credential, by the number of that.
-    Rotation,
-    /// What was first seen of a comment or an issue body.
-    Seen,
-    /// Owners' security keys, by fingerprint.
-    Signer,
-    /// Who a slug belongs to.
-    Slug,
-    /// Boards that stand still.
-    Standstill,
-    /// How much of the journal strangers have filled today, by repository and user, and by repository.
-    Stranger,
-    /// Threads by repository and issue.
-    Thread,
-    /// Uses of a credential by its number.
-    Uses,
-    /// What operators asked for, by the wish's key.
-    Wish,
+/// Every kind of record is written down here once: what it is, its name and its byte.
+macro_rules! tables {
+    ($($(#[$about:meta])+ $table:ident = $byte:literal,)+) => {
+        /// One kind of record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Table {
+            $($(#[$about])+ $table,)+
+        }
+
+        impl Table {
+            /// Every table.
+            pub const ALL: [Self; [$($byte),+].len()] = [$(Self::$table),+];
+
+            /// The first byte of every key of this table.
+            pub fn byte(self) -> u8 {
+                match self {
+                    $(Self::$table => $byte,)+
+                }
+            }
+        }
+    };
 }
 
-impl Table {
-    /// Every table.
-    pub const ALL: [Self; 33] = [
-        Self::Account,
-        Self::Audit,
-        Self::AuditBy,
-        Self::Board,
-        Self::Challenge,
-        Self::Check,
-        Self::Counters,
-        Self::Credential,
-        Self::Due,
-        Self::Factor,
-        Self::Grant,
-        Self::Identity,
-        Self::Inbox,
-        Self::Installation,
-        Self::Legacy,
-        Self::Naming,
-        Self::Outbox,
-        Self::Owned,
-        Self::Policy,
-        Self::Recipient,
-        Self::Report,
-        Self::Reporter,
-        Self::Request,
-        Self::Requester,
-        Self::Rotation,
-        Self::Seen,
-        Self::Signer,
-        Self::Slug,
-        Self::Standstill,
-        Self::Stranger,
-        Self::Thread,
-        Self::Uses,
-        Self::Wish,
-    ];
-
-    /// The first byte of every key of this table.
-    pub fn byte(self) -> u8 {
-        match self {
-            Self::Account => b'A',
-            Self::Audit => b'e',
-            Self::AuditBy => b'd',
-            Self::Board => b'b',
-            Self::Challenge => b'h',
-            Self::Check => b'k',
-            Self::Counters => b'n',
-            Self::Credential => b'c',
-            Self::Due => b'D',
-            Self::Factor => b'x',
-            Self::Grant => b'g',
-            Self::Identity => b'i',
-            Self::Inbox => b'q',
-            Self::Installation => b'w',
-            Self::Legacy => b'L',
-            Self::Naming => b'y',
-            Self::Outbox => b'o',
-            Self::Owned => b'O',
-            Self::Policy => b'p',
-            Self::Recipient => b'a',
-            Self::Report => b'v',
-            Self::Reporter => b'm',
-            Self::Request => b'r',
-            Self::Requester => b'u',
-            Self::Rotation => b'R',
-            Self::Seen => b'f',
-            Self::Signer => b'j',
-            Self::Slug => b's',
-            Self::Standstill => b'z',
-            Self::Stranger => b'S',
-            Self::Thread => b't',
-            Self::Uses => b'l',
-            Self::Wish => b'W',
-        }
-    }
+tables! {
+    /// Owners' accounts that are not as they should be, by user id.
+    Account = b'A',
+    /// Audit entries, the newest first; derived from the lines.
+    Audit = b'e',
+    /// The ways to an audit entry; derived from the lines.
+    AuditBy = b'd',
+    /// The board's own state, by repository id.
+    Board = b'b',
+    /// Which request a challenge was used for.
+    Challenge = b'h',
+    /// The derived row that a check of a token reads, by MAC.
+    Check = b'k',
+    /// The counters of R, c and identity numbers; one row.
+    Counters = b'n',
+    /// Credentials by number.
+    Credential = b'c',
+    /// What is to be looked at, by the second when.
+    Due = b'D',
+    /// What is kept of an owner's one-time codes.
+    Factor = b'x',
+    /// Grants by the number of their request.
+    Grant = b'g',
+    /// Identities by number.
+    Identity = b'i',
+    /// Accepted, undecided events by the number of the line that accepted them.
+    Inbox = b'q',
+    /// What the whole installation knows about itself; one row.
+    Installation = b'w',
+    /// Secrets from before that wait for their owners, by request and place in the file.
+    Legacy = b'L',
+    /// Open requests of a board that name one slug.
+    Naming = b'y',
+    /// Decided, undone effects by line number and position.
+    Outbox = b'o',
+    /// Identities that are not final, by their owner; derived from the lines.
+    Owned = b'O',
+    /// The effective policy; one row.
+    Policy = b'p',
+    /// What is sealed to one recipient, and whether its key is burnt.
+    Recipient = b'a',
+    /// What a resource server has reported, by its name and the hash of its event's id.
+    Report = b'v',
+    /// How much a resource server has reported, by its name.
+    Reporter = b'm',
+    /// Requests by number.
+    Request = b'r',
+    /// Open requests of one requester on one board.
+    Requester = b'u',
+    /// A holder's own successor of a credential, by the number of that.
+    Rotation = b'R',
+    /// What was first seen of a comment or an issue body.
+    Seen = b'f',
+    /// Owners' security keys, by fingerprint.
+    Signer = b'j',
+    /// Who a slug belongs to.
+    Slug = b's',
+    /// Boards that stand still.
+    Standstill = b'z',
+    /// How much of the journal strangers have filled today, by repository and user, and by repository.
+    Stranger = b'S',
+    /// Threads by repository and issue.
+    Thread = b't',
+    /// Uses of a credential by its number.
+    Uses = b'l',
+    /// What operators asked for, by the wish's key.
+    Wish = b'W',
 }
 
 /// One part of a key.

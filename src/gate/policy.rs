@@ -135,6 +135,11 @@ impl Board {
             }
     }
 
+    /// True if commands of this account are heard here: an owner's, and those of whoever may ask.
+    pub fn may_command(&self, user: UserId) -> bool {
+        self.owner(user).is_some() || self.may_ask(user)
+    }
+
     /// The gate of an environment. `STRICTEST` stands for all gates of the board together: the largest
     /// quorum, every factor and every condition.
     pub fn gate(&self, environment: &str) -> Option<Cow<'_, Gate>> {
@@ -157,6 +162,43 @@ impl Board {
             .filter(|scope| self.grants(gate, scope))
             .cloned()
             .collect()
+    }
+
+    /// Of these scopes, those that a gate of this board grants and that each of these owners may hand on
+    /// now. Who is no owner any more hands nothing on.
+    pub fn handed_on<'a>(
+        &self,
+        gate: &Gate,
+        scopes: impl IntoIterator<Item = &'a String>,
+        owners: impl IntoIterator<Item = &'a UserId>,
+    ) -> BTreeSet<String> {
+        let mut scopes = self.granted(gate, scopes);
+        for user in owners {
+            match self.owner(*user).map(|owner| &owner.ceiling) {
+                Some(None) => {}
+                Some(Some(ceiling)) => scopes.retain(|scope| ceiling.contains(scope)),
+                None => scopes.clear(),
+            }
+        }
+        scopes
+    }
+
+    /// The first of what is asked for that is not on the board's closed lists: which list, the name, and
+    /// what is on it.
+    pub fn not_listed<'a>(
+        &'a self,
+        resources: Option<&'a BTreeSet<String>>,
+        modes: Option<&'a BTreeSet<String>>,
+    ) -> Option<(&'static str, &'a String, &'a BTreeSet<String>)> {
+        [
+            ("resources", resources, &self.resources),
+            ("modes", modes, &self.modes),
+        ]
+        .into_iter()
+        .find_map(|(what, asked, listed)| {
+            let listed = listed.as_ref()?;
+            Some((what, asked?.difference(listed).next()?, listed))
+        })
     }
 
     /// True if a gate of this board grants a scope: both of them list it.

@@ -174,13 +174,6 @@ fn not_taken(board: &Board, asked: &Request) -> Option<String> {
         return Some("whoever asked may not ask".to_owned());
     }
     let effect = &asked.effect;
-    [
-        ("resources", &effect.resources, &board.resources),
-        ("modes", &effect.modes, &board.modes),
-    ]
-    .into_iter()
-    .find_map(|(what, asked, allowed)| {
-        let beyond = asked.as_ref()?.difference(allowed.as_ref()?).next()?;
-        Some(format!("the board has no `{beyond}` among its {what}"))
-    })
+    let beyond = board.not_listed(effect.resources.as_ref(), effect.modes.as_ref());
+    beyond.map(|(what, beyond, _)| format!("the board has no `{beyond}` among its {what}"))
 }

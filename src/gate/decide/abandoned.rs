@@ -40,7 +40,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, line: u64, why: &str, quarantined: b
     let board = draft.board(accepted.thread());
     let may_command = author
         .zip(board)
-        .is_some_and(|(author, board)| board.owner(author).is_some() || board.may_ask(author));
+        .is_some_and(|(author, board)| board.may_command(author));
     if may_command {
         let text = if quarantined {
             "A command here could not be decided because of a fault of mine; it did nothing. Whoever runs me finds it in the journal."

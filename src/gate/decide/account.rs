@@ -13,7 +13,7 @@ use super::super::identity::Identity;
 use super::super::ids::UserId;
 use super::super::key::Key;
 use super::super::policy::Board;
-use super::super::reply::escape::{login, mention};
+use super::super::reply::people::{mentions, person};
 use super::{Draft, lifecycle};
 
 /// Notes how the account stands, and pauses what it owns if it is not as it should be.
@@ -71,9 +71,7 @@ fn pause(draft: &mut Draft<'_>, mut identity: Identity, account: &Account) {
     }
     draft.outcome("account", "paused");
     let board = draft.board(identity.thread);
-    let name = board
-        .and_then(|board| board.owner(owner))
-        .map_or_else(|| format!("user {owner}"), |owner| login(&owner.login));
+    let name = board.map_or_else(|| format!("user {owner}"), |board| person(board, owner));
     let others = board.map_or_else(String::new, |board| others(board, owner));
     let text = format!(
         "**`{0}` is paused**: the account of its owner, {name}, {words}. If the account comes back, nothing resumes by itself: `/gate resume {0}` asks that it goes on, `/gate own {0}` asks for another owner. {others}",
@@ -84,11 +82,7 @@ fn pause(draft: &mut Draft<'_>, mut identity: Identity, account: &Account) {
 
 /// The board's other owners, as mentions.
 fn others(board: &Board, owner: UserId) -> String {
-    let others: Vec<String> = board
-        .owners
-        .iter()
-        .filter(|(user, other)| **user != owner && other.may_approve)
-        .map(|(_, other)| mention(&other.login))
-        .collect();
-    others.join(" ")
+    let others = board.owners.iter();
+    let others = others.filter(|(user, other)| **user != owner && other.may_approve);
+    mentions(board, others.map(|(user, _)| *user))
 }

@@ -12,8 +12,8 @@ use super::super::policy::STRICTEST;
 use super::super::reply::{escape::foreign, faults, reasons::codes};
 use super::super::thread::BoardState;
 use super::super::time::{after, instant, span};
-use super::comment::Said;
 use super::named::{because, refuse, shown, told};
+use super::said::Said;
 use super::{Draft, lifecycle};
 
 /// A credential that was stopped: how it is called, and where that is told.

@@ -12,7 +12,7 @@ use super::super::request::Request;
 use super::super::signed;
 use super::super::time::after;
 use super::super::verdict::Reason;
-use super::comment::{Said, explain};
+use super::said::{Said, explain, refuse};
 use super::yes::{self, Outcome, Voice, Yes};
 use super::{Draft, propose};
 
@@ -50,7 +50,7 @@ fn meant(draft: &mut Draft<'_>, said: &Said<'_>, restated: &Restated) -> Option<
         .filter(|request| request.thread.repository == said.thread.repository);
     let Some(request) = request else {
         let text = format!("There is no request {} on this board.", restated.request);
-        propose::refuse(draft, said, "approve", &text, "unknown_request");
+        refuse(draft, said, "approve", &text, "unknown_request");
         return None;
     };
     if let Some(reason) = yes::at_once(draft, said, &request) {
@@ -103,11 +103,7 @@ fn not_counted(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, denied
         Entry::new(
             "approval_not_counted",
             said.actor(),
-            denied
-                .iter()
-                .map(reasons::code)
-                .collect::<Vec<_>>()
-                .join(" "),
+            reasons::all_codes(denied),
         )
         .in_thread(said.thread)
         .about_request(request.number)

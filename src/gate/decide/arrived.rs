@@ -14,7 +14,7 @@ use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::thread::{Seen, Thread};
 use super::{Answer, Draft, Taken};
-use super::{judge, leak, lifecycle, rests, strangers};
+use super::{judge, known, leak, rests, strangers};
 
 /// Takes an arrival in.
 pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
@@ -205,15 +205,9 @@ fn may_speak(
     accepted: &Accepted,
     author: Option<UserId>,
 ) -> bool {
-    let Some(author) = author.filter(|author| author.is_somebody()) else {
-        return false;
-    };
-    board.may_ask(author) || board.owner(author).is_some() || is_requester(draft, accepted, author)
-}
-
-fn is_requester(draft: &Draft<'_>, accepted: &Accepted, author: UserId) -> bool {
-    let thread: Thread = draft.get_or_default(&Key::thread(accepted.thread()));
-    lifecycle::requesters_of(draft, &thread).contains(&author)
+    author
+        .filter(|author| author.is_somebody())
+        .is_some_and(|author| known::may_speak(draft, board, accepted.thread(), author))
 }
 
 /// Whether the author by the delivery may give this narrowing: then it overtakes what waits, and may
@@ -228,11 +222,12 @@ fn may_narrow(
     let (Some(author), Reading::Command(command)) = (author, reading) else {
         return false;
     };
+    let asked = || known::has_asked_in(draft, accepted.thread(), author);
     match command {
         Command::Deny(_) | Command::Freeze(_) => board.owner(author).is_some(),
-        Command::Release(_) => is_requester(draft, accepted, author),
+        Command::Release(_) => asked(),
         Command::Revoke(_) | Command::Pause(_) | Command::Narrow(_) | Command::Withdraw(_) => {
-            board.owner(author).is_some() || is_requester(draft, accepted, author)
+            board.owner(author).is_some() || asked()
         }
         Command::Request(_)
         | Command::Approve(_)

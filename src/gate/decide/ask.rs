@@ -6,22 +6,15 @@ use super::super::reply::{self, reasons};
 use super::super::request::{Action, Wanted};
 use super::super::{signed, statement};
 use super::Draft;
-use super::comment::Said;
-use super::propose::{self, Proposal};
-
-/// Decides a request.
-pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, form: &Form) {
-    propose::ask(draft, said, Action::Issue, |draft| {
-        proposal(draft, said, form)
-    });
-}
+use super::propose::{Proposal, Refusal};
+use super::said::Said;
 
 /// What the form asks for, in the board's terms.
 pub(super) fn proposal(
     draft: &Draft<'_>,
     said: &Said<'_>,
     form: &Form,
-) -> Result<Proposal, (String, &'static str)> {
+) -> Result<Proposal, Refusal> {
     let signed_by = signed_by(draft, said, form).map_err(|why| {
         let text = format!("The request's signature does not count: {why}.");
         (text, "bad_signature")
@@ -52,7 +45,7 @@ fn signed_by(draft: &Draft<'_>, said: &Said<'_>, form: &Form) -> Result<Option<S
 }
 
 /// The form in the board's terms: a name for the pattern, the default gate, the closed lists.
-fn wanted(said: &Said<'_>, form: &Form) -> Result<Wanted, (String, &'static str)> {
+fn wanted(said: &Said<'_>, form: &Form) -> Result<Wanted, Refusal> {
     let identity = match &form.identity {
         Name::Exact(slug) if is_number(slug) => {
             return Err((
@@ -73,19 +66,15 @@ fn wanted(said: &Said<'_>, form: &Form) -> Result<Wanted, (String, &'static str)
             ))?
         }
     };
-    for (what, asked, allowed) in [
-        ("resources", &form.resources, &said.board.resources),
-        ("modes", &form.modes, &said.board.modes),
-    ] {
-        if let (Some(asked), Some(allowed)) = (asked, allowed)
-            && let Some(beyond) = asked.difference(allowed).next()
-        {
-            let text = format!(
-                "This board has no `{beyond}` among its {what}: {}.",
-                reasons::codes(allowed)
-            );
-            return Err((text, "bad_request"));
-        }
+    let beyond = said
+        .board
+        .not_listed(form.resources.as_ref(), form.modes.as_ref());
+    if let Some((what, beyond, listed)) = beyond {
+        let text = format!(
+            "This board has no `{beyond}` among its {what}: {}.",
+            reasons::codes(listed)
+        );
+        return Err((text, "bad_request"));
     }
     let (recipient, challenge) = sides(&form.delivery);
     Ok(Wanted {

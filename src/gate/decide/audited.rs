@@ -13,7 +13,7 @@ use super::super::key::Key;
 use super::super::reply;
 use super::super::thread::SlugOwner;
 use super::super::time::parse_span;
-use super::comment::{Said, explain};
+use super::said::{Said, refuse};
 use super::{Draft, named, show};
 
 /// The most rows in a comment.
@@ -66,9 +66,8 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         return show::unknown(draft, said, "audit");
     };
     if !named::may(said, &identity) {
-        draft.outcome("audit", "not_yours");
         let text = "Only an owner of this board can read that, or whoever asked for the identity, in its own thread; `/gate inspect` shows how it stands.";
-        return explain(draft, said, text, None, "not_yours");
+        return refuse(draft, said, "audit", text, "not_yours");
     }
     let foreign = |number: &CredentialNumber| {
         draft
@@ -76,16 +75,14 @@ pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
             .is_none_or(|credential| credential.identity != Some(identity.number))
     };
     if let Some(number) = asked.credential.filter(foreign) {
-        draft.outcome("audit", "unknown_credential");
         let text = format!("`{}` never had {number}.", identity.slug);
-        return explain(draft, said, &text, None, "unknown_credential");
+        return refuse(draft, said, "audit", &text, "unknown_credential");
     }
     let since = match &asked.since {
         Some((_, Some(seconds))) => Some(before(said.accepted.at, *seconds)),
         Some((_, None)) => {
-            draft.outcome("audit", "bad_since");
             let text = "`since=` wants a number and one of `s`, `m`, `h`, `d`, such as `since=7d`.";
-            return explain(draft, said, text, None, "bad_since");
+            return refuse(draft, said, "audit", text, "bad_since");
         }
         None => None,
     };

@@ -14,16 +14,16 @@ use super::super::credential::{Credential, CredentialStatus};
 use super::super::evidence::{Need, Reads};
 use super::super::grant::{Grant, GrantRecord, GrantStatus};
 use super::super::identity::Identity;
-use super::super::ids::CredentialNumber;
+use super::super::ids::{CommentId, CredentialNumber};
 use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply::reasons;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::{Challenge, Counters};
 use super::super::time::{after, instant};
-use super::super::verdict::{Opening, Reason, Verdict, moved_repository, shut_thread};
-use super::grounds::{keep_standing, moved};
-use super::{Answer, Claim, Draft, issue, judge, lifecycle, look, rotate, weigh};
+use super::super::verdict::{self, Opening, Reason, Verdict};
+use super::grounds::{self, keep_standing, moved};
+use super::{Answer, Claim, Draft, issue, judge, known, lifecycle, look, rotate, weigh};
 
 /// Decides a claim.
 pub(super) fn decide(draft: &mut Draft<'_>, challenge: &str, reads: &Reads) {
@@ -99,11 +99,7 @@ fn reused(draft: &mut Draft<'_>, mut identity: Identity, known: &Credential) -> 
     );
     draft.use_reserve();
     if lifecycle::pause(draft, &mut identity, &Actor::Holder(number), &why) {
-        let owners = draft
-            .board(identity.thread)
-            .map_or_else(String::new, |board| {
-                lifecycle::mentions(board, &known.approvers)
-            });
+        let owners = known::mentions(draft, identity.thread, known.approvers.clone());
         let text = format!(
             "**`{}` is paused**: {why}. Whoever holds the verifier of {} may not be the only one. {owners}",
             identity.slug, known.request
@@ -204,7 +200,7 @@ fn judged(
         look::fallen_claim(draft, request, grant.clone());
         return Err(Claim::Over("void"));
     }
-    let mut denied = in_place(board, request, reads);
+    let mut denied = verdict::shut_place(board, request.thread.issue, reads);
     if moved(draft, board, request) || rotate::has_heir(draft, request) {
         denied.push(Reason::DigestDiffers);
     }
@@ -228,55 +224,29 @@ fn next(draft: &Draft<'_>) -> CredentialNumber {
 
 /// True if the thread, the repository and every approval were read again; asks for what is missing.
 fn gathered(draft: &mut Draft<'_>, board: &Board, request: &Request, reads: &Reads) -> bool {
-    let mut needs = Vec::new();
-    if !reads.issues.contains_key(&request.thread.issue) {
-        needs.push(Need::Issue(request.thread.issue));
+    let place = grounds::place_is_read(draft, request.thread.issue, reads);
+    let rests_on = request
+        .approvals
+        .iter()
+        .filter_map(|approval| approval.comment)
+        .chain(judge::relied_on(draft, board, request));
+    let missing: Vec<CommentId> = rests_on
+        .filter(|comment| !reads.comments.contains_key(comment))
+        .collect();
+    for comment in &missing {
+        draft.need(Need::Comment(*comment));
     }
-    if reads.repository.is_none() {
-        needs.push(Need::Repository);
-    }
-    needs.extend(
-        request
-            .approvals
-            .iter()
-            .filter_map(|approval| approval.comment)
-            .chain(judge::relied_on(draft, board, request))
-            .filter(|comment| !reads.comments.contains_key(comment))
-            .map(Need::Comment),
-    );
-    let complete = needs.is_empty();
-    for need in needs {
-        draft.need(need);
-    }
-    complete
-}
-
-/// What speaks against it beside the gate: the thread and the repository as they are now.
-fn in_place(board: &Board, request: &Request, reads: &Reads) -> Vec<Reason> {
-    let thread = match reads.issues.get(&request.thread.issue) {
-        Some(issue) => shut_thread(issue),
-        None => Some(Reason::ThreadClosed),
-    };
-    let repository = match &reads.repository {
-        Some(repository) => moved_repository(board, repository),
-        None => Some(Reason::Renamed("nowhere".to_owned())),
-    };
-    thread.into_iter().chain(repository).collect()
+    place && missing.is_empty()
 }
 
 /// The gate is shut now. What shuts it may pass, so that the grant stays.
 fn shut(draft: &mut Draft<'_>, board: &Board, request: &Request, denied: &[Reason]) -> Claim {
-    let codes: Vec<&str> = denied.iter().map(reasons::code).collect();
     if !draft.given.low_space {
         draft.entry(
-            Entry::new("claim_refused", Actor::Bot, codes.join(" "))
+            Entry::new("claim_refused", Actor::Bot, reasons::all_codes(denied))
                 .in_thread(request.thread)
                 .about_request(request.number),
         );
     }
-    let sentences: Vec<String> = denied
-        .iter()
-        .map(|reason| reasons::sentence(reason, board))
-        .collect();
-    Claim::Shut(sentences.join("; "))
+    Claim::Shut(reasons::all(denied, board))
 }

@@ -10,7 +10,7 @@ use super::super::thread::FactorState;
 use super::super::time::after;
 use super::super::verdict::CodeRead;
 use super::Draft;
-use super::comment::Said;
+use super::said::Said;
 
 /// Wrong codes that lock the factor.
 const WRONG: u32 = 5;

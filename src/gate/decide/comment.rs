@@ -8,102 +8,23 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::{Command, Reading};
-use super::super::effect::Reaction;
 use super::super::event::{Accepted, Look, Road, Spoken, What};
-use super::super::evidence::{FoundComment, Need, ReadComment, ReadIssue, Reads};
-use super::super::ids::{CommentId, Hash, IssueNumber, ThreadKey, UserId};
+use super::super::evidence::{Need, ReadComment, ReadIssue, Reads};
+use super::super::ids::{CommentId, Hash, IssueNumber, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::reply::{self, reasons};
-use super::super::thread::{Seen, Share, Thread};
+use super::super::thread::{Seen, Share};
 use super::super::time::after;
 use super::super::verdict::{CodeRead, Reason};
+use super::said::{Said, explain};
 use super::{
-    Draft, approve, ask, audited, code, freeze, judge, lifecycle, link, look, narrow, own, pause,
-    refuse, release, resume, revoke, rotate, show, thaw, unread, wish, yes,
+    Draft, approve, audited, code, freeze, judge, known, look, narrow, pause, refuse, release,
+    revoke, show, unread, wanted, wish, yes,
 };
 
 /// How long a caught-up approval waits for its delivery, in seconds.
 const CAUGHT_UP: u64 = 10;
-
-/// A text whose author and content were read again, and where it stands.
-#[derive(Debug)]
-pub(super) struct Said<'a> {
-    /// The board.
-    pub board: &'a Board,
-    /// What was accepted.
-    pub accepted: &'a Accepted,
-    /// What was read.
-    pub reads: &'a Reads,
-    /// The thread.
-    pub thread: ThreadKey,
-    /// A comment, or the issue's own body.
-    pub subject: Subject,
-    /// Who wrote it.
-    pub author: UserId,
-    /// The author's login now.
-    pub login: &'a str,
-    /// SHA-256 of the text.
-    pub body: &'a Hash,
-    /// The comment as it was read; `None` for an issue's body.
-    pub found: Option<&'a FoundComment>,
-    /// What was first seen of it.
-    pub seen: Seen,
-    /// What its one-time code says.
-    pub code: CodeRead,
-}
-
-impl Said<'_> {
-    /// The comment's id; `None` for an issue's body.
-    pub(super) fn comment(&self) -> Option<CommentId> {
-        match self.subject {
-            Subject::Comment(id) => Some(CommentId(id)),
-            Subject::Issue(_) => None,
-        }
-    }
-
-    /// True if its author is an owner of this board.
-    pub(super) fn by_owner(&self) -> bool {
-        self.board.owner(self.author).is_some()
-    }
-
-    /// Whose share of explanations an answer to it is taken from.
-    pub(super) fn share(&self) -> Share {
-        if self.by_owner() {
-            Share::Owners
-        } else {
-            Share::Others
-        }
-    }
-
-    /// True if somebody may have changed the text since its author wrote it: everybody who may write
-    /// to issues can. Then it may stop something, and nothing that cannot be undone.
-    pub(super) fn is_weak(&self) -> bool {
-        self.seen.many || self.is_edited()
-    }
-
-    /// True if the forge says that the text was edited, or it was read back and was once seen with
-    /// another body.
-    pub(super) fn is_edited(&self) -> bool {
-        let edited = self
-            .found
-            .is_some_and(|found| found.updated_at != found.created_at);
-        edited || (self.seen.many && self.accepted.road == Road::CatchUp)
-    }
-
-    /// Its author for a sentence: an owner as configured, everybody else as foreign text.
-    pub(super) fn name(&self) -> String {
-        match self.board.owner(self.author) {
-            Some(owner) => reply::escape::login(&owner.login),
-            None => reply::escape::foreign(self.login, 40),
-        }
-    }
-
-    /// Who did it, for the audit.
-    pub(super) fn actor(&self) -> Actor {
-        Actor::User(self.author)
-    }
-}
 
 /// Decides an accepted event with what was read for it. Its record is removed, which may use the
 /// reserve: what was accepted below it is bounded, nothing widens there, and only owners get more
@@ -254,7 +175,7 @@ fn too_large(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: 
     draft.outcome("comment", "too_large");
     let known = spoken
         .unverified_author
-        .is_some_and(|author| board.owner(author).is_some() || board.may_ask(author));
+        .is_some_and(|author| board.may_command(author));
     if known {
         draft.explain(
             accepted.thread(),
@@ -297,7 +218,7 @@ fn nobody(draft: &mut Draft<'_>, board: &Board, accepted: &Accepted, spoken: &Sp
 /// The text as it is now, by the author that the forge names now.
 fn said_again(draft: &mut Draft<'_>, mut said: Said<'_>, now: &Hash, reading: Reading) {
     let key = Key::seen(said.accepted.repository, said.subject);
-    if !may_be_answered(draft, &said) {
+    if !known::may_speak(draft, said.board, said.thread, said.author) {
         // Used up all the same: whoever becomes an owner later has not said it as one.
         said.seen.used |= now == said.body;
         draft.put(key, &said.seen);
@@ -349,19 +270,19 @@ fn obey(draft: &mut Draft<'_>, said: &Said<'_>, command: Command) {
         yes::same_login(draft, said);
     }
     match command {
-        Command::Request(form) => ask::decide(draft, said, &form),
+        Command::Request(_)
+        | Command::Rotate(_)
+        | Command::Resume(_)
+        | Command::Own(_)
+        | Command::Link(..)
+        | Command::Thaw => wanted::decide(draft, said, &command),
         Command::Approve(restated) => approve::decide(draft, said, &restated),
         Command::Deny(words) => refuse::deny(draft, said, &words),
         Command::Withdraw(words) => refuse::withdraw(draft, said, &words),
         Command::Revoke(words) => revoke::decide(draft, said, &words),
         Command::Pause(words) => pause::decide(draft, said, &words),
-        Command::Resume(slug) => resume::decide(draft, said, &slug),
         Command::Narrow(words) => narrow::decide(draft, said, &words),
-        Command::Rotate(rotation) => rotate::decide(draft, said, &rotation),
-        Command::Own(slug) => own::decide(draft, said, &slug),
-        Command::Link(number, slug) => link::decide(draft, said, number, &slug),
         Command::Freeze(words) => freeze::decide(draft, said, &words),
-        Command::Thaw => thaw::decide(draft, said),
         Command::Release(words) => release::decide(draft, said, &words),
         Command::Inspect(words) => show::inspect(draft, said, &words),
         Command::Audit(words) => audited::decide(draft, said, &words),
@@ -395,29 +316,6 @@ fn caught_up(draft: &mut Draft<'_>, said: &mut Said<'_>) {
             reasons::sentence(&Reason::CaughtUp, said.board)
         );
         explain(draft, said, &text, None, reasons::code(&Reason::CaughtUp));
-    }
-}
-
-/// Owners, whoever may ask, and whoever asked for something that lives in this thread.
-fn may_be_answered(draft: &Draft<'_>, said: &Said<'_>) -> bool {
-    if said.by_owner() || said.board.may_ask(said.author) {
-        return true;
-    }
-    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
-    lifecycle::requesters_of(draft, &thread).contains(&said.author)
-}
-
-/// Explains a fault or a refusal, with a reaction on the text.
-pub(super) fn explain(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    text: &str,
-    copy: Option<&str>,
-    code: &str,
-) {
-    let about = None;
-    if draft.explain(said.thread, text, copy, code, about, said.share()) {
-        draft.react(said.thread, said.comment(), Reaction::No);
     }
 }
 

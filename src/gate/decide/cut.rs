@@ -15,7 +15,7 @@ use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{Hash, ThreadKey};
 use super::super::key::Key;
 use super::super::reply::reasons::codes;
-use super::{Draft, lifecycle};
+use super::{Draft, known};
 
 /// Compares.
 pub(super) fn decide(draft: &mut Draft<'_>, thread: ThreadKey) {
@@ -23,7 +23,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, thread: ThreadKey) {
     if draft.board(thread).is_none() {
         return;
     }
-    for identity in lifecycle::living_in(draft, thread) {
+    for identity in known::living_in(draft, thread) {
         // What is paused is told when it lives again.
         if identity.status == IdentityStatus::Active && draft.now() < identity.expires_at {
             compare(draft, &identity);

@@ -16,7 +16,7 @@ use super::super::thread::Thread;
 use super::super::time::after;
 use super::super::verdict::could_approve;
 use super::super::window::Window;
-use super::{Draft, issue, lifecycle, propose, state};
+use super::{Draft, issue, known, lifecycle, state};
 
 /// How long a reminder is put off in quiet hours, in seconds, each time.
 const PUT_OFF: u64 = 900;
@@ -62,10 +62,10 @@ fn remind(draft: &mut Draft<'_>, number: RequestNumber) {
         let later = after(draft.now(), PUT_OFF);
         return draft.due(later, &Due::Remind(number));
     }
-    let identity = propose::identity_of(draft, board, &request);
+    let identity = known::identity_of(draft, board, &request);
     let bot = draft.given.policy.bot;
-    let could = could_approve(board, &request, identity.as_ref(), bot).collect();
-    let owners = lifecycle::mentions(board, &could);
+    let could = could_approve(board, &request, identity.as_ref(), bot);
+    let owners = known::mentions(draft, request.thread, could);
     if owners.is_empty() {
         return;
     }
@@ -125,15 +125,10 @@ fn revoke_closed(
 
 /// A living credential of a living identity that has no living successor.
 fn alone(draft: &Draft<'_>, number: CredentialNumber) -> Option<(Credential, Identity)> {
-    let credential = draft.get::<Credential>(&Key::credential(number))?;
-    let identity = draft
-        .get::<Identity>(&Key::identity(credential.identity?))
-        .filter(|identity| identity.status == IdentityStatus::Active)?;
-    let heir = credential
-        .successor
-        .and_then(|heir| draft.get::<Credential>(&Key::credential(heir)))
-        .is_some_and(|heir| heir.is_living(draft.now()));
-    (!heir).then_some((credential, identity))
+    let (credential, identity) = known::of_identity(draft, number)?;
+    let alone =
+        identity.status == IdentityStatus::Active && known::heir(draft, &credential).is_none();
+    alone.then_some((credential, identity))
 }
 
 /// Whoever asked learns in time that it ends, with the line that asks for a successor.

@@ -13,7 +13,7 @@ use super::super::key::Key;
 use super::super::request::Request;
 use super::super::verdict::{Finding, Stand, findings, owners};
 use super::super::world::World;
-use super::{Draft, Given, judge, propose, weigh};
+use super::{Draft, Given, judge, known, weigh};
 
 /// What the gate says to a request now.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ fn explain(draft: &Draft<'_>, number: RequestNumber, reads: &Reads) -> Option<Ex
     if !request.is_open(draft.now()) {
         return None;
     }
-    let identity = propose::identity_of(draft, board, &request);
+    let identity = known::identity_of(draft, board, &request);
     let judgements = judge::standings(draft, board, reads, &request);
     let (open, rules) = weigh::weigh(
         draft,

@@ -9,8 +9,8 @@ use super::super::key::Key;
 use super::super::reply;
 use super::super::thread::Standstill;
 use super::Draft;
-use super::comment::Said;
 use super::named::{because, refuse, shown, told};
+use super::said::Said;
 
 /// Decides a freeze.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {

@@ -8,6 +8,7 @@ use super::super::credential::Credential;
 use super::super::identity::Identity;
 use super::super::ids::{CredentialNumber, Mac};
 use super::super::key::Key;
+use super::super::reply;
 use super::{Draft, alone, leak, lifecycle};
 
 /// Decides it. A token that is unknown or no longer living changes nothing; a sealed one that was
@@ -49,7 +50,8 @@ pub(super) fn stand_still(draft: &mut Draft<'_>, macs: &[Mac]) {
     if lifecycle::pause(draft, &mut identity, &Actor::Holder(number), &why) {
         draft.outcome("pause", "done");
         let text = format!(
-            "**`{0}` is paused**: {why}. Every credential of it is refused. `/gate resume {0}` asks that it goes on.",
+            "{} `/gate resume {}` asks that it goes on.",
+            reply::paused(&identity.slug, "", &format!(": {why}")),
             identity.slug
         );
         draft.tell(identity.thread, &text, None);

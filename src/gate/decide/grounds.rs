@@ -11,15 +11,15 @@ use super::super::approval::{Approval, gate_hash};
 use super::super::audit::Entry;
 use super::super::effect::Reaction;
 use super::super::evidence::{Need, ReadComment, Reads};
-use super::super::ids::CommentId;
+use super::super::ids::{CommentId, IssueNumber};
 use super::super::key::{Key, Subject};
 use super::super::policy::Board;
-use super::super::reply;
+use super::super::reply::people;
 use super::super::request::{Action, Request, Wanted};
 use super::super::thread::{Seen, Thread};
 use super::super::verdict::{Away, Evidence, RestsOn, SourceRead, source_stands, summary_stands};
-use super::comment::Said;
-use super::{Draft, import, judge, lifecycle, link, look, propose, resume, rotate, thaw};
+use super::said::Said;
+use super::{Draft, import, judge, known, lifecycle, link, look, resume, rotate, thaw};
 
 /// Everything that the approval rests on, or `None` after having asked for what is missing.
 pub(super) fn gather<'a>(
@@ -37,12 +37,7 @@ pub(super) fn gather<'a>(
         read
     };
     let issue = reads.issues.get(&request.thread.issue);
-    if issue.is_none() {
-        draft.need(Need::Issue(request.thread.issue));
-    }
-    if reads.repository.is_none() {
-        draft.need(Need::Repository);
-    }
+    place_is_read(draft, request.thread.issue, reads);
     let source = match request.source.subject {
         Some(Subject::Comment(id)) => comment(draft, CommentId(id)).map(SourceRead::Comment),
         Some(Subject::Issue(_)) => issue.map(SourceRead::Issue),
@@ -75,6 +70,21 @@ pub(super) fn gather<'a>(
         issue: issue?,
         repository: reads.repository.as_ref()?,
     })
+}
+
+/// True if the thread and the repository were read; asks for what was not.
+pub(super) fn place_is_read(draft: &mut Draft<'_>, issue: IssueNumber, reads: &Reads) -> bool {
+    let (thread, repository) = (
+        reads.issues.contains_key(&issue),
+        reads.repository.is_some(),
+    );
+    if !thread {
+        draft.need(Need::Issue(issue));
+    }
+    if !repository {
+        draft.need(Need::Repository);
+    }
+    thread && repository
 }
 
 /// What the records say while the forge is away.
@@ -146,14 +156,10 @@ pub(super) fn forget_stale(
             .about_request(request.number)
             .with_facts(json!({ "comment": approval.comment })),
         );
-        let name = board.owner(approval.approver).map_or_else(
-            || approval.approver.to_string(),
-            |owner| owner.login.clone(),
-        );
         let text = format!(
             "{}: the approval by {} counts no longer; it was edited, deleted or given under other rules.",
             request.number,
-            reply::escape::login(&name)
+            people::person(board, approval.approver)
         );
         draft.tell(request.thread, &text, Some(request.number));
     }
@@ -201,7 +207,7 @@ fn broken_here(draft: &Draft<'_>, board: &Board, request: &Request) -> Option<&'
 /// True if what a request names is not what would come alive any more. What only got a new end by
 /// the clock has not moved: the digest names absolute ends.
 pub(super) fn moved(draft: &Draft<'_>, board: &Board, request: &Request) -> bool {
-    let identity = || propose::identity_of(draft, board, request);
+    let identity = || known::identity_of(draft, board, request);
     let now = match request.action {
         // Everything that it would do stands in the request itself.
         Action::Issue | Action::Own => return false,
@@ -233,9 +239,7 @@ pub(super) fn fell(draft: &mut Draft<'_>, said: &Said<'_>, request: &Request, br
     match broken {
         Broken::Summary => look::foreign_voice(draft, request.thread),
         Broken::Request(why) => {
-            lifecycle::void(draft, request.number, why);
-            let text = format!("**{} is void**: {why}. Ask anew.", request.number);
-            draft.tell(request.thread, &text, Some(request.number));
+            lifecycle::void_and_tell(draft, request, why, "Ask anew");
         }
     }
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::super::audit::Entry;
 use super::super::request::RequestStatus;
 use super::super::verdict::Opening;
-use super::comment::Said;
 use super::named::told;
+use super::said::Said;
 use super::{Draft, lifecycle};
 
 /// What an open gate let happen.

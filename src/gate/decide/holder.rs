@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::super::actor::Actor;
 use super::super::audit::Entry;
-use super::super::credential::{Check, Credential};
+use super::super::credential::Credential;
 use super::super::effect::Role;
-use super::super::evidence::{Need, Reads};
+use super::super::evidence::Reads;
 use super::super::grant::{Grant, Rotation};
 use super::super::identity::Identity;
 use super::super::ids::{Hash, Mac};
@@ -21,9 +21,9 @@ use super::super::reply::{self, reasons};
 use super::super::request::Request;
 use super::super::thread::Standstill;
 use super::super::time::instant;
-use super::super::verdict::{HolderCase, Opening, Reason, Verdict, holder_refusals, judge_holder};
+use super::super::verdict::{HolderCase, Opening, Verdict, holder_refusals, judge_holder};
 use super::weigh::Standing;
-use super::{Answer, Draft, Rotated, issue, lifecycle, used};
+use super::{Answer, Draft, Rotated, grounds, issue, known, lifecycle, used};
 
 /// Decides it.
 pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Reads) {
@@ -32,17 +32,10 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Re
 }
 
 fn rotate(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Reads) -> Rotated {
-    let check = macs
-        .iter()
-        .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
-    let Some(check) = check else {
+    let Some(check) = known::shown(draft, macs) else {
         return Rotated::NotAlive;
     };
-    let credential = draft.get::<Credential>(&Key::credential(check.credential));
-    let identity = check
-        .identity
-        .and_then(|number| draft.get::<Identity>(&Key::identity(number)));
-    let (Some(credential), Some(identity)) = (credential, identity) else {
+    let Some((credential, identity)) = known::of_identity(draft, check.credential) else {
         return Rotated::NotAlive;
     };
     draft.cause("holder_rotates", json!({ "credential": credential.number }));
@@ -60,11 +53,7 @@ fn rotate(draft: &mut Draft<'_>, macs: &[Mac], key: &Hash, reads: &Reads) -> Rot
     if let Some(rotation) = draft.get::<Rotation>(&Key::rotation(credential.number)) {
         return again(draft, &identity, &credential, rotation, key);
     }
-    let heir = credential
-        .successor
-        .and_then(|number| draft.get::<Credential>(&Key::credential(number)))
-        .filter(|heir| heir.is_living(draft.now()));
-    match heir {
+    match known::heir(draft, &credential) {
         Some(heir) => Rotated::Another(heir.number),
         None => judged(draft, identity, &credential, key, reads),
     }
@@ -80,7 +69,7 @@ fn late(draft: &mut Draft<'_>, mut identity: Identity, credential: Credential) {
         let text = format!(
             "**`{}` is paused**: {why}. Whoever holds the token of {number} may not be the only one. {}",
             identity.slug,
-            owners(draft, &identity, &credential)
+            known::mentions(draft, identity.thread, credential.approvers)
         );
         draft.tell(identity.thread, text.trim_end(), None);
     }
@@ -118,7 +107,7 @@ fn again(
         let text = format!(
             "**`{0}`: {why}.** It has {successor} and gets no other. If its holder did not ask twice, somebody has a copy of its token: `/gate revoke {0}` ends both. {1}",
             identity.slug,
-            owners(draft, identity, credential)
+            known::mentions(draft, identity.thread, credential.approvers.clone())
         );
         draft.tell(identity.thread, text.trim_end(), None);
     }
@@ -145,7 +134,10 @@ fn judged(
     let opening = match verdict {
         None => return Rotated::NotAlive,
         Some(Verdict::Open(opening)) => *opening,
-        Some(Verdict::Shut(denied)) => return shut(board, &denied),
+        Some(Verdict::Shut(denied)) => {
+            // What shuts it may pass, and nothing is written: a holder can ask as often as it likes.
+            return Rotated::Shut(reasons::all(&denied, board));
+        }
     };
     make(draft, opening, identity, credential, key, reads)
 }
@@ -178,30 +170,7 @@ fn verdict(
     if !refused.is_empty() {
         return Some(Verdict::Shut(refused));
     }
-    let issue = identity.thread.issue;
-    let mut missing = Vec::new();
-    if !reads.issues.contains_key(&issue) {
-        missing.push(Need::Issue(issue));
-    }
-    if reads.repository.is_none() {
-        missing.push(Need::Repository);
-    }
-    if missing.is_empty() {
-        return Some(judge_holder(&case));
-    }
-    for need in missing {
-        draft.need(need);
-    }
-    None
-}
-
-/// What shuts it may pass, and nothing is written: a holder can ask as often as it likes.
-fn shut(board: &Board, denied: &[Reason]) -> Rotated {
-    let sentences: Vec<String> = denied
-        .iter()
-        .map(|reason| reasons::sentence(reason, board))
-        .collect();
-    Rotated::Shut(sentences.join("; "))
+    grounds::place_is_read(draft, identity.thread.issue, reads).then(|| judge_holder(&case))
 }
 
 /// The successor: its predecessor's life, identity and approvers, and a token sealed to the same key.
@@ -247,13 +216,4 @@ fn make(
     let body = reply::notice(&text, None, draft.given.seq);
     draft.post(thread, Role::Credential(heir.number), body);
     Rotated::Made(Box::new(heir), sealed)
-}
-
-/// Who let the credential live, as mentions.
-fn owners(draft: &Draft<'_>, identity: &Identity, credential: &Credential) -> String {
-    draft
-        .board(identity.thread)
-        .map_or_else(String::new, |board| {
-            lifecycle::mentions(board, &credential.approvers)
-        })
 }

@@ -25,10 +25,10 @@ use super::super::reply;
 use super::super::request::{Action, Request, RequestStatus, Wanted};
 use super::super::thread::{BoardState, Counters};
 use super::super::verdict::Opening;
-use super::comment::Said;
 use super::named::told;
 use super::propose::{self, Host, Proposal};
-use super::{Answer, Draft, issue, lifecycle, unsaid};
+use super::said::Said;
+use super::{Answer, Draft, issue, known, lifecycle, unsaid};
 
 /// Rows that a summary shows.
 const SHOWN: usize = 20;
@@ -117,11 +117,7 @@ fn rows(draft: &Draft<'_>, board: &Board, lines: &[Line]) -> Result<Vec<Row>, St
     let mut seen = BTreeSet::new();
     for (line, number) in lines.iter().zip(1..) {
         let mut fault = |why: String| faults.push(format!("line {number}: {why}"));
-        let known = line
-            .macs
-            .iter()
-            .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
-        if let Some(check) = known {
+        if let Some(check) = known::shown(draft, &line.macs) {
             fault(format!("is known here already, as {}", check.credential));
         }
         let Some(mac) = line
@@ -135,7 +131,7 @@ fn rows(draft: &Draft<'_>, board: &Board, lines: &[Line]) -> Result<Vec<Row>, St
         let identity = line
             .identity
             .as_ref()
-            .map(|slug| (slug, propose::newest_identity(draft, board, slug)));
+            .map(|slug| (slug, known::newest_identity(draft, board, slug)));
         let identity = match identity {
             None => None,
             Some((slug, None)) => {
@@ -266,7 +262,7 @@ fn room(draft: &Draft<'_>, board: &Board, rows: &[Row]) -> Result<(), String> {
         ));
     }
     for identity in identities(draft, rows).values() {
-        let living = lifecycle::credentials_of(draft, identity)
+        let living = known::credentials_of(draft, identity)
             .iter()
             .filter(|credential| credential.is_living(draft.now()))
             .count();

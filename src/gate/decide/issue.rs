@@ -20,12 +20,12 @@ use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, IdentityNumber, RequestNumber, UserId};
 use super::super::key::Key;
 use super::super::policy::Board;
-use super::super::reply;
+use super::super::reply::{self, people};
 use super::super::request::{Action, Request, RequestStatus, Wanted};
 use super::super::thread::{Counters, RecipientState, SlugOwner, Thread};
 use super::super::time::{after, seconds_between};
 use super::super::verdict::Opening;
-use super::comment::Said;
+use super::said::Said;
 use super::{Draft, lifecycle};
 
 /// Seconds of a day.
@@ -145,13 +145,9 @@ pub(super) fn claim_until(draft: &Draft<'_>, granted_at: Timestamp, ttl: u64) ->
     after(granted_at, draft.given.policy.activation.min(ttl))
 }
 
-/// The logins of owners, as configured.
-pub(super) fn names<'a>(board: &'a Board, users: &BTreeSet<UserId>) -> Vec<&'a str> {
-    users
-        .iter()
-        .filter_map(|user| board.owner(*user))
-        .map(|owner| owner.login.as_str())
-        .collect()
+/// Who approved, for a sentence.
+pub(super) fn names(board: &Board, users: &BTreeSet<UserId>) -> String {
+    people::owners(board, users.iter().copied(), " and ")
 }
 
 /// The identity that the credential is for: a living one that grows, or a new one.
@@ -393,7 +389,7 @@ fn deliver(
     let with = reply::Delivery {
         slug,
         asker: &request.asker_login,
-        approvers: names(said.board, &credential.approvers),
+        approvers: &names(said.board, &credential.approvers),
         sealed,
         pending_until,
         grace: draft.given.policy.grace,

@@ -24,8 +24,8 @@ use super::super::request::Request;
 use super::super::thread::{Seen, Thread};
 use super::super::time::seconds_between;
 use super::super::verdict::IN_TIME;
-use super::comment::Said;
-use super::{Draft, lifecycle};
+use super::said::Said;
+use super::{Draft, known};
 
 /// True if a text is a judge's comment with a marked block in it. A comment that is a command is that
 /// command.
@@ -206,7 +206,7 @@ pub(super) fn fell(
         let summary = request.summary.as_ref().map(|summary| summary.comment);
         required(board, request).is_some() && summary.is_some_and(|summary| summary < comment)
     };
-    let open = lifecycle::open_in(draft, thread);
+    let open = known::open_in(draft, thread);
     if let (Some(judge), Some(request)) =
         (board.judges.get(&user), open.iter().find(|it| waits(it)))
     {

@@ -11,12 +11,11 @@ use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::credential::{Check, Credential, CredentialStatus};
 use super::super::event::{Arrival, Leak};
-use super::super::identity::Identity;
 use super::super::ids::{Mac, RepositoryId, ThreadKey};
 use super::super::key::Key;
 use super::super::request::Request;
 use super::super::thread::RecipientState;
-use super::{Draft, alone, lifecycle};
+use super::{Draft, alone, known, lifecycle};
 
 /// Live tokens that one line revokes.
 const TOKENS: usize = 32;
@@ -58,9 +57,7 @@ pub(super) fn decide(draft: &mut Draft<'_>, arrival: &Arrival) {
 
 /// The row of a token that works or could come to work.
 pub(super) fn living(draft: &Draft<'_>, macs: &[Mac]) -> Option<Check> {
-    let check = macs
-        .iter()
-        .find_map(|mac| draft.get::<Check>(&Key::check(mac)))?;
+    let check = known::shown(draft, macs)?;
     let credential = draft.get::<Credential>(&Key::credential(check.credential))?;
     credential.is_living(draft.now()).then_some(check)
 }
@@ -118,11 +115,9 @@ fn void_requests(draft: &mut Draft<'_>, state: &RecipientState) -> Vec<Repositor
     for number in &state.requests {
         let request = draft.get::<Request>(&Key::request(*number));
         if let Some(request) = request
-            && lifecycle::void(draft, *number, WHY)
+            && lifecycle::void_and_tell(draft, &request, WHY, "Make a new key and ask anew")
         {
             boards.push(request.thread.repository);
-            let text = format!("**{number} is void**: {WHY}. Make a new key and ask anew.");
-            draft.tell(request.thread, &text, Some(*number));
         }
     }
     boards
@@ -131,11 +126,7 @@ fn void_requests(draft: &mut Draft<'_>, state: &RecipientState) -> Vec<Repositor
 fn revoke_pending(draft: &mut Draft<'_>, state: &RecipientState) -> Vec<RepositoryId> {
     let mut boards = Vec::new();
     for number in &state.credentials {
-        let credential = draft.get::<Credential>(&Key::credential(*number));
-        let identity = credential
-            .as_ref()
-            .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity?)));
-        let (Some(mut identity), Some(mut credential)) = (identity, credential) else {
+        let Some((mut credential, mut identity)) = known::of_identity(draft, *number) else {
             continue;
         };
         let pending = matches!(credential.status, CredentialStatus::Pending(_));

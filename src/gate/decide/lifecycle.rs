@@ -3,76 +3,16 @@
 //!
 //! Everything here takes something away. The one road to something new is `yes.rs`.
 
-use std::collections::BTreeSet;
-
 use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::credential::{Credential, CredentialStatus};
 use super::super::grant::{GrantRecord, GrantStatus};
 use super::super::identity::{Ending, Identity, IdentityStatus};
-use super::super::ids::{RepositoryId, RequestNumber, ThreadKey, UserId};
+use super::super::ids::{RepositoryId, RequestNumber, ThreadKey};
 use super::super::key::Key;
-use super::super::policy::Board;
-use super::super::reply::escape::mention;
 use super::super::request::{Action, Request, RequestStatus};
 use super::super::thread::{BoardState, OpenRequests, RecipientState, Thread};
-use super::{Draft, import, state};
-
-/// Everybody who asked for something that lives or is open in this thread.
-pub(super) fn requesters_of(draft: &Draft<'_>, thread: &Thread) -> BTreeSet<UserId> {
-    let identities = thread
-        .identities
-        .iter()
-        .filter_map(|number| draft.get::<Identity>(&Key::identity(*number)))
-        .map(|identity| identity.requester);
-    let requests = thread
-        .requests
-        .iter()
-        .filter_map(|number| draft.get::<Request>(&Key::request(*number)))
-        .filter_map(|request| request.asker());
-    identities.chain(requests).collect()
-}
-
-/// The credentials of an identity that are remembered, oldest first.
-pub(super) fn credentials_of(draft: &Draft<'_>, identity: &Identity) -> Vec<Credential> {
-    identity
-        .credentials
-        .iter()
-        .filter_map(|number| draft.get::<Credential>(&Key::credential(*number)))
-        .collect()
-}
-
-/// Owners as mentions, for what they have to look at.
-pub(super) fn mentions(board: &Board, users: &BTreeSet<UserId>) -> String {
-    let owners: Vec<String> = users
-        .iter()
-        .filter_map(|user| board.owner(*user))
-        .map(|owner| mention(&owner.login))
-        .collect();
-    owners.join(" ")
-}
-
-/// The thread's living identities.
-pub(super) fn living_in(draft: &Draft<'_>, thread: ThreadKey) -> Vec<Identity> {
-    let record: Thread = draft.get_or_default(&Key::thread(thread));
-    record
-        .identities
-        .iter()
-        .filter_map(|number| draft.get::<Identity>(&Key::identity(*number)))
-        .filter(Identity::is_living)
-        .collect()
-}
-
-/// The thread's open requests.
-pub(super) fn open_in(draft: &Draft<'_>, thread: ThreadKey) -> Vec<Request> {
-    let record: Thread = draft.get_or_default(&Key::thread(thread));
-    record
-        .requests
-        .iter()
-        .filter_map(|number| draft.get::<Request>(&Key::request(*number)))
-        .filter(|request| request.is_open(draft.now()))
-        .collect()
-}
+use super::{Draft, import, known, state};
 
 /// Pauses an identity: every credential is refused from this line on. True if it was active.
 pub(super) fn pause(draft: &mut Draft<'_>, identity: &mut Identity, by: &Actor, why: &str) -> bool {
@@ -125,24 +65,10 @@ pub(super) fn void_resumes(
         .collect()
 }
 
-/// What waits in a thread to be claimed.
-pub(super) fn claims_in(draft: &Draft<'_>, thread: ThreadKey) -> Vec<(Request, GrantRecord)> {
-    let record: Thread = draft.get_or_default(&Key::thread(thread));
-    record
-        .claims
-        .iter()
-        .filter_map(|number| {
-            let request = draft.get::<Request>(&Key::request(*number))?;
-            let grant = draft.get::<GrantRecord>(&Key::grant(*number))?;
-            (grant.status == GrantStatus::Open).then_some((request, grant))
-        })
-        .collect()
-}
-
 /// For the answer to what stops an identity: what nobody has claimed of it is void. Nothing, if there is
 /// no such thing.
 pub(super) fn unclaimed(draft: &Draft<'_>, identity: &Identity) -> String {
-    let void: Vec<String> = claims_in(draft, identity.thread)
+    let void: Vec<String> = known::claims_in(draft, identity.thread)
         .iter()
         .filter(|(_, grant)| grant.identity == Some(identity.number))
         .map(|(request, _)| request.number.to_string())
@@ -159,7 +85,7 @@ pub(super) fn unclaimed(draft: &Draft<'_>, identity: &Identity) -> String {
 /// What an identity was granted and nobody claimed is void. Which requests those were.
 pub(super) fn void_claims(draft: &mut Draft<'_>, identity: &Identity) -> Vec<RequestNumber> {
     let mut void = Vec::new();
-    for (request, grant) in claims_in(draft, identity.thread) {
+    for (request, grant) in known::claims_in(draft, identity.thread) {
         if grant.identity == Some(identity.number) {
             void_claim(draft, &request, grant);
             void.push(request.number);
@@ -266,14 +192,8 @@ pub(super) fn revoke_credential(
     });
     draft.put(Key::credential(credential.number), credential);
     draft.put(Key::check(&credential.mac), &credential.check(identity));
-    identity.recent.push(draft.now(), "credential_revoked", why);
-    draft.put(Key::identity(identity.number), identity);
-    draft.entry(
-        Entry::new("credential_revoked", by.clone(), why)
-            .in_thread(identity.thread)
-            .about_identity(identity.number)
-            .about_credential(credential.number),
-    );
+    let entry = remember(draft, identity, "credential_revoked", by, why);
+    draft.entry(entry.about_credential(credential.number));
     true
 }
 
@@ -289,14 +209,25 @@ fn set_status(
     let before = word(&identity.status);
     identity.status = status;
     count_identity(draft, identity, Some(before));
-    identity.recent.push(draft.now(), code, why);
-    draft.put(Key::identity(identity.number), identity);
+    let entry = remember(draft, identity, code, by, why);
     write_checks(draft, identity);
-    draft.entry(
-        Entry::new(code, by.clone(), why)
-            .in_thread(identity.thread)
-            .about_identity(identity.number),
-    );
+    draft.entry(entry);
+}
+
+/// Something happened to an identity: it is remembered with it, it is written, and this is the entry
+/// for the audit.
+pub(super) fn remember(
+    draft: &mut Draft<'_>,
+    identity: &mut Identity,
+    code: &str,
+    by: &Actor,
+    text: &str,
+) -> Entry {
+    identity.recent.push(draft.now(), code, text);
+    draft.put(Key::identity(identity.number), identity);
+    Entry::new(code, by.clone(), text)
+        .in_thread(identity.thread)
+        .about_identity(identity.number)
 }
 
 /// Derives the rows that checks read anew.
@@ -366,9 +297,24 @@ pub(super) fn void(draft: &mut Draft<'_>, number: RequestNumber, why: &str) -> b
     true
 }
 
+/// Voids a request if it is still open, and tells its thread why and what can be done. True if it was.
+pub(super) fn void_and_tell(
+    draft: &mut Draft<'_>,
+    request: &Request,
+    why: &str,
+    instead: &str,
+) -> bool {
+    let done = void(draft, request.number, why);
+    if done {
+        let text = format!("**{} is void**: {why}. {instead}.", request.number);
+        draft.tell(request.thread, &text, Some(request.number));
+    }
+    done
+}
+
 /// Voids every open request of a thread, because somebody speaks there with the bot's voice.
 pub(super) fn void_all(draft: &mut Draft<'_>, thread: ThreadKey, why: &str) -> Vec<RequestNumber> {
-    open_in(draft, thread)
+    known::open_in(draft, thread)
         .into_iter()
         .map(|request| request.number)
         .filter(|number| void(draft, *number, why))

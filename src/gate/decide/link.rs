@@ -3,7 +3,6 @@
 
 use serde_json::json;
 
-use super::super::audit::Entry;
 use super::super::credential::Credential;
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, Slug};
@@ -13,31 +12,19 @@ use super::super::reply;
 use super::super::request::{Action, Alive, Request, Wanted};
 use super::super::thread::BoardState;
 use super::super::verdict::Opening;
-use super::comment::Said;
 use super::happened::Happened;
 use super::named::asked_about;
-use super::propose::{Proposal, ask};
-use super::{Draft, alone, issue};
-
-/// Decides the wish.
-pub(super) fn decide(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    number: CredentialNumber,
-    slug: &Slug,
-) {
-    ask(draft, said, Action::Link, |draft| {
-        proposal(draft, said, number, slug)
-    });
-}
+use super::propose::{Proposal, Refusal};
+use super::said::Said;
+use super::{Draft, alone, issue, lifecycle};
 
 /// What would be asked for.
-fn proposal(
+pub(super) fn proposal(
     draft: &Draft<'_>,
     said: &Said<'_>,
     number: CredentialNumber,
     slug: &Slug,
-) -> Result<Proposal, (String, &'static str)> {
+) -> Result<Proposal, Refusal> {
     if !said.by_owner() {
         let text =
             "Only an owner of this board can ask that a secret from before becomes an identity's.";
@@ -115,22 +102,18 @@ pub(super) fn act(
     credential.link(opening, &identity);
     identity.credentials.push(number);
     let text = format!("{number} for {}", request.number);
-    identity
-        .recent
-        .push(draft.now(), "credential_linked", &text);
     draft.put(Key::credential(number), &credential);
     draft.put(Key::check(&credential.mac), &credential.check(&identity));
     issue::announce_end(draft, &credential);
-    draft.put(Key::identity(identity.number), &identity);
+    let by = said.actor();
+    let entry = lifecycle::remember(draft, &mut identity, "credential_linked", &by, &text);
     let key = Key::board(said.thread.repository);
     let mut board: BoardState = draft.get_or_default(&key);
     board.alone.remove(&number);
     draft.put(key, &board);
     let by = issue::names(said.board, opening.approvers());
     Some(Happened {
-        entry: Entry::new("credential_linked", said.actor(), text)
-            .in_thread(identity.thread)
-            .about_identity(identity.number)
+        entry: entry
             .about_credential(number)
             .with_facts(json!({ "scopes": credential.scopes })),
         outcome: "linked",

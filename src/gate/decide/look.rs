@@ -9,7 +9,6 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::one_line;
-use super::super::credential::Credential;
 use super::super::due::Due;
 use super::super::event::{Accepted, Look};
 use super::super::evidence::{Need, ReadComment, ReadIssue, Reads};
@@ -24,7 +23,7 @@ use super::super::thread::{Seen, Share, Thread};
 use super::super::time::after;
 use super::super::verdict::summary_stands;
 use super::comment::edited_command;
-use super::{Draft, judge, lifecycle, rests, state};
+use super::{Draft, judge, known, lifecycle, rests, state};
 
 /// Decides a trigger.
 pub(super) fn decide(
@@ -48,7 +47,7 @@ pub(super) fn decide(
             };
             let owner = author.is_some_and(|author| board.owner(author).is_some());
             let share = if owner { Share::Owners } else { Share::Others };
-            let may_command = owner || author.is_some_and(|author| board.may_ask(author));
+            let may_command = author.is_some_and(|author| board.may_command(author));
             if may_command && author != Some(draft.given.policy.bot) {
                 let by_author = author == accepted.unverified_sender;
                 edited_command(draft, thread, look, by_author, share);
@@ -106,7 +105,7 @@ fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &
     let seen = draft.get::<Seen>(&Key::seen(thread.repository, Subject::Comment(comment.0)));
     let standing = |body: &Hash| standing(read, body, seen.as_ref());
     let bot = draft.given.policy.bot;
-    for request in lifecycle::open_in(draft, thread) {
+    for request in known::open_in(draft, thread) {
         let summary = request.summary.as_ref();
         let doctored = summary.is_some_and(|summary| {
             summary.comment == comment && !summary_stands(summary, read, bot, seen.as_ref())
@@ -120,10 +119,10 @@ fn changed(draft: &mut Draft<'_>, thread: ThreadKey, comment: CommentId, read: &
     judge::fell(draft, thread, comment, |body| {
         standing(body) == Standing::Same
     });
-    for identity in lifecycle::living_in(draft, thread) {
+    for identity in known::living_in(draft, thread) {
         pending_credentials(draft, identity, comment, &standing);
     }
-    for (request, grant) in lifecycle::claims_in(draft, thread) {
+    for (request, grant) in known::claims_in(draft, thread) {
         let rests = request.approvals.iter().any(|approval| {
             approval.comment == Some(comment) && standing(&approval.body) != Standing::Same
         });
@@ -141,11 +140,7 @@ pub(super) fn fallen_claim(draft: &mut Draft<'_>, request: &Request, grant: Gran
             .in_thread(request.thread)
             .about_request(request.number),
     );
-    let owners = draft
-        .board(request.thread)
-        .map_or_else(String::new, |board| {
-            lifecycle::mentions(board, &grant.approvers)
-        });
+    let owners = known::mentions(draft, request.thread, grant.approvers.clone());
     lifecycle::void_claim(draft, request, grant);
     let text = format!(
         "**What {} granted is void**: {why}. Ask anew. {owners}",
@@ -166,7 +161,8 @@ fn open_request(
     let stands = |body: &Hash| standing(body) == Standing::Same;
     let is_source = request.source.subject == Some(Subject::Comment(comment.0));
     if is_source && !stands(&request.source.body) {
-        return void(draft, &request, SOURCE_CHANGED);
+        lifecycle::void_and_tell(draft, &request, SOURCE_CHANGED, "Ask anew");
+        return;
     }
     let before = request.approvals.len();
     request
@@ -191,13 +187,6 @@ fn open_request(
         );
         let text = format!("{number}: an approval was edited or deleted and counts no longer.");
         draft.tell(request.thread, &text, Some(number));
-    }
-}
-
-fn void(draft: &mut Draft<'_>, request: &Request, why: &str) {
-    if lifecycle::void(draft, request.number, why) {
-        let text = format!("**{} is void**: {why}. Ask anew.", request.number);
-        draft.tell(request.thread, &text, Some(request.number));
     }
 }
 
@@ -255,18 +244,12 @@ fn pending_credentials(
             }
         };
         if let Some(text) = done {
-            let text = format!("{text} {}", approvers(draft, &identity, &credential));
+            let approvers = credential.approvers.clone();
+            let approvers = known::mentions(draft, identity.thread, approvers);
+            let text = format!("{text} {approvers}");
             draft.tell(identity.thread, &text, Some(credential.request));
         }
     }
-}
-
-fn approvers(draft: &Draft<'_>, identity: &Identity, credential: &Credential) -> String {
-    draft
-        .board(identity.thread)
-        .map_or_else(String::new, |board| {
-            lifecycle::mentions(board, &credential.approvers)
-        })
 }
 
 /// A comment of the bot's id without a valid marker that the outbox did not post: somebody speaks
@@ -329,14 +312,14 @@ fn issue(draft: &mut Draft<'_>, thread: ThreadKey, read: &ReadIssue) {
                 thread.repository,
                 Subject::Issue(thread.issue.0),
             ));
-            for request in lifecycle::open_in(draft, thread) {
+            for request in known::open_in(draft, thread) {
                 let asked_in_body = matches!(request.source.subject, Some(Subject::Issue(_)));
                 let stands = found.body.as_ref() == Some(&request.source.body)
                     && seen
                         .as_ref()
                         .is_some_and(|seen| seen.only(&request.source.body));
                 if asked_in_body && !stands {
-                    void(draft, &request, SOURCE_CHANGED);
+                    lifecycle::void_and_tell(draft, &request, SOURCE_CHANGED, "Ask anew");
                 }
             }
         }
@@ -374,7 +357,7 @@ fn closed(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, elsewhere: bool) 
     record.closed = Some(since);
     draft.put(key, &record);
     let later = after(since, draft.given.policy.closed_revoke);
-    for identity in lifecycle::living_in(draft, thread) {
+    for identity in known::living_in(draft, thread) {
         let identity = identity.number;
         draft.due(later, &Due::RevokeClosed { identity, since });
     }
@@ -399,13 +382,13 @@ pub(super) fn unreadable(draft: &mut Draft<'_>, thread: ThreadKey, error: &str) 
 /// anything stopped.
 fn stop(draft: &mut Draft<'_>, thread: ThreadKey, why: &str, told: &str, elsewhere: bool) -> bool {
     let mut paused = Vec::new();
-    for mut identity in lifecycle::living_in(draft, thread) {
+    for mut identity in known::living_in(draft, thread) {
         if lifecycle::pause(draft, &mut identity, &Actor::Bot, why) {
             paused.push(format!("`{}`", identity.slug));
         }
     }
     let mut void = Vec::new();
-    for request in lifecycle::open_in(draft, thread) {
+    for request in known::open_in(draft, thread) {
         if lifecycle::void(draft, request.number, why) {
             void.push(request.number.to_string());
         }

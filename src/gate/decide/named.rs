@@ -12,9 +12,10 @@ use super::super::ids::{CredentialNumber, RequestNumber, Slug};
 use super::super::key::Key;
 use super::super::reply::{self, escape::foreign};
 use super::super::request::Request;
-use super::super::thread::{OpenRequests, SlugOwner};
-use super::comment::{Said, explain};
-use super::{Draft, lifecycle, propose};
+use super::super::thread::OpenRequests;
+use super::propose::Refusal;
+use super::said::{Said, explain};
+use super::{Draft, known, lifecycle};
 
 /// What the first word means.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ pub(super) fn refuse(
 ) {
     draft.outcome(verb, code);
     let could = said.by_owner()
-        || lifecycle::living_in(draft, said.thread)
+        || known::living_in(draft, said.thread)
             .iter()
             .any(|identity| identity.requester == said.author);
     if !could {
@@ -57,10 +58,7 @@ pub(super) fn meant(draft: &Draft<'_>, said: &Said<'_>, words: &Words) -> Meant 
         Slug::parse(&bare.to_ascii_lowercase())
     });
     if let Some(slug) = word {
-        let owner: Option<SlugOwner> = draft.get(&Key::slug(&slug));
-        let identity = owner
-            .filter(|owner| owner.repository == repository)
-            .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity)));
+        let identity = known::newest_identity(draft, said.board, &slug);
         let naming: OpenRequests = draft.get_or_default(&Key::naming(repository, &slug));
         let open: Vec<RequestNumber> = naming
             .requests
@@ -74,23 +72,16 @@ pub(super) fn meant(draft: &Draft<'_>, said: &Said<'_>, words: &Words) -> Meant 
                 return Meant::Identity(Box::new(identity), 1);
             }
             Some(_) | None if !open.is_empty() => {
-                let only = only_living(draft, said).map(Box::new);
+                let only = known::only_living_in(draft, said.thread).map(Box::new);
                 return Meant::Asked(slug, open, only);
             }
             Some(_) | None => {}
         }
     }
-    match only_living(draft, said) {
+    match known::only_living_in(draft, said.thread) {
         Some(only) => Meant::Identity(Box::new(only), 0),
         None => Meant::Unknown,
     }
-}
-
-/// The thread's living identity, if there is exactly one.
-fn only_living(draft: &Draft<'_>, said: &Said<'_>) -> Option<Identity> {
-    let mut living = lifecycle::living_in(draft, said.thread);
-    let only = living.pop();
-    only.filter(|_| living.is_empty())
 }
 
 /// Owners from any thread of the board; the requester in the identity's own thread.
@@ -105,7 +96,7 @@ pub(super) fn unknown(
     verb: &'static str,
     done: &'static str,
 ) {
-    let living = lifecycle::living_in(draft, said.thread);
+    let living = known::living_in(draft, said.thread);
     let text = if living.is_empty() {
         format!(
             "Nothing was {done}: name the identity, `/gate {verb} SLUG`. None lives in this thread."
@@ -125,7 +116,11 @@ pub(super) fn unknown(
 
 /// Who wants it and why, for the records.
 pub(super) fn because(said: &Said<'_>, reason: &str) -> String {
-    let by = format!("by user {}", said.author);
+    with_reason(format!("by user {}", said.author), reason)
+}
+
+/// That, and why, if a reason was given.
+pub(super) fn with_reason(by: String, reason: &str) -> String {
     if reason.is_empty() {
         by
     } else {
@@ -148,7 +143,7 @@ pub(super) fn lacking(
     );
     lifecycle::void_resumes(draft, identity, why.trim());
     let paused = lifecycle::pause(draft, identity, &said.actor(), why.trim());
-    let living = lifecycle::credentials_of(draft, identity)
+    let living = known::credentials_of(draft, identity)
         .into_iter()
         .filter(|credential| credential.is_living(draft.now()));
     let has = numbers(living.map(|credential| credential.number));
@@ -162,6 +157,12 @@ pub(super) fn lacking(
         identity.slug, has, identity.slug
     );
     told(draft, said, &text);
+}
+
+/// It is over, and was before.
+pub(super) fn ended_already(draft: &Draft<'_>, identity: &Identity) -> String {
+    let word = identity.word(draft.now());
+    format!("`{}` was {word} already.", identity.slug)
 }
 
 /// A reason as the answer shows it, escaped.
@@ -179,8 +180,8 @@ pub(super) fn asked_about(
     draft: &Draft<'_>,
     said: &Said<'_>,
     slug: &Slug,
-) -> Result<Identity, (String, &'static str)> {
-    propose::newest_identity(draft, said.board, slug)
+) -> Result<Identity, Refusal> {
+    known::newest_identity(draft, said.board, slug)
         .filter(|identity| may(said, identity))
         .ok_or_else(|| {
             let text = format!("There is no identity `{slug}` here that you could ask this for.");

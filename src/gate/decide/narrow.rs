@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::super::actor::Actor;
-use super::super::audit::Entry;
 use super::super::command::{Less, Words, less};
 use super::super::credential::{Credential, less_of};
 use super::super::identity::Identity;
@@ -17,9 +16,11 @@ use super::super::key::Key;
 use super::super::policy::Board;
 use super::super::reply::{self, escape::foreign, faults, reasons::codes};
 use super::super::time::{after, span};
-use super::comment::Said;
-use super::named::{Meant, because, may, meant, refuse, shown, told_both, unknown, weak};
-use super::{Draft, alone, issue, lifecycle};
+use super::named::{
+    Meant, because, ended_already, may, meant, refuse, shown, told_both, unknown, weak,
+};
+use super::said::Said;
+use super::{Draft, alone, issue, known, lifecycle};
 
 /// Decides a narrowing.
 pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
@@ -69,11 +70,7 @@ fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
         }
     };
     if !identity.is_living() {
-        let text = format!(
-            "`{}` was {} already.",
-            identity.slug,
-            identity.word(draft.now())
-        );
+        let text = ended_already(draft, &identity);
         return refuse(draft, said, "narrow", &text, "unknown_identity");
     }
     if let Some(wider) = wider(draft, Some(said.board), &identity, &less) {
@@ -87,7 +84,7 @@ fn narrow(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
     let changed = apply(draft, &mut identity, &less);
     let text = if changed {
         let why = because(said, &reason);
-        written(draft, &mut identity, &less, said.actor(), &why);
+        written(draft, &mut identity, &less, &said.actor(), &why);
         reply::narrowed(&identity, &less, &shown(&reason)) + &unclaimed
     } else {
         format!("`{}` may do no more than that already.", identity.slug)
@@ -146,7 +143,7 @@ pub(super) fn wider(
 
 /// When the last of what lives would end by itself; without a living credential the identity's end.
 fn latest_end(draft: &Draft<'_>, identity: &Identity) -> jiff::Timestamp {
-    lifecycle::credentials_of(draft, identity)
+    known::credentials_of(draft, identity)
         .into_iter()
         .filter(|credential| credential.is_living(draft.now()))
         .map(|credential| credential.expires_at.min(identity.expires_at))
@@ -187,24 +184,18 @@ pub(super) fn written(
     draft: &mut Draft<'_>,
     identity: &mut Identity,
     less: &Less,
-    by: Actor,
+    by: &Actor,
     why: &str,
 ) {
     draft.use_reserve();
     // It was granted as more than is left; whoever asked asks anew.
     lifecycle::void_claims(draft, identity);
-    identity.recent.push(draft.now(), "identity_narrowed", why);
-    draft.put(Key::identity(identity.number), identity);
+    let entry = lifecycle::remember(draft, identity, "identity_narrowed", by, why);
     lifecycle::write_checks(draft, identity);
-    draft.entry(
-        Entry::new("identity_narrowed", by, why)
-            .in_thread(identity.thread)
-            .about_identity(identity.number)
-            .with_facts(json!({
-                "scopes": less.scopes,
-                "resources": less.resources,
-                "modes": less.modes,
-                "ttl": less.ttl,
-            })),
-    );
+    draft.entry(entry.with_facts(json!({
+        "scopes": less.scopes,
+        "resources": less.resources,
+        "modes": less.modes,
+        "ttl": less.ttl,
+    })));
 }

@@ -20,8 +20,8 @@ use super::super::order::{Ask, Order, Ordered, TurnedAway};
 use super::super::reply;
 use super::super::request::{Request, RequestStatus};
 use super::super::thread::{OpenRequests, SlugOwner};
-use super::named::shown;
-use super::{Answer, Draft, alone, lifecycle, narrow};
+use super::named::{shown, with_reason};
+use super::{Answer, Draft, alone, lifecycle, narrow, refuse};
 
 /// The longest reason that is kept, in characters.
 const REASON: usize = 400;
@@ -143,18 +143,18 @@ fn who(by: &By) -> String {
     }
 }
 
+/// Who it was, behind what was done.
+fn by(order: &Order) -> String {
+    format!(" by {}", who(&order.by))
+}
+
 /// Who wants it and why, for the records.
 fn because(order: &Order) -> String {
-    let reason = one_line(&order.reason, REASON);
     let by = match &order.by {
         By::Host => "by the bot's host".to_owned(),
         By::Operator { name, .. } => format!("by operator {name}"),
     };
-    if reason.is_empty() {
-        by
-    } else {
-        format!("{by}: {reason}")
-    }
+    with_reason(by, &one_line(&order.reason, REASON))
 }
 
 /// It is done: the thread is told, unless its board is none any more.
@@ -184,9 +184,9 @@ fn pause(draft: &mut Draft<'_>, order: &Order, mut identity: Identity) -> Ordere
     }
     lifecycle::pause(draft, &mut identity, &order.by.actor(), &because(order));
     let told = format!(
-        "**`{slug}` is paused** by {}{}. Every credential of it is refused. `/gate resume {slug}` asks that it goes on; `/gate revoke {slug}` ends it.",
-        who(&order.by),
-        shown(&order.reason)
+        "{} {}",
+        reply::paused(&slug, &by(order), &shown(&order.reason)),
+        reply::paused_onward(&slug)
     );
     let said = format!("{slug} is paused: every credential of it is refused");
     done(draft, identity.thread, &told, said)
@@ -196,11 +196,7 @@ fn revoke(draft: &mut Draft<'_>, order: &Order, mut identity: Identity) -> Order
     let slug = identity.slug.clone();
     lifecycle::revoke(draft, &mut identity, &order.by.actor(), &because(order));
     let count = identity.credentials.len();
-    let told = format!(
-        "**`{slug}` is revoked** by {}, with {count} of its credentials{}.",
-        who(&order.by),
-        shown(&order.reason)
-    );
+    let told = reply::revoked(&identity, &by(order), &shown(&order.reason));
     let said = format!("{slug} is revoked, with {count} of its credentials");
     done(draft, identity.thread, &told, said)
 }
@@ -209,11 +205,7 @@ fn release(draft: &mut Draft<'_>, order: &Order, mut identity: Identity) -> Orde
     let slug = identity.slug.clone();
     lifecycle::release(draft, &mut identity, &order.by.actor(), &because(order));
     let count = identity.credentials.len();
-    let told = format!(
-        "**`{slug}` is released** by {}, with {count} of its credentials{}. The name stays its requester's.",
-        who(&order.by),
-        shown(&order.reason)
-    );
+    let told = reply::released(&identity, &by(order), &shown(&order.reason));
     let said = format!("{slug} is released, with {count} of its credentials");
     done(draft, identity.thread, &told, said)
 }
@@ -233,7 +225,7 @@ fn narrow_it(draft: &mut Draft<'_>, order: &Order, mut identity: Identity, less:
         ));
     }
     let why = because(order);
-    narrow::written(draft, &mut identity, less, order.by.actor(), &why);
+    narrow::written(draft, &mut identity, less, &order.by.actor(), &why);
     let reason = format!(" (by {}{})", who(&order.by), shown(&order.reason));
     let told = reply::narrowed(&identity, less, &reason);
     let said = format!("{} may do less now", identity.slug);
@@ -351,18 +343,13 @@ fn deny(draft: &mut Draft<'_>, order: &Order, number: RequestNumber) -> Ordered 
             _ => Ordered::Already(said),
         };
     }
-    draft.use_reserve();
     let status = RequestStatus::DeniedBy(order.by.name().to_owned());
-    lifecycle::end(draft, &mut request, status);
-    draft.entry(
-        Entry::new("request_denied", order.by.actor(), because(order))
-            .in_thread(request.thread)
-            .about_request(number),
-    );
-    let told = format!(
-        "**{number} denied by {}**{}",
-        who(&order.by),
-        shown(&order.reason)
+    let told = refuse::end(
+        draft,
+        &mut request,
+        status,
+        (order.by.actor(), &who(&order.by)),
+        (&because(order), &order.reason),
     );
     if draft.board(request.thread).is_some() {
         draft.tell(request.thread, &told, Some(number));

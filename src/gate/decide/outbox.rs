@@ -8,16 +8,14 @@ use serde_json::json;
 use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::one_line;
-use super::super::credential::Credential;
 use super::super::effect::{Effect, Post, Role};
 use super::super::event::EffectDone;
-use super::super::identity::Identity;
 use super::super::ids::{CommentId, Hash, RequestNumber, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::reply;
 use super::super::request::{Request, Summary};
 use super::super::thread::Seen;
-use super::{Draft, lifecycle, state, wish};
+use super::{Draft, known, lifecycle, state, wish};
 
 /// An effect was done.
 pub(super) fn done(draft: &mut Draft<'_>, done: &EffectDone) {
@@ -140,11 +138,7 @@ pub(super) fn refused(draft: &mut Draft<'_>, effect: (u64, u32), why: &str) {
             control(draft, post.thread, &text);
         }
         Role::Credential(number) => {
-            let credential = draft.get::<Credential>(&Key::credential(number));
-            let identity = credential
-                .as_ref()
-                .and_then(|credential| draft.get::<Identity>(&Key::identity(credential.identity?)));
-            if let (Some(mut identity), Some(mut credential)) = (identity, credential) {
+            if let Some((mut credential, mut identity)) = known::of_identity(draft, number) {
                 let why = "it could not be delivered: the forge refuses my comments in its thread";
                 lifecycle::revoke_credential(
                     draft,

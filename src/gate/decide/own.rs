@@ -3,32 +3,23 @@
 
 use serde_json::json;
 
-use super::super::audit::Entry;
 use super::super::identity::Identity;
 use super::super::ids::Slug;
-use super::super::key::Key;
 use super::super::reply;
 use super::super::request::{Action, Wanted};
 use super::super::verdict::Opening;
-use super::comment::Said;
 use super::happened::Happened;
 use super::named::asked_about;
-use super::propose::{Proposal, ask};
+use super::propose::{Proposal, Refusal};
+use super::said::Said;
 use super::{Draft, issue, lifecycle};
-
-/// Decides the wish.
-pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
-    ask(draft, said, Action::Own, |draft| {
-        proposal(draft, said, slug)
-    });
-}
 
 /// What would be asked for.
 pub(super) fn proposal(
     draft: &Draft<'_>,
     said: &Said<'_>,
     slug: &Slug,
-) -> Result<Proposal, (String, &'static str)> {
+) -> Result<Proposal, Refusal> {
     if !said.by_owner() {
         let text = "Only an owner of this board can own an identity.";
         return Err((text.to_owned(), "not_an_owner"));
@@ -58,15 +49,12 @@ pub(super) fn act(
     let owner = request.effect.owner?;
     identity.owner = owner;
     let text = format!("user {owner}, for {}", request.number);
-    identity.recent.push(draft.now(), "owner_changed", &text);
-    draft.put(Key::identity(identity.number), &identity);
+    let by = said.actor();
+    let entry = lifecycle::remember(draft, &mut identity, "owner_changed", &by, &text);
     lifecycle::write_checks(draft, &identity);
     let by = issue::names(said.board, opening.approvers());
     Some(Happened {
-        entry: Entry::new("owner_changed", said.actor(), text)
-            .in_thread(identity.thread)
-            .about_identity(identity.number)
-            .with_facts(json!({ "owner": owner })),
+        entry: entry.with_facts(json!({ "owner": owner })),
         outcome: "owned",
         text: reply::owned(request.number, &identity.slug, &request.asker_login, &by),
     })

@@ -6,8 +6,11 @@
 use super::super::command::Words;
 use super::super::identity::{Identity, IdentityStatus};
 use super::super::ids::{CredentialNumber, RequestNumber, Slug};
-use super::comment::Said;
-use super::named::{Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown};
+use super::super::reply;
+use super::named::{
+    Meant, because, ended_already, lacking, may, meant, refuse, shown, told, told_both, unknown,
+};
+use super::said::Said;
 use super::{Draft, alone, lifecycle};
 
 /// Decides a pause.
@@ -52,7 +55,7 @@ fn pause(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &
             "**`{slug}` stays paused**{}. {}, asked before that, is void.{changed} {}",
             shown(&reason),
             void.join(" and "),
-            onward(&slug)
+            reply::paused_onward(&slug)
         );
         return told_both(draft, said, &identity, &text);
     }
@@ -65,26 +68,22 @@ fn pause(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: &
             None => String::new(),
         };
         let text = format!(
-            "**`{slug}` is paused**{}. Every credential of it is refused.{unclaimed}{changed}{whole} {}",
-            shown(&reason),
-            onward(&slug)
+            "{}{unclaimed}{changed}{whole} {}",
+            reply::paused(&slug, "", &shown(&reason)),
+            reply::paused_onward(&slug)
         );
         return told_both(draft, said, &identity, &text);
     }
     let text = match identity.status {
         IdentityStatus::Active | IdentityStatus::Paused(_) => {
-            format!("`{slug}` is paused already. {}", onward(&slug))
+            format!(
+                "`{slug}` is paused already. {}",
+                reply::paused_onward(&slug)
+            )
         }
-        IdentityStatus::Revoked(_) | IdentityStatus::Released(_) => {
-            format!("`{slug}` was {} already.", identity.word(draft.now()))
-        }
+        IdentityStatus::Revoked(_) | IdentityStatus::Released(_) => ended_already(draft, &identity),
     };
     told(draft, said, &text);
-}
-
-/// What can be done about a paused identity.
-fn onward(slug: &Slug) -> String {
-    format!("`/gate resume {slug}` asks that it goes on; `/gate revoke {slug}` ends it.")
 }
 
 /// A request cannot stand still; it can be ended.

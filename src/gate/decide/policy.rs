@@ -4,7 +4,7 @@
 //! No change of policy opens a gate. Approvals given under a changed gate are dropped when their
 //! request is next looked at (`yes.rs`), and every check applies the policy in force.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -31,24 +31,23 @@ pub struct Difference {
 /// Everything that another policy changes, by the name of the board.
 pub fn differences_between(before: &Policy, after: &Policy) -> Vec<(String, Difference)> {
     let boards = after.boards.values().flat_map(|board| {
-        on_board(Some(before), after, board)
+        on_board(before, after, board)
             .into_iter()
             .map(|difference| (board.name.clone(), difference))
     });
-    let gone = gone(before, after).map(|board| {
+    let gone = gone(&before.boards, &after.boards).map(|(_, board)| {
         let text = "board is gone".to_owned();
         (board.name.clone(), difference(false, text))
     });
     boards.chain(gone).collect()
 }
 
-/// The boards that another policy has not.
-fn gone<'a>(before: &'a Policy, after: &'a Policy) -> impl Iterator<Item = &'a Board> {
-    before
-        .boards
-        .iter()
-        .filter(|(repository, _)| !after.boards.contains_key(repository))
-        .map(|(_, board)| board)
+/// What was there and is not any more.
+fn gone<'a, K: Ord, V>(
+    old: &'a BTreeMap<K, V>,
+    new: &'a BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'a K, &'a V)> {
+    old.iter().filter(|(key, _)| !new.contains_key(*key))
 }
 
 /// Takes a policy into force.
@@ -61,37 +60,19 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
     draft.cause("policy", json!({ "hash": policy.hash() }));
     draft.outcome("policy", "changed");
     draft.put(Key::policy(), policy);
-    let mut words = Vec::new();
-    for (repository, board) in &policy.boards {
+    let differences = before
+        .as_ref()
+        .map(|before| differences_between(before, policy))
+        .unwrap_or_default();
+    for board in policy.boards.values() {
         end_holds(draft, board);
         unlock(draft, board);
-        let differences = on_board(before.as_ref(), policy, board);
-        let wider: Vec<String> = differences
-            .iter()
-            .filter(|difference| difference.wider)
-            .map(|difference| format!("- {}", difference.text))
-            .collect();
-        if let (Some(issue), Some(_), false) = (board.control_issue, &before, wider.is_empty()) {
-            let thread = ThreadKey {
-                repository: *repository,
-                issue,
-            };
-            let text = format!(
-                "**The configuration lets more through than before:**\n{}",
-                wider.join("\n")
-            );
-            draft.tell(thread, &text, None);
-        }
-        words.extend(
-            differences
-                .into_iter()
-                .map(|difference| format!("{}: {}", board.name, difference.text)),
-        );
+        tell_wider(draft, board, &differences);
     }
-    if let Some(before) = &before {
-        let gone = gone(before, policy);
-        words.extend(gone.map(|board| format!("{}: board is gone", board.name)));
-    }
+    let words: Vec<String> = differences
+        .iter()
+        .map(|(board, difference)| format!("{board}: {}", difference.text))
+        .collect();
     let text = match (&before, words.is_empty()) {
         (None, _) => "first policy".to_owned(),
         (Some(_), true) => "something outside of the boards changed".to_owned(),
@@ -102,6 +83,26 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
             json!({ "before": before.map(|before| before.hash()), "now": policy.hash() }),
         ),
     );
+}
+
+/// A board's control issue is told what got wider on it.
+fn tell_wider(draft: &mut Draft<'_>, board: &Board, differences: &[(String, Difference)]) {
+    let wider: Vec<String> = differences
+        .iter()
+        .filter(|(name, difference)| *name == board.name && difference.wider)
+        .map(|(_, difference)| format!("- {}", difference.text))
+        .collect();
+    if let (Some(issue), false) = (board.control_issue, wider.is_empty()) {
+        let thread = ThreadKey {
+            repository: board.repository_id,
+            issue,
+        };
+        let text = format!(
+            "**The configuration lets more through than before:**\n{}",
+            wider.join("\n")
+        );
+        draft.tell(thread, &text, None);
+    }
 }
 
 /// An owner without a secret has no factor to lock: taking `totp_file` out of the configuration and
@@ -125,10 +126,7 @@ fn end_holds(draft: &mut Draft<'_>, board: &Board) {
 }
 
 /// What is different for one board: its own rules, and the installation's that concern it.
-fn on_board(before: Option<&Policy>, policy: &Policy, board: &Board) -> Vec<Difference> {
-    let Some(before) = before else {
-        return vec![difference(true, "the board is new".to_owned())];
-    };
+fn on_board(before: &Policy, policy: &Policy, board: &Board) -> Vec<Difference> {
     let mut all = match before.board(board.repository_id) {
         Some(old) => differences(old, board),
         None => vec![difference(true, "the board is new".to_owned())],
@@ -236,13 +234,8 @@ fn differences(old: &Board, new: &Board) -> Vec<Difference> {
             Some(before) => all.extend(gates(name, before, gate)),
         }
     }
-    for name in old
-        .gates
-        .keys()
-        .filter(|name| !new.gates.contains_key(*name))
-    {
-        all.push(difference(false, format!("gate `{name}` is gone")));
-    }
+    let gone = gone(&old.gates, &new.gates);
+    all.extend(gone.map(|(name, _)| difference(false, format!("gate `{name}` is gone"))));
     all
 }
 
@@ -262,11 +255,7 @@ fn owners(old: &Board, new: &Board) -> Vec<Difference> {
             }
         }
     }
-    let gone = old
-        .owners
-        .iter()
-        .filter(|(user, _)| !new.owners.contains_key(user));
-    all.extend(gone.map(|(_, owner)| {
+    all.extend(gone(&old.owners, &new.owners).map(|(_, owner)| {
         difference(
             false,
             format!("{} is no owner any more", login(&owner.login)),
@@ -295,11 +284,7 @@ fn judges(old: &Board, new: &Board) -> Vec<Difference> {
             }
         }
     }
-    let gone = old
-        .judges
-        .iter()
-        .filter(|(user, _)| !new.judges.contains_key(user));
-    all.extend(gone.map(|(_, judge)| {
+    all.extend(gone(&old.judges, &new.judges).map(|(_, judge)| {
         let text = format!("{} is no judge any more", login(&judge.login));
         difference(!new.judges.is_empty(), text)
     }));

@@ -13,21 +13,21 @@ use super::super::effect::{Reaction, Role};
 use super::super::event::Road;
 use super::super::evidence::{FoundIssue, Need, ReadIssue, Reads};
 use super::super::identity::Identity;
-use super::super::ids::{RequestNumber, Slug, UserId};
+use super::super::ids::{RequestNumber, UserId};
 use super::super::key::{Key, Subject};
 use super::super::policy::{Board, Gate};
 use super::super::reply::{self, reasons};
 use super::super::request::{Action, Request, RequestStatus, Source, Wanted, digest};
 use super::super::thread::{
     BoardState, Challenge, Counters, MAX_IDENTITIES_IN_THREAD, MAX_REQUESTS_IN_THREAD,
-    MAX_REQUESTS_OF_RECIPIENT, OpenRequests, RecipientState, SlugOwner, Thread,
+    MAX_REQUESTS_OF_RECIPIENT, OpenRequests, RecipientState, Thread,
 };
 use super::super::time::{after, seconds_between};
 use super::super::verdict::{
     IN_TIME, Reason, could_approve, moved_repository, refusals, shut_thread,
 };
-use super::comment::{Said, explain};
-use super::{Draft, judge, lifecycle, weigh};
+use super::said::Said;
+use super::{Draft, judge, known, lifecycle, weigh};
 
 /// What somebody asks for.
 #[derive(Debug)]
@@ -60,20 +60,8 @@ impl Proposal {
     }
 }
 
-/// Somebody asks in a thread: puts it up, or refuses it with every reason.
-pub(super) fn ask<'a>(
-    draft: &mut Draft<'a>,
-    said: &Said<'_>,
-    action: Action,
-    proposal: impl FnOnce(&Draft<'a>) -> Result<Proposal, (String, &'static str)>,
-) {
-    let asked = standing(draft, said)
-        .and_then(|()| proposal(draft))
-        .and_then(|proposal| judge_and_take(draft, said, proposal, None));
-    if let Err((text, code)) = asked {
-        refuse(draft, said, verb(action), &text, code);
-    }
-}
+/// Why something is not asked: its sentences, and the code of the first.
+pub(super) type Refusal = (String, &'static str);
 
 /// What is known of a request that no text on the forge asks for.
 #[derive(Clone, Copy, Debug)]
@@ -90,7 +78,7 @@ pub(super) fn put_up_from_host(
     said: &Said<'_>,
     proposal: Proposal,
     host: Host<'_>,
-) -> Result<RequestNumber, (String, &'static str)> {
+) -> Result<RequestNumber, Refusal> {
     judge_and_take(draft, said, proposal, Some(host))
 }
 
@@ -99,18 +87,18 @@ pub(super) fn would_be_refused(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
     proposal: Proposal,
-) -> Result<(), (String, &'static str)> {
+) -> Result<(), Refusal> {
     judged(draft, said, proposal, None).map(|_| ())
 }
 
 /// Takes a request if nothing speaks against it, with the further lines of its summary if it came from
 /// the host; else every reason, and the code of the first.
-fn judge_and_take(
+pub(super) fn judge_and_take(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
     proposal: Proposal,
     host: Option<Host<'_>>,
-) -> Result<RequestNumber, (String, &'static str)> {
+) -> Result<RequestNumber, Refusal> {
     let (gate, request, newest) = judged(draft, said, proposal, host)?;
     if host.is_none() {
         draft.react(said.thread, said.comment(), Reaction::Eyes);
@@ -128,7 +116,7 @@ fn judged<'a>(
     said: &Said<'a>,
     proposal: Proposal,
     host: Option<Host<'_>>,
-) -> Result<Judged<'a>, (String, &'static str)> {
+) -> Result<Judged<'a>, Refusal> {
     let Some(gate) = said.board.gate(&proposal.effect.environment) else {
         let reason = Reason::NoGate(proposal.effect.environment);
         return Err(no(said.board, &reason));
@@ -138,38 +126,13 @@ fn judged<'a>(
         request.source.subject = None;
         request.source.operator = host.operator.map(str::to_owned);
     }
-    let newest = identity_of(draft, said.board, &request);
+    let newest = known::identity_of(draft, said.board, &request);
     let denied = deny(draft, said, &gate, &request, newest.as_ref());
     if let Some(first) = denied.first() {
         return Err((all(&denied, said), reasons::code(first)));
     }
     room(draft, said, &request, newest.as_ref())?;
     Ok((gate, request, newest))
-}
-
-/// The verb that asks for it.
-fn verb(action: Action) -> &'static str {
-    match action {
-        Action::Issue => "request",
-        Action::Import
-        | Action::Link
-        | Action::Rotate
-        | Action::Resume
-        | Action::Thaw
-        | Action::Own => action.word(),
-    }
-}
-
-/// Says why nothing was done.
-pub(super) fn refuse(
-    draft: &mut Draft<'_>,
-    said: &Said<'_>,
-    verb: &'static str,
-    text: &str,
-    code: &'static str,
-) {
-    draft.outcome(verb, code);
-    explain(draft, said, text, None, code);
 }
 
 /// Every reason as one sentence each.
@@ -191,7 +154,7 @@ pub(super) fn capital(text: &str) -> String {
 }
 
 /// The text and its place: unedited, sent by its author, in an open thread of the right repository.
-fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'static str)> {
+pub(super) fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), Refusal> {
     if said.accepted.road == Road::Hook && said.accepted.unverified_sender != Some(said.author) {
         return Err(no(said.board, &Reason::SentByAnother));
     }
@@ -215,7 +178,7 @@ fn standing(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'sta
 }
 
 /// The place: an open thread of the right repository.
-pub(super) fn place(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), (String, &'static str)> {
+pub(super) fn place(draft: &mut Draft<'_>, said: &Said<'_>) -> Result<(), Refusal> {
     let issue = said.thread.issue;
     match said.reads.issues.get(&issue).map(shut_thread) {
         None => draft.need(Need::Issue(issue)),
@@ -230,7 +193,7 @@ pub(super) fn repository(
     draft: &mut Draft<'_>,
     board: &Board,
     reads: &Reads,
-) -> Result<(), (String, &'static str)> {
+) -> Result<(), Refusal> {
     let Some(repository) = &reads.repository else {
         draft.need(Need::Repository);
         return Ok(());
@@ -239,7 +202,7 @@ pub(super) fn repository(
 }
 
 /// A reason as its sentence and its code.
-pub(super) fn no(board: &Board, reason: &Reason) -> (String, &'static str) {
+pub(super) fn no(board: &Board, reason: &Reason) -> Refusal {
     let text = format!("{}.", capital(&reasons::sentence(reason, board)));
     (text, reasons::code(reason))
 }
@@ -287,20 +250,6 @@ fn compose(draft: &Draft<'_>, said: &Said<'_>, proposal: Proposal) -> Request {
     }
 }
 
-/// The board's newest identity that a request is about.
-pub(super) fn identity_of(draft: &Draft<'_>, board: &Board, request: &Request) -> Option<Identity> {
-    newest_identity(draft, board, request.effect.identity.as_ref()?)
-}
-
-/// The board's newest identity of a name, living or not. Nothing is learnt here about one of another
-/// board: its name is taken, and that is all.
-pub(super) fn newest_identity(draft: &Draft<'_>, board: &Board, slug: &Slug) -> Option<Identity> {
-    let owner: SlugOwner = draft.get(&Key::slug(slug))?;
-    draft
-        .get::<Identity>(&Key::identity(owner.identity))
-        .filter(|identity| identity.board() == board.repository_id)
-}
-
 /// Every reason why no approval could open the gate for this.
 fn deny(
     draft: &Draft<'_>,
@@ -336,7 +285,7 @@ fn room(
     said: &Said<'_>,
     request: &Request,
     identity: Option<&Identity>,
-) -> Result<(), (String, &'static str)> {
+) -> Result<(), Refusal> {
     lifecycle::free_ended(draft, said.thread.repository);
     let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
     let own: OpenRequests =

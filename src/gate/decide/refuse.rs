@@ -3,16 +3,17 @@
 //! Lenient in form: without a number, the thread's only open request is meant. Neither needs more
 //! than its own re-read.
 
+use super::super::actor::Actor;
 use super::super::audit::Entry;
 use super::super::command::Words;
 use super::super::effect::Reaction;
 use super::super::ids::RequestNumber;
 use super::super::key::Key;
-use super::super::reply::escape::foreign;
+use super::super::reply;
 use super::super::request::{Action, Request, RequestStatus};
-use super::comment::Said;
-use super::propose::refuse;
-use super::{Draft, lifecycle};
+use super::named::shown;
+use super::said::{Said, refuse};
+use super::{Draft, known, lifecycle};
 
 /// An owner denies a request of the board, from any of its threads.
 pub(super) fn deny(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
@@ -35,6 +36,7 @@ pub(super) fn deny(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         draft,
         said,
         &mut request,
+        "deny",
         RequestStatus::Denied(said.author),
         &reason,
     );
@@ -55,7 +57,14 @@ pub(super) fn withdraw(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
     if said.is_edited() {
         return edited(draft, said, "withdraw", request.number);
     }
-    finish(draft, said, &mut request, RequestStatus::Withdrawn, &reason);
+    finish(
+        draft,
+        said,
+        &mut request,
+        "withdraw",
+        RequestStatus::Withdrawn,
+        &reason,
+    );
 }
 
 /// An edited comment is no evidence for what cannot be undone, and a request cannot be paused.
@@ -79,7 +88,7 @@ fn meant(
             .get::<Request>(&Key::request(number))
             .filter(|request| request.thread.repository == said.thread.repository),
         None => {
-            let mut open = lifecycle::open_in(draft, said.thread);
+            let mut open = known::open_in(draft, said.thread);
             if open.len() == 1 { open.pop() } else { None }
         }
     };
@@ -114,7 +123,7 @@ fn meant(
             None
         }
         (None, None) => {
-            let open = lifecycle::open_in(draft, said.thread);
+            let open = known::open_in(draft, said.thread);
             let text = if open.is_empty() {
                 "No request is open in this thread.".to_owned()
             } else {
@@ -134,32 +143,38 @@ fn finish(
     draft: &mut Draft<'_>,
     said: &Said<'_>,
     request: &mut Request,
+    verb: &'static str,
     status: RequestStatus,
     reason: &str,
 ) {
-    draft.use_reserve();
-    let number = request.number;
-    let (code, verb, did) = match &status {
-        RequestStatus::Withdrawn => ("request_withdrawn", "withdraw", "withdrawn"),
-        RequestStatus::Denied(_)
-        | RequestStatus::DeniedBy(_)
-        | RequestStatus::Open
-        | RequestStatus::Approved
-        | RequestStatus::Void(_) => ("request_denied", "deny", "denied"),
-    };
-    lifecycle::end(draft, request, status);
-    draft.entry(
-        Entry::new(code, said.actor(), reason)
-            .in_thread(request.thread)
-            .about_request(number),
+    let text = end(
+        draft,
+        request,
+        status,
+        (said.actor(), &said.name()),
+        (reason, reason),
     );
-    let because = if reason.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", foreign(reason, 200))
-    };
-    let text = format!("**{number} {did} by {}**{because}", said.name());
     draft.outcome(verb, "done");
     draft.react(said.thread, said.comment(), Reaction::Yes);
-    draft.tell(request.thread, &text, Some(number));
+    draft.tell(request.thread, &text, Some(request.number));
+}
+
+/// A request is over at once, by somebody who may end it: what its thread is told. The first reason is
+/// for the audit, the second for the thread.
+pub(super) fn end(
+    draft: &mut Draft<'_>,
+    request: &mut Request,
+    status: RequestStatus,
+    (actor, name): (Actor, &str),
+    (why, reason): (&str, &str),
+) -> String {
+    draft.use_reserve();
+    lifecycle::end(draft, request, status);
+    let word = request.word(draft.now());
+    draft.entry(
+        Entry::new(&format!("request_{word}"), actor, why)
+            .in_thread(request.thread)
+            .about_request(request.number),
+    );
+    reply::request_ended(request.number, word, name, &shown(reason))
 }

@@ -7,8 +7,9 @@
 use super::super::command::Words;
 use super::super::identity::Identity;
 use super::super::ids::CredentialNumber;
-use super::comment::Said;
-use super::named::{Meant, because, meant, refuse, shown, told, unknown};
+use super::super::reply;
+use super::named::{Meant, because, ended_already, meant, refuse, shown, told, unknown};
+use super::said::Said;
 use super::{Draft, lifecycle};
 
 /// Decides a release.
@@ -53,13 +54,9 @@ fn release(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest:
     let reason = rest.reason();
     let why = because(said, &reason);
     let text = if lifecycle::release(draft, &mut identity, &said.actor(), &why) {
-        format!(
-            "**`{slug}` is released**, with {} of its credentials{}. The name stays its requester's.",
-            identity.credentials.len(),
-            shown(&reason)
-        )
+        reply::released(&identity, "", &shown(&reason))
     } else {
-        format!("`{slug}` was {} already.", identity.word(draft.now()))
+        ended_already(draft, &identity)
     };
     told(draft, said, &text);
 }

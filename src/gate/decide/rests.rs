@@ -8,7 +8,7 @@ use super::super::ids::{CommentId, RepositoryId, ThreadKey};
 use super::super::key::{Key, Subject};
 use super::super::request::Request;
 use super::super::thread::Thread;
-use super::{Draft, judge, lifecycle};
+use super::{Draft, judge, known};
 
 /// True if an open request of the thread or a credential that was not used yet rests on the text, or
 /// it is a judge's newest judgement there.
@@ -33,16 +33,16 @@ pub(super) fn anything(
                 .any(|approval| approval.comment == Some(comment))
         })
     };
-    let open = lifecycle::open_in(draft, thread).iter().any(|request| {
+    let open = known::open_in(draft, thread).iter().any(|request| {
         let summary = request.summary.as_ref().map(|summary| summary.comment);
         request.source.subject == Some(subject)
             || (comment.is_some() && summary == comment)
             || approved_by(request)
     });
-    let claims = lifecycle::claims_in(draft, thread);
+    let claims = known::claims_in(draft, thread);
     open || comment.is_some_and(|comment| judge::stands(draft, thread, comment))
         || claims.iter().any(|(request, _)| approved_by(request))
-        || lifecycle::living_in(draft, thread)
+        || known::living_in(draft, thread)
             .iter()
             .flat_map(|identity| pending(draft, identity))
             .filter_map(|credential| draft.get::<Request>(&Key::request(credential.request)))
@@ -53,10 +53,10 @@ pub(super) fn anything(
 /// not noted yet, after which it is revoked some time later.
 pub(super) fn stands(draft: &Draft<'_>, thread: ThreadKey) -> bool {
     let noted = is_closed(draft, thread);
-    lifecycle::living_in(draft, thread)
+    known::living_in(draft, thread)
         .iter()
         .any(|identity| !noted || identity.status == IdentityStatus::Active)
-        || !lifecycle::open_in(draft, thread).is_empty()
+        || !known::open_in(draft, thread).is_empty()
 }
 
 /// True if it is noted that the issue is closed or gone.
@@ -67,7 +67,7 @@ pub(super) fn is_closed(draft: &Draft<'_>, thread: ThreadKey) -> bool {
 
 /// An identity's credentials that can still be used first.
 pub(super) fn pending(draft: &Draft<'_>, identity: &Identity) -> Vec<Credential> {
-    lifecycle::credentials_of(draft, identity)
+    known::credentials_of(draft, identity)
         .into_iter()
         .filter(|credential| {
             matches!(credential.status, CredentialStatus::Pending(_))

@@ -5,7 +5,6 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::audit::Entry;
 use super::super::command::Less;
 use super::super::credential::Credential;
 use super::super::identity::{Identity, IdentityStatus};
@@ -16,25 +15,18 @@ use super::super::reply;
 use super::super::request::{Action, Alive, Wanted};
 use super::super::time::after;
 use super::super::verdict::Opening;
-use super::comment::Said;
 use super::happened::Happened;
 use super::named::{asked_about, numbers};
-use super::propose::{Proposal, ask};
-use super::{Draft, issue, lifecycle};
-
-/// Decides the wish that a paused identity works again.
-pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, slug: &Slug) {
-    ask(draft, said, Action::Resume, |draft| {
-        proposal(draft, said, slug)
-    });
-}
+use super::propose::{Proposal, Refusal};
+use super::said::Said;
+use super::{Draft, issue, known, lifecycle};
 
 /// What would be asked for.
 pub(super) fn proposal(
     draft: &Draft<'_>,
     said: &Said<'_>,
     slug: &Slug,
-) -> Result<Proposal, (String, &'static str)> {
+) -> Result<Proposal, Refusal> {
     let identity = asked_about(draft, said, slug)?;
     let effect = effect(draft, said.board, &identity, draft.now());
     Ok(Proposal::of(Action::Resume, effect))
@@ -52,7 +44,7 @@ pub(super) fn effect(
         .get(&identity.environment)
         .map(|gate| board.granted(gate, &identity.scopes))
         .unwrap_or_default();
-    let alive = lifecycle::credentials_of(draft, identity)
+    let alive = known::credentials_of(draft, identity)
         .into_iter()
         .filter(|credential| credential.is_living(asked_at))
         .map(|credential| Alive {
@@ -104,20 +96,17 @@ pub(super) fn act(
     identity.resumed_at = Some(draft.now());
     let before = std::mem::replace(&mut identity.status, IdentityStatus::Active);
     let text = format!("for {}", request.number);
-    identity.recent.push(draft.now(), "identity_resumed", &text);
     lifecycle::recount(draft, &identity, &before);
-    draft.put(Key::identity(identity.number), &identity);
+    let by = said.actor();
+    let entry = lifecycle::remember(draft, &mut identity, "identity_resumed", &by, &text);
     lifecycle::write_checks(draft, &identity);
     let by = issue::names(said.board, opening.approvers());
     let alive = numbers(request.effect.alive.iter().map(|alive| alive.credential));
     Happened {
-        entry: Entry::new("identity_resumed", said.actor(), text)
-            .in_thread(identity.thread)
-            .about_identity(identity.number)
-            .with_facts(json!({
-                "scopes": opening.scopes(),
-                "alive": request.effect.alive,
-            })),
+        entry: entry.with_facts(json!({
+            "scopes": opening.scopes(),
+            "alive": request.effect.alive,
+        })),
         outcome: "resumed",
         text: reply::resumed(request.number, &identity, &by, &alive),
     }

@@ -9,10 +9,12 @@ use super::super::credential::Credential;
 use super::super::identity::Identity;
 use super::super::ids::{CredentialNumber, RequestNumber, Slug};
 use super::super::key::Key;
-use super::comment::{Said, explain};
+use super::super::reply;
 use super::named::{
-    Meant, because, lacking, may, meant, refuse, shown, told, told_both, unknown, weak,
+    Meant, because, ended_already, lacking, may, meant, refuse, shown, told, told_both, unknown,
+    weak,
 };
+use super::said::{self, Said};
 use super::{Draft, alone, lifecycle};
 
 /// Decides a revocation.
@@ -60,23 +62,11 @@ fn revoke(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, rest: 
 
 fn whole(draft: &mut Draft<'_>, said: &Said<'_>, mut identity: Identity, reason: &str) {
     let why = because(said, reason);
-    let done = lifecycle::revoke(draft, &mut identity, &said.actor(), &why);
-    let text = if done {
-        let text = format!(
-            "**`{}` is revoked**, with {} of its credentials{}.",
-            identity.slug,
-            identity.credentials.len(),
-            shown(reason)
-        );
+    if lifecycle::revoke(draft, &mut identity, &said.actor(), &why) {
+        let text = reply::revoked(&identity, "", &shown(reason));
         return told_both(draft, said, &identity, &text);
-    } else {
-        format!(
-            "`{}` was {} already.",
-            identity.slug,
-            identity.word(draft.now())
-        )
-    };
-    told(draft, said, &text);
+    }
+    told(draft, said, &ended_already(draft, &identity));
 }
 
 fn one(
@@ -90,17 +80,15 @@ fn one(
         return lacking(draft, said, identity, number, reason);
     };
     let why = because(said, reason);
-    let done = lifecycle::revoke_credential(draft, identity, &mut credential, &said.actor(), &why);
-    let text = if done {
+    if lifecycle::revoke_credential(draft, identity, &mut credential, &said.actor(), &why) {
         let text = format!(
             "**{number} of `{}` is revoked**{}; the identity stays.",
             identity.slug,
             shown(reason)
         );
         return told_both(draft, said, identity, &text);
-    } else {
-        format!("{number} of `{}` was revoked already.", identity.slug)
-    };
+    }
+    let text = format!("{number} of `{}` was revoked already.", identity.slug);
     told(draft, said, &text);
 }
 
@@ -128,8 +116,7 @@ fn void(
                 "unknown_identity",
             )
         };
-        draft.outcome("revoke", code);
-        return explain(draft, said, text, None, code);
+        return said::refuse(draft, said, "revoke", text, code);
     }
     let why = format!("`{slug}` was revoked by user {}", said.author);
     let void: Vec<String> = requests

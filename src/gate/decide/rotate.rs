@@ -14,24 +14,17 @@ use super::super::policy::Board;
 use super::super::request::{Action, Request, Wanted};
 use super::super::time::seconds_between;
 use super::super::verdict::Reason;
-use super::comment::Said;
 use super::named::{asked_about, numbers};
-use super::propose::{self, Proposal};
-use super::{Draft, ask, lifecycle};
-
-/// Decides the wish for a successor.
-pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>, rotation: &Rotation) {
-    propose::ask(draft, said, Action::Rotate, |draft| {
-        proposal(draft, said, rotation)
-    });
-}
+use super::propose::{self, Proposal, Refusal};
+use super::said::Said;
+use super::{Draft, ask, known};
 
 /// What would be asked for.
 pub(super) fn proposal(
     draft: &Draft<'_>,
     said: &Said<'_>,
     rotation: &Rotation,
-) -> Result<Proposal, (String, &'static str)> {
+) -> Result<Proposal, Refusal> {
     let identity = asked_about(draft, said, &rotation.slug)?;
     let old = predecessor(draft, &identity, rotation.credential)?;
     let Some(mut effect) = effect(draft, said.board, &identity, old.number) else {
@@ -58,10 +51,10 @@ fn predecessor(
     draft: &Draft<'_>,
     identity: &Identity,
     named: Option<CredentialNumber>,
-) -> Result<Credential, (String, &'static str)> {
+) -> Result<Credential, Refusal> {
     let now = draft.now();
     let slug = &identity.slug;
-    let all = lifecycle::credentials_of(draft, identity);
+    let all = known::credentials_of(draft, identity);
     let living: Vec<&Credential> = all.iter().filter(|one| one.is_living(now)).collect();
     let found = match named {
         Some(number) => all.iter().find(|one| one.number == number),
@@ -97,11 +90,7 @@ fn predecessor(
         );
         return Err((text, "unknown_credential"));
     }
-    let heir = found
-        .successor
-        .and_then(|number| draft.get::<Credential>(&Key::credential(number)))
-        .filter(|heir| heir.is_living(now));
-    match heir {
+    match known::heir(draft, found) {
         Some(heir) => {
             let text = format!(
                 "{} of `{slug}` has a successor already, {}; `/gate revoke {slug} {}` ends that one.",
@@ -150,7 +139,7 @@ fn whole_minutes(life: u64) -> u64 {
 /// two. `None` for every other request.
 pub(super) fn taken(draft: &Draft<'_>, request: &Request) -> Option<&'static str> {
     let old = predecessor_of(request)?;
-    let granted = lifecycle::claims_in(draft, request.thread)
+    let granted = known::claims_in(draft, request.thread)
         .iter()
         .any(|(other, _)| other.number != request.number && predecessor_of(other) == Some(old));
     if has_heir(draft, request) {
@@ -166,8 +155,8 @@ pub(super) fn taken(draft: &Draft<'_>, request: &Request) -> Option<&'static str
 pub(super) fn has_heir(draft: &Draft<'_>, request: &Request) -> bool {
     predecessor_of(request)
         .and_then(|old| draft.get::<Credential>(&Key::credential(old)))
-        .and_then(|old| draft.get::<Credential>(&Key::credential(old.successor?)))
-        .is_some_and(|heir| heir.is_living(draft.now()) && heir.request != request.number)
+        .and_then(|old| known::heir(draft, &old))
+        .is_some_and(|heir| heir.request != request.number)
 }
 
 fn predecessor_of(request: &Request) -> Option<CredentialNumber> {

@@ -10,9 +10,9 @@ use super::super::ids::Slug;
 use super::super::key::Key;
 use super::super::reply::{self, Shown};
 use super::super::request::Request;
-use super::super::thread::{BoardState, SlugOwner};
-use super::comment::{Said, explain};
-use super::{Draft, import, judge, lifecycle};
+use super::super::thread::BoardState;
+use super::said::{Said, refuse};
+use super::{Draft, import, judge, known, lifecycle};
 
 /// Entries that `inspect` shows.
 const LATELY: usize = 10;
@@ -32,7 +32,7 @@ pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
         .take(10)
         .filter_map(|number| draft.get(&Key::credential(*number)))
         .collect();
-    let open: Vec<Request> = lifecycle::open_in(draft, identity.thread)
+    let open: Vec<Request> = known::open_in(draft, identity.thread)
         .into_iter()
         .filter(|request| request.effect.identity.as_ref() == Some(&identity.slug))
         .collect();
@@ -81,35 +81,23 @@ pub(super) fn inspect(draft: &mut Draft<'_>, said: &Said<'_>, words: &Words) {
 /// this thread.
 pub(super) fn meant(draft: &Draft<'_>, said: &Said<'_>, named: Option<&Slug>) -> Option<Identity> {
     let identity = match named {
-        Some(slug) => draft
-            .get::<SlugOwner>(&Key::slug(slug))
-            .filter(|owner| owner.repository == said.thread.repository)
-            .and_then(|owner| draft.get::<Identity>(&Key::identity(owner.identity))),
-        None => {
-            let mut living = lifecycle::living_in(draft, said.thread);
-            if living.len() == 1 {
-                living.pop()
-            } else {
-                None
-            }
-        }
+        Some(slug) => known::newest_identity(draft, said.board, slug),
+        None => known::only_living_in(draft, said.thread),
     };
     identity.filter(|identity| said.by_owner() || identity.thread == said.thread)
 }
 
 /// What there is elsewhere is as unknown here as what there is not.
 pub(super) fn unknown(draft: &mut Draft<'_>, said: &Said<'_>, verb: &'static str) {
-    draft.outcome(verb, "unknown_identity");
     let text = "There is no such identity in this thread.";
-    explain(draft, said, text, None, "unknown_identity");
+    refuse(draft, said, verb, text, "unknown_identity");
 }
 
 /// Shows open requests and counts of identities, to owners.
 pub(super) fn list(draft: &mut Draft<'_>, said: &Said<'_>) {
     if !said.by_owner() {
-        draft.outcome("list", "not_an_owner");
         let text = "Only an owner of this board can list what there is; `/gate inspect SLUG` shows one identity of this thread.";
-        return explain(draft, said, text, None, "not_an_owner");
+        return refuse(draft, said, "list", text, "not_an_owner");
     }
     lifecycle::free_ended(draft, said.thread.repository);
     let mut state: BoardState = draft.get_or_default(&Key::board(said.thread.repository));

@@ -13,18 +13,13 @@ use super::super::reply;
 use super::super::request::{Action, Wanted};
 use super::super::thread::Standstill;
 use super::super::verdict::Opening;
-use super::comment::Said;
 use super::happened::Happened;
-use super::propose::{Proposal, ask};
+use super::propose::{Proposal, Refusal};
+use super::said::Said;
 use super::{Draft, issue};
 
-/// Decides the wish that the board goes on.
-pub(super) fn decide(draft: &mut Draft<'_>, said: &Said<'_>) {
-    ask(draft, said, Action::Thaw, |draft| proposal(draft, said));
-}
-
 /// What would be asked for.
-fn proposal(draft: &Draft<'_>, said: &Said<'_>) -> Result<Proposal, (String, &'static str)> {
+pub(super) fn proposal(draft: &Draft<'_>, said: &Said<'_>) -> Result<Proposal, Refusal> {
     if !said.by_owner() {
         let text = "Only an owner of this board can ask that it goes on.";
         return Err((text.to_owned(), "not_an_owner"));

@@ -16,8 +16,8 @@ use super::super::key::{Key, Subject};
 use super::super::policy::Board;
 use super::super::thread::Seen;
 use super::super::verdict::CodeRead;
-use super::comment::Said;
 use super::named::{Meant, may, meant};
+use super::said::Said;
 use super::{Draft, freeze, lifecycle};
 
 /// Lets stand still what an accepted, unread narrowing could stop; once.

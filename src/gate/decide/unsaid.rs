@@ -16,7 +16,7 @@ use super::super::policy::Board;
 use super::super::thread::Seen;
 use super::super::verdict::CodeRead;
 use super::Draft;
-use super::comment::Said;
+use super::said::Said;
 
 /// An operator in the audit.
 pub(super) fn actor(operator: &str) -> Actor {

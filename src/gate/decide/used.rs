@@ -14,15 +14,12 @@ use super::super::key::Key;
 use super::super::thread::Standstill;
 use super::super::time::after;
 use super::super::uses::{Use, Uses};
-use super::{Answer, Draft, lifecycle};
+use super::{Answer, Draft, known, lifecycle};
 
 /// Decides a first use.
 pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) {
     draft.answer(Answer::Inactive);
-    let check = macs
-        .iter()
-        .find_map(|mac| draft.get::<Check>(&Key::check(mac)));
-    let seen = check
+    let seen = known::shown(draft, macs)
         .filter(|check| {
             let policy = &draft.given.policy;
             client.is_none_or(|name| policy.shows(name, check.board, &check.environment))
@@ -41,19 +38,14 @@ pub(super) fn decide(draft: &mut Draft<'_>, macs: &[Mac], client: Option<&str>) 
         return;
     };
     if live.first_use {
-        let key = Key::credential(live.check.credential);
-        let credential = draft.get::<Credential>(&key);
-        let identity = live
-            .check
-            .identity
-            .and_then(|number| draft.get::<Identity>(&Key::identity(number)));
-        let (Some(mut credential), Some(mut identity)) = (credential, identity) else {
+        let found = known::of_identity(draft, live.check.credential);
+        let Some((mut credential, mut identity)) = found else {
             return;
         };
         let now = draft.now();
         let number = credential.number;
         credential.status = CredentialStatus::Active(now);
-        draft.put(key, &credential);
+        draft.put(Key::credential(number), &credential);
         draft.put(Key::check(&credential.mac), &credential.check(&identity));
         let actor = shown_by(number, client);
         identity
@@ -89,11 +81,7 @@ fn shown_by(number: CredentialNumber, client: Option<&str>) -> Actor {
 
 /// A token that was replaced and whose grace is over stays dead; that it was shown is noted.
 fn too_late(draft: &mut Draft<'_>, check: &Check, client: Option<&str>) {
-    let credential = draft.get::<Credential>(&Key::credential(check.credential));
-    let identity = check
-        .identity
-        .and_then(|number| draft.get::<Identity>(&Key::identity(number)));
-    if let (Some(credential), Some(identity)) = (credential, identity) {
+    if let Some((credential, identity)) = known::of_identity(draft, check.credential) {
         let number = credential.number;
         draft.cause(
             "shown_late",
@@ -143,15 +131,10 @@ fn replace(
             draft.put(key, &credential);
             draft.put(Key::check(&credential.mac), &credential.check(identity));
             let text = format!("{heir} is in use; {old} ends");
-            identity.recent.push(now, "credential_replaced", &text);
-            draft.put(Key::identity(identity.number), identity);
-            draft.entry(
-                Entry::new("credential_replaced", Actor::Clock, text)
-                    .in_thread(identity.thread)
-                    .about_identity(identity.number)
-                    .about_credential(old)
-                    .with_facts(json!({ "ends": until })),
-            );
+            let by = Actor::Clock;
+            let entry = lifecycle::remember(draft, identity, "credential_replaced", &by, &text);
+            let facts = json!({ "ends": until });
+            draft.entry(entry.about_credential(old).with_facts(facts));
         }
         CredentialStatus::Pending(_) => {
             let why = format!("{heir} is in use, and it never was");

@@ -19,8 +19,8 @@ use super::super::reply::reasons;
 use super::super::request::{Request, RequestStatus};
 use super::super::verdict::Reason;
 use super::super::wish::{Vote, Voted};
-use super::comment::Said;
 use super::grounds::Broken;
+use super::said::Said;
 use super::yes::{self, Outcome, Voice, Yes};
 use super::{Answer, Draft, propose, unsaid};
 
@@ -179,21 +179,20 @@ fn not_counted(
     request: &Request,
     denied: &[Reason],
 ) -> Voted {
-    let codes: Vec<&str> = denied.iter().map(reasons::code).collect();
     if !draft.given.low_space {
         let facts = json!({ "approver": said.author, "away_since": said.reads.away });
         draft.entry(
             Entry::new(
                 "signature_not_counted",
                 unsaid::actor(operator),
-                codes.join(" "),
+                reasons::all_codes(denied),
             )
             .in_thread(said.thread)
             .about_request(request.number)
             .with_facts(facts),
         );
     }
-    let code = codes.first().copied().unwrap_or("nothing_allowed_it");
+    let code = denied.first().map_or("nothing_allowed_it", reasons::code);
     refusal(
         code,
         propose::all(denied, said).trim_end_matches('.').to_owned(),

@@ -20,11 +20,10 @@ use super::super::operator::{By, Way};
 use super::super::policy::Board;
 use super::super::reply::{self, faults, reasons};
 use super::super::request::Request;
-use super::super::thread::Thread;
 use super::super::wish::{Wish, WishRecord, WishState, Wished};
-use super::comment::Said;
-use super::propose::{self, Host, Proposal};
-use super::{Answer, Draft, Taken, ask, grounds, lifecycle, own, resume, rotate, unsaid};
+use super::propose::{self, Host};
+use super::said::Said;
+use super::{Answer, Draft, Taken, grounds, known, unsaid, wanted};
 
 /// The longest title of an issue that is opened, in characters.
 const TITLE: usize = 120;
@@ -157,7 +156,7 @@ fn thread_of(
         }));
     }
     let living = named
-        .and_then(|slug| propose::newest_identity(draft, board, slug))
+        .and_then(|slug| known::newest_identity(draft, board, slug))
         .filter(|identity| identity.is_living());
     match (living, command, named) {
         (Some(identity), _, _) => Ok(Some(identity.thread)),
@@ -186,7 +185,7 @@ fn put_up(
         reads,
     );
     may_ask_here(draft, &said)?;
-    let proposal = proposal(draft, &said, command)?;
+    let proposal = wanted::proposal(draft, &said, command).map_err(|(text, _)| text)?;
     let environment = proposal.effect.environment.clone();
     if reads.away.is_some() {
         let away = grounds::away(draft, &said, &environment);
@@ -221,11 +220,7 @@ fn login(board: &Board, author: UserId) -> String {
 
 /// Whoever may ask in a comment may be asked for.
 fn may_ask_here(draft: &Draft<'_>, said: &Said<'_>) -> Result<(), String> {
-    let thread: Thread = draft.get_or_default(&Key::thread(said.thread));
-    let may = said.by_owner()
-        || said.board.may_ask(said.author)
-        || lifecycle::requesters_of(draft, &thread).contains(&said.author);
-    if may {
+    if known::may_speak(draft, said.board, said.thread, said.author) {
         Ok(())
     } else {
         Err(format!(
@@ -233,18 +228,6 @@ fn may_ask_here(draft: &Draft<'_>, said: &Said<'_>) -> Result<(), String> {
             said.author
         ))
     }
-}
-
-/// What the text asks for, in the board's terms.
-fn proposal(draft: &Draft<'_>, said: &Said<'_>, command: &Command) -> Result<Proposal, String> {
-    let proposal = match command {
-        Command::Request(form) => ask::proposal(draft, said, form),
-        Command::Rotate(rotation) => rotate::proposal(draft, said, rotation),
-        Command::Resume(slug) => resume::proposal(draft, said, slug),
-        Command::Own(slug) => own::proposal(draft, said, slug),
-        _ => return Err("that is nothing an operator asks for".to_owned()),
-    };
-    proposal.map_err(|(text, _)| text)
 }
 
 /// There is no thread yet: everything that could be refused there is refused now, and then an issue is
@@ -278,7 +261,7 @@ fn new_thread(
         &reads,
     );
     may_ask_here(draft, &said)?;
-    let proposal = proposal(draft, &said, command)?;
+    let proposal = wanted::proposal(draft, &said, command).map_err(|(text, _)| text)?;
     if wish.dry {
         let host = Host {
             operator: Some(&record.operator),

@@ -17,17 +17,17 @@ use super::super::identity::Identity;
 use super::super::ids::{CommentId, UserId};
 use super::super::key::Key;
 use super::super::policy::Gate;
-use super::super::reply;
+use super::super::reply::{self, people};
 use super::super::request::{Action, Request};
 use super::super::signed::{self, Signature};
 use super::super::thread::{BoardState, Hold, Signer};
 use super::super::verdict::{
     self, Came, Case, CodeRead, InComment, Opening, Reason, RestsOn, Verdict, could_approve,
 };
-use super::comment::Said;
 use super::grounds::{self, Broken, broken, fell, forget_stale, gather};
+use super::said::Said;
 use super::{
-    Draft, happened, import, issue, judge, lifecycle, link, own, propose, resume, state, thaw,
+    Draft, happened, import, issue, judge, known, lifecycle, link, own, resume, state, thaw,
     unsaid, weigh,
 };
 
@@ -101,7 +101,7 @@ pub(super) fn judge(draft: &mut Draft<'_>, yes: &Yes<'_>, request: &mut Request)
         fell(draft, said, request, &broken);
         return Outcome::Fell(broken);
     }
-    let identity = propose::identity_of(draft, said.board, request);
+    let identity = known::identity_of(draft, said.board, request);
     let policy = &draft.given.policy;
     let signature = signed::read(policy, said.board, request, said.author, yes.restated);
     let judged = count(draft, yes, request, identity.as_ref(), &signature, rests_on);
@@ -429,20 +429,9 @@ fn more_owners(
     let number = request.number;
     state::show(draft, request);
     noted(draft, counts, request);
-    let names = |users: &mut dyn Iterator<Item = UserId>| -> String {
-        users
-            .filter_map(|user| said.board.owner(user))
-            .map(|owner| reply::escape::login(&owner.login))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
     let bot = draft.given.policy.bot;
-    let missing = names(&mut could_approve(
-        said.board,
-        request,
-        counts.identity,
-        bot,
-    ));
+    let missing = could_approve(said.board, request, counts.identity, bot);
+    let missing = people::owners(said.board, missing, ", ");
     let brought = match counts.yes.voice {
         Voice::Operator(_) => format!(
             " The signature of {} was brought by an operator.",
@@ -452,7 +441,7 @@ fn more_owners(
     };
     let text = format!(
         "{number}: counted {} ({} of {needed}); still to come from {missing}.{brought}",
-        names(&mut counted.iter().copied()),
+        people::owners(said.board, counted.iter().copied(), ", "),
         counted.len()
     );
     draft.tell(said.thread, &text, Some(number));

@@ -6,17 +6,12 @@ use super::super::import::Row;
 use super::super::policy::Board;
 use super::super::request::{Alive, Request};
 use super::super::time::instant;
-use super::escape::{foreign, login};
+use super::escape::foreign;
 use super::normal::spoken;
 use super::reasons::codes;
 
 /// Credentials that a notice shows, one line each.
 const SHOWN: usize = 20;
-
-fn by(approvers: &[&str]) -> String {
-    let names: Vec<String> = approvers.iter().map(|name| login(name)).collect();
-    names.join(" and ")
-}
 
 /// What would come alive by an import.
 pub(super) fn what(request: &Request, board: &Board) -> Vec<String> {
@@ -63,12 +58,12 @@ pub fn import_row(row: &Row, identity: Option<&str>) -> String {
 }
 
 /// Secrets from before work here.
-pub fn imported(request: &Request, credentials: &[Credential], approvers: &[&str]) -> String {
+pub fn imported(request: &Request, credentials: &[Credential], approvers: &str) -> String {
     let count = credentials.len();
     let mut lines = vec![format!(
         "**{} approved by {}: {count} {} from before {} here now**.",
         request.number,
-        by(approvers),
+        approvers,
         if count == 1 { "secret" } else { "secrets" },
         if count == 1 { "works" } else { "work" },
     )];
@@ -98,11 +93,11 @@ pub fn linked(
     request: RequestNumber,
     credential: &Credential,
     slug: &Slug,
-    approvers: &[&str],
+    approvers: &str,
 ) -> String {
     format!(
         "**{request} approved by {}: {} is `{slug}`'s now** · {} · ends {}. To take it back: `/gate revoke {slug} {}`",
-        by(approvers),
+        approvers,
         credential.number,
         codes(&credential.scopes),
         instant(credential.expires_at),

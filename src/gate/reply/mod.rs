@@ -12,8 +12,10 @@ mod judged;
 pub mod machine;
 mod moves;
 mod normal;
+pub mod people;
 pub mod reasons;
 mod shown;
+mod stopped;
 mod timed;
 
 pub use audited::audit;
@@ -22,6 +24,7 @@ pub use judged::advice;
 pub use moves::{claimable, frozen, frozen_again, narrowed, opened_for, owned, resumed, thawed};
 pub use normal::{Asked, Delivery, approve_line, asks, credential, summary};
 pub use shown::{Shown, help, inspection, list};
+pub use stopped::{paused, paused_onward, released, request_ended, revoked};
 pub use timed::{ends_soon, has_ended, reminder, state, with_state};
 
 use super::ids::{RequestNumber, Seq};

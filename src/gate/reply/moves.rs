@@ -9,14 +9,9 @@ use super::super::ids::{RequestNumber, Slug};
 use super::super::policy::Board;
 use super::super::request::Request;
 use super::super::time::{after, instant};
-use super::escape::{foreign, login};
+use super::escape::foreign;
 use super::normal::spoken;
 use super::reasons::codes;
-
-fn by(approvers: &[&str]) -> String {
-    let names: Vec<String> = approvers.iter().map(|name| login(name)).collect();
-    names.join(" and ")
-}
 
 /// The text of an issue that is opened for an operator's request.
 pub fn opened_for(operator: &str, login: &str) -> String {
@@ -32,13 +27,13 @@ pub fn claimable(
     request: &Request,
     slug: &Slug,
     grant: &GrantRecord,
-    approvers: &[&str],
+    approvers: &str,
     until: Timestamp,
 ) -> String {
     format!(
         "**{} approved by {}: `{slug}`** · {} · ends {}\n{}: claim it with your verifier by {}. To take it back: `/gate revoke {slug}`",
         request.number,
-        by(approvers),
+        approvers,
         codes(&grant.scopes),
         instant(after(grant.at, grant.ttl)),
         foreign(&request.asker_login, 40),
@@ -50,12 +45,12 @@ pub fn claimable(
 pub fn resumed(
     request: RequestNumber,
     identity: &Identity,
-    approvers: &[&str],
+    approvers: &str,
     alive: &str,
 ) -> String {
     format!(
         "**{request} approved by {}: `{}` works again** · {} · {alive}. To stop it: `/gate pause {}`",
-        by(approvers),
+        approvers,
         identity.slug,
         codes(&identity.scopes),
         identity.slug,
@@ -63,20 +58,19 @@ pub fn resumed(
 }
 
 /// An identity has another owner.
-pub fn owned(request: RequestNumber, slug: &Slug, owner: &str, approvers: &[&str]) -> String {
+pub fn owned(request: RequestNumber, slug: &Slug, owner: &str, approvers: &str) -> String {
     format!(
         "**{request} approved by {}: {} owns `{slug}` now**.",
-        by(approvers),
+        approvers,
         foreign(owner, 40)
     )
 }
 
 /// A board goes on.
-pub fn thawed(request: RequestNumber, board: &Board, approvers: &[&str]) -> String {
+pub fn thawed(request: RequestNumber, board: &Board, approvers: &str) -> String {
     format!(
         "**{request} approved by {}: {} goes on**. What was paused by itself stays paused.",
-        by(approvers),
-        board.name
+        approvers, board.name
     )
 }
 

@@ -12,6 +12,7 @@ use super::super::signed::vouched;
 use super::super::time::{instant, span};
 use super::escape::{foreign, login, mention};
 use super::machine::Block;
+use super::people::mentions;
 use super::reasons::codes;
 use super::{comment, fence, imports};
 
@@ -148,20 +149,16 @@ pub fn summary(request: &Request, shown: &Asked<'_>, seq: Seq) -> String {
 
 /// How many of whom have to approve, and until when.
 fn needed(request: &Request, shown: &Asked<'_>) -> String {
-    let owners: Vec<String> = shown
-        .could_approve
-        .iter()
-        .filter_map(|user| shown.board.owner(*user))
-        .map(|owner| mention(&owner.login))
-        .collect();
-    let needed = match (shown.gate.quorum, owners.len()) {
+    let could = shown.could_approve;
+    let owners = mentions(shown.board, could.iter().copied());
+    let needed = match (shown.gate.quorum, could.len()) {
         (1, 1) => String::new(),
         (1, _) => "one of ".to_owned(),
         (more, _) => format!("{more} of "),
     };
     format!(
         "- needs {needed}{}, by {}",
-        owners.join(" "),
+        owners,
         instant(request.ends_at)
     )
 }
@@ -314,8 +311,8 @@ pub struct Delivery<'a> {
     pub slug: &'a Slug,
     /// The asker's login, as it was when it asked; foreign text.
     pub asker: &'a str,
-    /// The approvers' logins, as configured.
-    pub approvers: Vec<&'a str>,
+    /// The approvers, as configured.
+    pub approvers: &'a str,
     /// The armored age file.
     pub sealed: &'a str,
     /// When it ends unless it is used by then.
@@ -326,7 +323,6 @@ pub struct Delivery<'a> {
 
 /// Delivers a credential.
 pub fn credential(credential: &Credential, with: &Delivery<'_>, seq: Seq) -> String {
-    let by: Vec<String> = with.approvers.iter().map(|name| login(name)).collect();
     let slug = with.slug;
     let old = credential.predecessor.map_or_else(String::new, |old| {
         format!(" {old} works until {} after that.", spoken(with.grace))
@@ -334,7 +330,7 @@ pub fn credential(credential: &Credential, with: &Delivery<'_>, seq: Seq) -> Str
     let text = format!(
         "**{} approved by {}: `{slug}` {}** · {} · ends {}\n{}: open it and use it by {}.{old} To take it back: `/gate revoke {slug}`\n<details><summary>sealed file</summary>\n\n```\n{}\n```\n</details>",
         credential.request,
-        by.join(" and "),
+        with.approvers,
         credential.number,
         codes(&credential.scopes),
         instant(credential.expires_at),

@@ -85,6 +85,21 @@ pub fn code(reason: &Reason) -> &'static str {
     }
 }
 
+/// The codes of all of them, as the audit has them.
+pub fn all_codes(reasons: &[Reason]) -> String {
+    let codes: Vec<&str> = reasons.iter().map(code).collect();
+    codes.join(" ")
+}
+
+/// The sentences of all of them, without a final stop.
+pub fn all(reasons: &[Reason], board: &Board) -> String {
+    let sentences: Vec<String> = reasons
+        .iter()
+        .map(|reason| sentence(reason, board))
+        .collect();
+    sentences.join("; ")
+}
+
 /// The sentence, without a final stop.
 #[expect(
     clippy::too_many_lines,

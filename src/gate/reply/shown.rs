@@ -17,6 +17,7 @@ use super::super::time::{instant, rfc3339};
 use super::audited::row;
 use super::escape::{foreign, login};
 use super::machine::Block;
+use super::people::person;
 use super::reasons::codes;
 use super::{asks, comment};
 
@@ -159,14 +160,6 @@ pub fn inspection(shown: &Shown<'_>, now: Timestamp, seq: Seq) -> String {
         .collect();
     lines.push(format!("- lately: {}", lately.join(" · ")));
     comment(&lines.join("\n"), shown.block(now), seq)
-}
-
-/// A person by the configured login, otherwise by number.
-fn person(board: &Board, user: UserId) -> String {
-    match board.owner(user) {
-        Some(owner) => login(&owner.login),
-        None => format!("user {user}"),
-    }
 }
 
 /// Who asked: the login is only how it was called then, so that the number stands beside it.

@@ -3,26 +3,21 @@
 use jiff::Timestamp;
 
 use super::super::credential::Credential;
-use super::super::ids::{Slug, UserId};
+use super::super::ids::Slug;
 use super::super::operator::HOST;
 use super::super::policy::Board;
 use super::super::request::{Request, RequestStatus};
 use super::super::time::instant;
 use super::asks;
 use super::escape::{login, mention};
+use super::people::person;
 
 /// How a request stands, for the first line of its summary; `None` while nobody has said anything.
 pub fn state(request: &Request, board: &Board, now: Timestamp) -> Option<String> {
-    let name = |user: UserId| {
-        board
-            .owner(user)
-            .map_or_else(|| format!("user {user}"), |owner| login(&owner.login))
-    };
     let approvers = || {
-        let names: Vec<String> = request
-            .approvals
-            .iter()
-            .map(|approval| name(approval.approver))
+        let approvals = request.approvals.iter();
+        let names: Vec<String> = approvals
+            .map(|approval| person(board, approval.approver))
             .collect();
         names.join(" and ")
     };
@@ -39,7 +34,7 @@ pub fn state(request: &Request, board: &Board, now: Timestamp) -> Option<String>
             ))
         }
         RequestStatus::Approved => Some(format!("approved by {}", approvers())),
-        RequestStatus::Denied(user) => Some(format!("denied by {}", name(*user))),
+        RequestStatus::Denied(user) => Some(format!("denied by {}", person(board, *user))),
         RequestStatus::DeniedBy(host) if host == HOST => {
             Some("denied by the bot's host".to_owned())
         }

@@ -15,10 +15,8 @@ use super::super::policy::Factor;
 use super::super::request::Wanted;
 use super::super::time::seconds_between;
 use super::counting::outside_hours;
-use super::{
-    Around, Finding, Opening, Reason, Verdict, around, deny_for, deny_if, moved_repository, settle,
-    shut_thread,
-};
+use super::place::{repository_among, thread_among};
+use super::{Around, Finding, Opening, Reason, Verdict, around, deny_for, deny_if, settle};
 
 /// A shown credential and everything that its holder's wish must be judged against.
 #[derive(Debug)]
@@ -166,17 +164,11 @@ fn in_open_hours(case: &HolderCase<'_>) -> Finding {
 }
 
 fn thread_is_open(case: &HolderCase<'_>) -> Finding {
-    match case.reads.issues.get(&case.identity.thread.issue) {
-        Some(issue) => deny_for(shut_thread(issue)),
-        None => Finding::Deny(Reason::ThreadClosed),
-    }
+    deny_for(thread_among(case.reads, case.identity.thread.issue))
 }
 
 fn repository_in_place(case: &HolderCase<'_>) -> Finding {
-    match &case.reads.repository {
-        Some(repository) => deny_for(moved_repository(case.around.board, repository)),
-        None => Finding::Deny(Reason::Renamed("nowhere".to_owned())),
-    }
+    deny_for(repository_among(case.reads, case.around.board))
 }
 
 fn something_left(case: &HolderCase<'_>) -> Finding {

@@ -12,7 +12,7 @@ use super::super::policy::Factor;
 use super::super::request::Action;
 use super::super::signed::vouched;
 use super::people::{Bar, bars};
-use super::{Finding, Opened, Reason, around, cannot_check, could_approve, deny_if};
+use super::{Around, Finding, Opened, Reason, around, cannot_check, could_approve, deny_if};
 
 /// One rule: the name that operators are shown, when it is asked, and what it says.
 type Rule = (&'static str, When, fn(&Opened<'_>) -> Finding);
@@ -353,29 +353,18 @@ pub(super) fn counted(case: &Opened<'_>) -> BTreeSet<UserId> {
 
 /// requested ∩ every counted restatement ∩ gate ∩ board ∩ every counted approver's ceiling.
 pub(super) fn granted(case: &Opened<'_>) -> BTreeSet<String> {
-    case.around
-        .request
-        .effect
-        .scopes
-        .iter()
-        .filter(|scope| case.around.board.grants(case.around.gate, scope))
-        .filter(|scope| {
-            case.around.request.approvals.iter().all(|approval| {
-                let ceiling = case
-                    .around
-                    .board
-                    .owner(approval.approver)
-                    .map(|owner| owner.ceiling.as_ref());
-                approval.scopes.contains(*scope)
-                    && match ceiling {
-                        Some(None) => true,
-                        Some(Some(ceiling)) => ceiling.contains(*scope),
-                        None => false,
-                    }
-            })
-        })
-        .cloned()
-        .collect()
+    let Around {
+        board,
+        gate,
+        request,
+        ..
+    } = case.around;
+    let approvers = request.approvals.iter().map(|approval| &approval.approver);
+    let mut granted = board.handed_on(gate, &request.effect.scopes, approvers);
+    for approval in &request.approvals {
+        granted.retain(|scope| approval.scopes.contains(scope));
+    }
+    granted
 }
 
 /// The shortest of what was asked, what every approver restated and the gate's limit, seconds.

@@ -1,7 +1,8 @@
 //! The place where something is asked, approved, claimed or swapped, as it was read again: nothing widens
 //! but in an open thread that can be read, of a repository that is where the configuration says.
 
-use super::super::evidence::{ReadIssue, ReadRepository};
+use super::super::evidence::{ReadIssue, ReadRepository, Reads};
+use super::super::ids::IssueNumber;
 use super::super::policy::Board;
 use super::Reason;
 
@@ -20,5 +21,30 @@ pub fn moved_repository(board: &Board, repository: &ReadRepository) -> Option<Re
         ReadRepository::Named(name) if *name == board.repository => None,
         ReadRepository::Named(name) => Some(Reason::Renamed(name.clone())),
         ReadRepository::Gone => Some(Reason::Renamed("nowhere".to_owned())),
+    }
+}
+
+/// Why nothing widens in a place that had to be read; what was not read shuts it, too.
+pub fn shut_place(board: &Board, issue: IssueNumber, reads: &Reads) -> Vec<Reason> {
+    let thread = thread_among(reads, issue);
+    thread
+        .into_iter()
+        .chain(repository_among(reads, board))
+        .collect()
+}
+
+/// What speaks against the thread among what was read.
+pub(super) fn thread_among(reads: &Reads, issue: IssueNumber) -> Option<Reason> {
+    match reads.issues.get(&issue) {
+        Some(issue) => shut_thread(issue),
+        None => Some(Reason::ThreadClosed),
+    }
+}
+
+/// What speaks against the repository among what was read.
+pub(super) fn repository_among(reads: &Reads, board: &Board) -> Option<Reason> {
+    match &reads.repository {
+        Some(repository) => moved_repository(board, repository),
+        None => Some(Reason::Renamed("nowhere".to_owned())),
     }
 }

@@ -9,12 +9,18 @@ mod opening;
 
 use super::super::actor::Actor;
 use super::super::audit::Recent;
+use super::super::command::{Restated, Vouched};
+use super::super::event::Road;
+use super::super::evidence::{FoundComment, ReadComment, ReadIssue, ReadRepository};
 use super::super::identity::{Ending, Identity, IdentityStatus};
-use super::super::ids::{IdentityNumber, IssueNumber, RepositoryId, RequestNumber, Slug};
+use super::super::ids::{
+    CommentId, IdentityNumber, IssueNumber, RepositoryId, RequestNumber, Slug, ThreadKey,
+};
 use super::super::key::Subject;
-use super::super::policy::{KnownRequester, Owner, Requesters};
+use super::super::policy::{Board, Factor, KnownRequester, Owner, Policy, Requesters};
 use super::super::request::{Action, RequestStatus, Source, Summary, Wanted, digest};
-use super::super::thread::{BoardState, Standstill};
+use super::super::signed::Signature;
+use super::super::thread::{BoardState, Seen, Standstill};
 use super::*;
 
 const BOT: UserId = UserId(5);
