@@ -190,8 +190,9 @@ const PURE_STD: [&str; 11] = [
     "std::sync::LazyLock",
 ];
 
-/// What signs as owners do, for the core's tests: a key made of one byte, which only computes.
-const SIGNER_IN_TESTS: [&str; 2] = [
+/// What signs as owners do, for the core's tests: keys made of one byte, which only compute.
+const SIGNER_IN_TESTS: [&str; 3] = [
+    "crate::demo::signer::SecurityKey",
     "crate::demo::signer::SshKey",
     "crate::demo::signer::SshKey::of",
 ];

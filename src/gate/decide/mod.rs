@@ -264,4 +264,4 @@ pub fn decide(world: World, event: &Event, given: &Given) -> Step {
 
 #[cfg(test)]
 #[path = "tests/mod.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@
 mod backup;
 mod damage;
 mod disk;
+mod histories;
 mod kill;
 mod loss;
 mod records;

@@ -26,7 +26,7 @@ mod once;
 mod ordered;
 mod outcomes;
 mod outside;
-mod random;
+pub(crate) mod random;
 mod reading;
 mod review;
 mod rules;

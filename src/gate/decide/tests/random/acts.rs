@@ -25,8 +25,26 @@ pub(super) enum Act {
     Stray(u8),
     /// A secret stands in a text.
     Leak(u8),
-    /// A token is used.
-    Use(u8),
+    /// A token is shown to a resource server.
+    Use(u8, u8),
+    /// Uses are written down.
+    Count(u8),
+    /// A resource server says what a credential did.
+    Report(u8, u8, u8),
+    /// Somebody wants something stopped while the forge cannot be read.
+    Unread(u8, u8, u8),
+    /// A thread cannot be read for ten minutes.
+    Unreadable(u8),
+    /// An issue is deleted.
+    Vanish(u8),
+    /// An owner approves, and nobody hears that the bot's answers were posted.
+    Unheard(u8),
+    /// Somebody copies the store.
+    Copy,
+    /// The store comes back from a copy.
+    Lose(u8),
+    /// An operator accepts that lines are missing.
+    Accept,
     /// Somebody shows the verifier of a challenge, or of one that nobody knows.
     Claim(u8),
     /// A holder lets its identity stand still.
@@ -105,6 +123,12 @@ pub(super) enum Twist {
     Stale,
     /// Nobody says whose key the token goes to.
     Unvouched,
+    /// It says that the configuration vouches for that key.
+    ByConfig,
+    /// It says that the requester signed for that key.
+    ByRequest,
+    /// By a copy of a security key.
+    Copied,
 }
 
 /// How a change becomes known.
@@ -135,7 +159,16 @@ pub(super) fn act() -> impl Strategy<Value = Act> {
         1 => n().prop_map(Act::CatchUp),
         1 => n().prop_map(Act::Stray),
         1 => n().prop_map(Act::Leak),
-        5 => n().prop_map(Act::Use),
+        5 => (n(), n()).prop_map(|(which, who)| Act::Use(which, who)),
+        2 => n().prop_map(Act::Count),
+        3 => (n(), n(), n()).prop_map(|(which, who, when)| Act::Report(which, who, when)),
+        2 => (n(), n(), n()).prop_map(|(who, which, then)| Act::Unread(who, which, then)),
+        1 => n().prop_map(Act::Unreadable),
+        1 => n().prop_map(Act::Vanish),
+        1 => n().prop_map(Act::Unheard),
+        1 => Just(Act::Copy),
+        1 => n().prop_map(Act::Lose),
+        2 => Just(Act::Accept),
         3 => n().prop_map(Act::Claim),
         1 => n().prop_map(Act::HolderPause),
         1 => n().prop_map(Act::GiveUp),
@@ -171,6 +204,9 @@ fn twist() -> impl Strategy<Value = Twist> {
         1 => Just(Twist::Foreign),
         1 => Just(Twist::Stale),
         1 => Just(Twist::Unvouched),
+        1 => Just(Twist::ByConfig),
+        1 => Just(Twist::ByRequest),
+        1 => Just(Twist::Copied),
     ]
 }
 

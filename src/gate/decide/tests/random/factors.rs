@@ -8,15 +8,17 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::acts::{Twist, Way, Words};
+use super::acts::{Twist, Words};
+use super::configured::SELF_APPROVAL;
 use super::hosts::HOST;
+use super::reports::with_servers;
 use super::{Life, pick, thread};
-use crate::demo::signer::SshKey;
+use crate::demo::signer::{SecurityKey, SshKey};
 use crate::gate::command::{self, Command, Reading, Restated};
 use crate::gate::decide::tests::judged::{ISKRA, judgement};
 use crate::gate::decide::tests::*;
 use crate::gate::event::{Arrival, Otp, What};
-use crate::gate::ids::{CommentId, UserId};
+use crate::gate::ids::UserId;
 use crate::gate::key::Table;
 use crate::gate::policy::{Board, Factor, Gate, Judge, Operator, Policy};
 use crate::gate::request::Request;
@@ -25,6 +27,8 @@ use crate::gate::statement::APPROVE;
 
 /// How many kinds of gates there are.
 pub(super) const STRENGTHS: u8 = 7;
+/// The kind of gate that is no more than it was.
+pub(super) const PLAIN: u8 = STRENGTHS - 1;
 /// The pause of the gates that demand one, in seconds.
 pub(super) const PAUSE: i64 = 60;
 /// The hours of the gates that have some: six of every day, from the first of a story on.
@@ -38,6 +42,9 @@ pub(super) fn in_hours(at: Timestamp) -> bool {
 /// The rules of the stories, with operators, a judge, and a key and codes for every owner.
 pub(super) fn rules() -> Policy {
     let mut rules = policy();
+    // Shorter than what is mostly asked for, so that something ends unused.
+    rules.activation = 14_400;
+    with_servers(&mut rules);
     let operator = |forge_id, rights: &[&str]| Operator {
         forge_id,
         uid: Some(1_000),
@@ -64,9 +71,12 @@ pub(super) fn rules() -> Policy {
         };
         board.judges.insert(ISKRA, judge);
         for (id, owner) in &mut board.owners {
-            owner.signing_keys = [key(*id).public()].into();
+            let both = [key(*id).public(), security_key(*id).public()];
+            owner.signing_keys = both.into();
             owner.has_code = true;
         }
+        let codex = board.known_requesters.entry(CODEX).or_default();
+        codex.signing_keys = [key(CODEX).public()].into();
         let dev = board.gates.get_mut("dev").unwrap();
         dev.holder_rotation = board.repository_id == KAN;
     }
@@ -76,6 +86,11 @@ pub(super) fn rules() -> Policy {
 /// The key of a person.
 pub(super) fn key(of: UserId) -> SshKey {
     SshKey::of(u8::try_from(of.0).unwrap())
+}
+
+/// The security key of a person.
+fn security_key(of: UserId) -> SecurityKey {
+    SecurityKey::of(100 + u8::try_from(of.0).unwrap())
 }
 
 /// Every gate of a board becomes one of a kind.
@@ -135,6 +150,8 @@ pub(super) struct Made {
     pub approver: UserId,
     /// What it says.
     pub restated: Restated,
+    /// What the counter of a security key said.
+    pub counter: Option<u32>,
 }
 
 /// An armor without its line ends.
@@ -144,6 +161,17 @@ pub(super) fn plain(armor: &str) -> String {
 
 fn step(at: Timestamp) -> u64 {
     u64::try_from(at.as_second() / 30).unwrap()
+}
+
+/// A text as the edge lets it in.
+fn without_codes(text: &str) -> String {
+    let mut parts = text.split("otp=");
+    let mut left = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.chars().take_while(char::is_ascii_digit).count();
+        left = format!("{left}otp={}{}", "-".repeat(digits), &part[digits..]);
+    }
+    left
 }
 
 /// What an authenticator shows.
@@ -173,6 +201,7 @@ impl Life {
             let otp = self.otp(&arrival, author, &spoken.text);
             if let What::Comment(spoken) = &mut arrival.accepted.what {
                 spoken.otp = otp;
+                spoken.text = without_codes(&spoken.text);
             }
         }
         self.story.arrive(arrival);
@@ -201,10 +230,15 @@ impl Life {
             let who = if *how == Twist::Foreign { CODEX } else { who };
             line = format!("{line} otp={}", code(who, step(self.story.now) - late));
         }
-        let wrong = matches!(how, Twist::Foreign | Twist::Stale);
+        let wrong = matches!(how, Twist::Foreign | Twist::Stale | Twist::Copied);
         if signs || wrong || gate.factors.contains(&Factor::Signature) {
-            if request.action.delivers() && *how != Twist::Unvouched {
-                line.push_str(" vouched=approver");
+            if request.action.delivers() {
+                line.push_str(match how {
+                    Twist::Unvouched => "",
+                    Twist::ByConfig => " vouched=config",
+                    Twist::ByRequest => " vouched=request",
+                    _ => " vouched=approver",
+                });
             }
             if let Some(armor) = self.armor(request, who, &line, how) {
                 line = format!("{line}\n\n```\n{armor}```");
@@ -227,33 +261,25 @@ impl Life {
             who
         };
         let text = signed::statement(&self.story.policy, request, who, &restated)?;
-        let armor = key(by).armor(APPROVE, text.as_bytes());
+        // Piotr has a security key, and somebody has a copy of everybody's.
+        let copied = *how == Twist::Copied;
+        let counter = (copied || who == PIOTR).then(|| {
+            self.touched += u32::from(!copied);
+            let last = self.touches.get(&by).copied().unwrap_or(0);
+            if copied { last } else { self.touched }
+        });
+        let armor = match counter {
+            Some(counter) => security_key(by).armor(APPROVE, text.as_bytes(), counter),
+            None => key(by).armor(APPROVE, text.as_bytes()),
+        };
         let made = Made {
             by,
             approver: who,
             restated,
+            counter,
         };
         self.signed.insert(plain(&armor), made);
         Some(armor)
-    }
-
-    /// Somebody judges the issue of a request.
-    pub(super) fn judge(&mut self, which: u8, how: u8, way: Way) {
-        let Some(request) = self.named(which) else {
-            return;
-        };
-        let action = if how.is_multiple_of(4) {
-            "reject"
-        } else {
-            "go"
-        };
-        let text = judgement(&self.story, request.thread, action);
-        let who = pick(&[ISKRA, ISKRA, ISKRA, ISKRA, ISKRA, CAROL], how).unwrap_or(ISKRA);
-        let text = if how > 240 { text.repeat(2) } else { text };
-        let id = self.story.write(request.thread, who, &text);
-        let delivery = self.story.delivery(id);
-        self.deliver(delivery, way);
-        self.story.settle();
     }
 
     /// Everybody who has to says yes to a request, with all that its gate demands.
@@ -292,17 +318,40 @@ impl Life {
         let board = &self.story.policy.boards[&request.thread.repository];
         let owners: Vec<UserId> = board.owners.keys().copied().collect();
         for owner in owners {
-            let line = crate::gate::reply::approve_line(request);
-            let text = self.fitted(request, owner, &line, &Twist::Plain, false);
-            let id = self.story.write(request.thread, owner, &text);
-            self.take_in(self.story.delivery(id));
-            self.story.settle();
+            // Mostly whoever really vouches is named, where it is not the owner.
+            let twist = match self.vouches(request) {
+                [true, _] if which.is_multiple_of(2) => Twist::ByConfig,
+                [_, true] if which.is_multiple_of(2) => Twist::ByRequest,
+                _ if which % 16 == 6 => Twist::ByConfig,
+                _ if which % 16 == 14 => Twist::ByRequest,
+                _ => Twist::Plain,
+            };
+            self.says_yes(request, owner, &twist);
+        }
+    }
+
+    /// Somebody says yes in the request's thread.
+    pub(super) fn says_yes(&mut self, request: &Request, who: UserId, twist: &Twist) {
+        let line = crate::gate::reply::approve_line(request);
+        let text = self.fitted(request, who, &line, twist, false);
+        let id = self.story.write(request.thread, who, &text);
+        self.take_in(self.story.delivery(id));
+        self.story.settle();
+    }
+
+    /// Who asks may approve, or not.
+    fn by_itself(&mut self, how: u8) {
+        if how.is_multiple_of(2) {
+            self.configure(SELF_APPROVAL);
         }
     }
 
     /// Somebody who may asks for something, and everybody who has to says yes.
     pub(super) fn through(&mut self, which: u8, how: u8) {
-        let (who, words) = match which % 7 {
+        if which % 8 == 7 {
+            self.by_itself(how);
+        }
+        let (who, words) = match which % 8 {
             0 => (CODEX, Some(Words::Rotate(how, which))),
             1 => {
                 self.order(HOST, 0, how);
@@ -321,6 +370,7 @@ impl Life {
                 CODEX,
                 Some(Words::Request(how, which, how.is_multiple_of(4))),
             ),
+            7 => (ALICE, Some(Words::Request(how, 0, false))),
             _ => (CAROL, None),
         };
         self.check();
@@ -338,59 +388,5 @@ impl Life {
             self.check();
             self.agree_to(newest, which / 8);
         }
-    }
-
-    /// The comment of a judge that says that a request may be, if there is one.
-    pub(super) fn says_go(&self, request: &Request, id: i64) -> bool {
-        let summary = request.summary.as_ref().map(|summary| summary.comment);
-        let Some(comment) = self.story.forge.comments.get(&id) else {
-            return false;
-        };
-        comment.thread == request.thread
-            && comment.author == ISKRA
-            && !comment.deleted
-            && comment.updated == comment.created
-            && Some(CommentId(id)) > summary
-            && comment.text == judgement(&self.story, request.thread, "go")
-    }
-
-    /// The judge's newest word on a request that was heard is an objection.
-    pub(super) fn objects(&self, request: &Request) -> bool {
-        let summary = request.summary.as_ref().map(|summary| summary.comment);
-        let heard = |id: i64| {
-            let deliveries = self.story.deliveries.iter().map(|one| &one.accepted);
-            let mut proper = false;
-            for accepted in deliveries {
-                if let What::Comment(spoken) = &accepted.what
-                    && spoken.id == id
-                    && accepted.repository == request.thread.repository
-                {
-                    let text = &self.story.forge.comments[&id].text;
-                    if spoken.body != crate::gate::ids::Hash::of(text.as_bytes()) {
-                        return false;
-                    }
-                    proper |= accepted.unverified_sender == Some(ISKRA)
-                        && accepted.issue == request.thread.issue;
-                }
-            }
-            proper
-        };
-        let mut all = self
-            .story
-            .forge
-            .comments
-            .iter()
-            .rev()
-            .filter(|(id, comment)| {
-                comment.thread == request.thread
-                    && comment.author == ISKRA
-                    && Some(CommentId(**id)) > summary
-                    && heard(**id)
-            });
-        let waits = !self.story.waiting().is_empty();
-        all.next().is_some_and(|(_, comment)| {
-            let whole = !comment.deleted && comment.updated == comment.created;
-            whole && !waits && comment.text == judgement(&self.story, request.thread, "reject")
-        })
     }
 }

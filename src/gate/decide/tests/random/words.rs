@@ -1,6 +1,9 @@
 //! What people write in a random history: the words for what is there at that time.
 
+use std::fmt::Write as _;
+
 use super::acts::{Twist, Words};
+use super::factors::key;
 use super::{Life, pick};
 use crate::gate::credential::Credential;
 use crate::gate::decide::tests::*;
@@ -8,6 +11,7 @@ use crate::gate::identity::Identity;
 use crate::gate::ids::{CredentialNumber, ThreadKey, UserId};
 use crate::gate::key::Table;
 use crate::gate::request::Request;
+use crate::gate::statement::{Delivery, REQUEST, requested};
 use crate::secret::claim::challenge_of;
 
 /// The challenge of one of many verifiers.
@@ -87,7 +91,11 @@ impl Life {
     ) -> (String, ThreadKey) {
         match words {
             Words::Request(name, scopes, staging) => {
-                (self.request(*name, *scopes, *staging), thread)
+                let line = self.request(*name, *scopes, *staging);
+                match scopes / 4 % 4 {
+                    3 => (self.pledge(who, &line, thread, *scopes), thread),
+                    _ => (line, thread),
+                }
             }
             Words::Approve(which, twist) => self.approval(who, *which, twist, thread),
             Words::Deny(which) => match self.named(*which) {
@@ -152,6 +160,30 @@ impl Life {
         }
     }
 
+    /// The same in a block, with its author's signature over where the token goes, or with another's.
+    fn pledge(&mut self, who: UserId, line: &str, thread: ThreadKey, how: u8) -> String {
+        let mut block = String::new();
+        for word in line.split(' ').skip(2) {
+            let (name, value) = word.split_once('=').unwrap();
+            let to = match name {
+                "recipient" => Some(Delivery::Recipient(value.to_owned())),
+                "challenge" => Some(Delivery::Challenge(value.to_owned())),
+                _ => None,
+            };
+            if let Some(to) = to {
+                let text = requested(&self.story.policy.forge, thread.repository, &to);
+                let by = UserId(who.0 + i64::from((how / 16).is_multiple_of(4)));
+                let armor = key(by).armor(REQUEST, text.as_bytes());
+                let _ = write!(block, "signature = \"\"\"\n{armor}\"\"\"\n");
+                if by == who {
+                    self.pledged.insert((who, value.to_owned()));
+                }
+            }
+            let _ = writeln!(block, "{name} = {value:?}");
+        }
+        format!("/gate request\n\n```toml\n{block}```")
+    }
+
     /// A request: mostly an open one.
     pub(super) fn named(&self, which: u8) -> Option<Request> {
         let all: Vec<Request> = self.all(Table::Request);
@@ -182,7 +214,14 @@ impl Life {
     pub(super) fn twisted(&self, request: &Request, twist: &Twist) -> String {
         let line = crate::gate::reply::approve_line(request);
         match twist {
-            Twist::Plain | Twist::Bare | Twist::Foreign | Twist::Stale | Twist::Unvouched => line,
+            Twist::Plain
+            | Twist::Bare
+            | Twist::Foreign
+            | Twist::Stale
+            | Twist::Unvouched
+            | Twist::ByConfig
+            | Twist::ByRequest
+            | Twist::Copied => line,
             Twist::Narrower => line.replace(",card:write", ""),
             Twist::Shorter => line.replace("ttl=8h", "ttl=10m"),
             Twist::WrongCode => line.replace(&request.code().to_string(), "7Q4K-9MZT-0XHV"),
