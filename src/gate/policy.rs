@@ -343,7 +343,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Whether this client may see tokens of a board's environment (G1). Without named environments
+    /// Whether this client may see tokens of a board's environment. Without named environments
     /// it sees a board that has one gate, and that gate's tokens only. What belongs to all gates
     /// together is seen by who sees every one of them.
     pub fn sees(&self, board: &Board, environment: &str) -> bool {

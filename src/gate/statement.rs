@@ -183,6 +183,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_requester_signs_has_one_text() {
+        let sealed = Delivery::Recipient("age1x".to_owned());
+        let claimed = Delivery::Challenge("abc".to_owned());
+        for (delivery, line) in [(sealed, "recipient=age1x"), (claimed, "challenge=abc")] {
+            let text = requested("https://forge.example", RepositoryId(17), &delivery);
+            let mut lines = ["forge=https://forge.example", line, "repository_id=17"];
+            lines.sort_unstable();
+            assert_eq!(
+                text,
+                format!("ownergate-request-v1\n{}\n", lines.join("\n"))
+            );
+        }
+    }
+
+    #[test]
     fn a_statement_has_one_text() {
         let text = statement().text().unwrap();
         assert_eq!(

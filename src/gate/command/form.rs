@@ -124,13 +124,7 @@ impl Raw {
     fn from_words(words: &[(String, String)], known: &[&'static str]) -> Result<Self, Fault> {
         let mut raw = Self::default();
         for (key, value) in words {
-            let value = match key.as_str() {
-                "scopes" | "resources" | "modes" => {
-                    Value::List(value.split(',').map(str::to_owned).collect())
-                }
-                _ => Value::Text(value.clone()),
-            };
-            raw.add(key, value, known)?;
+            raw.add(key, Value::Text(value.clone()), known)?;
         }
         Ok(raw)
     }

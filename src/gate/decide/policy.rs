@@ -246,10 +246,9 @@ fn owners(old: &Board, new: &Board) -> Vec<Difference> {
         match old.owners.get(user) {
             None => all.push(difference(true, format!("{name} is an owner"))),
             Some(before) if before == owner => {}
-            Some(before) => {
-                let wider = owner.may_approve && (!before.may_approve || before != owner);
+            Some(_) => {
                 all.push(difference(
-                    wider,
+                    owner.may_approve,
                     format!("what {name} may approve changed"),
                 ));
             }

@@ -24,7 +24,7 @@ use super::{
     shut_thread,
 };
 
-/// How far the forge's time of a comment and its receipt may be apart, in seconds (G4).
+/// How far the forge's time of a comment and its receipt may be apart, in seconds.
 pub(crate) const IN_TIME: i64 = 300;
 
 /// Every rule for counting one owner's yes.

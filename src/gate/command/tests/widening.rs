@@ -244,6 +244,7 @@ fn what_must_be_in_a_request_is_in_it_once_and_well_formed() {
         (claimed.clone(), "bad_request", "the example of RFC 7636"),
         (claimed.replace("-cM", "-c"), "bad_request", "`challenge` must be"),
         (claimed.replace("-cM", "-c+"), "bad_request", "`challenge` must be"),
+        (claimed.replace(challenge, &challenge[..40]), "bad_request", "`challenge` must be"),
         (format!("{line} ttl=9h"), "bad_form", "`ttl` is there twice"),
         (format!("{line} reson=x"), "bad_form", "did you mean `reason`"),
         (format!("{line} reason=\"x"), "bad_request", "does not end in a quote"),

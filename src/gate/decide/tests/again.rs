@@ -71,6 +71,33 @@ fn an_approval_that_is_edited_or_deleted_counts_no_longer() {
     }
 }
 
+#[test]
+fn of_two_approvals_only_the_one_that_was_edited_falls() {
+    let mut story = Story::new();
+    story.reconfigure(KAN, |board| {
+        board.gates.get_mut("staging").unwrap().quorum = 3;
+        let carol = board.owners[&ALICE].clone();
+        board.owners.insert(
+            CAROL,
+            crate::gate::policy::Owner {
+                login: "carol".to_owned(),
+                ..carol
+            },
+        );
+    });
+    story.ask_for(kan(12), CODEX, "codex", "board:read", "staging");
+    let first = story.approve(kan(12), ALICE, 1);
+    story.approve(kan(12), PIOTR, 1);
+    assert_eq!(story.request(1).approvals.len(), 2);
+    story.edit(first, "no");
+    let left: Vec<_> = story
+        .request(1)
+        .approvals
+        .iter()
+        .map(|it| it.approver)
+        .collect();
+    assert_eq!(left, [PIOTR]);
+}
 /// A credential that was not used yet falls with the approval that it rests on; one in use stays
 /// until somebody revokes it.
 #[test]

@@ -75,6 +75,19 @@ fn without_an_environment_the_only_gate_or_dev_is_meant() {
     });
     story.say(kan(13), CODEX, &line);
     assert_eq!(story.request(2).effect.environment, "staging");
+
+    // Which of several is never guessed.
+    story.reconfigure(KAN, |board| {
+        let staging = board.gates["staging"].clone();
+        board.gates.insert("alpha".to_owned(), staging);
+    });
+    story.say(kan(12), CODEX, &line);
+    assert_eq!(story.requests(), 2);
+    assert!(
+        story.last_reply(kan(12)).contains("no gate `dev`"),
+        "{}",
+        story.last_reply(kan(12))
+    );
 }
 
 #[test]

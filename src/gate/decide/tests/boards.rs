@@ -5,7 +5,7 @@ use super::*;
 use crate::gate::effect::Effect;
 use crate::gate::thread::ANSWERS_PER_HOUR;
 
-/// G20: every verb, from the other board, answers as for the unknown and changes nothing.
+/// Every verb, from the other board, answers as for the unknown and changes nothing.
 #[test]
 fn the_other_board_is_unknown() {
     for (here, there, owner) in [(kan(12), ops(12), PIOTR), (ops(12), kan(12), CAROL)] {
@@ -89,7 +89,7 @@ fn a_comment_counts_on_its_own_board_only() {
     assert_eq!(story.live(2), None);
 }
 
-/// G28: strangers are counted and not answered.
+/// Strangers are counted and not answered.
 #[test]
 fn strangers_get_no_answer() {
     let mut story = Story::new();
@@ -122,7 +122,7 @@ fn strangers_get_no_answer() {
     );
 }
 
-/// G28: twenty explanations in an hour; then commands still act and narrowing is still answered.
+/// Twenty explanations in an hour; then commands still act and narrowing is still answered.
 #[test]
 fn explanations_are_limited_and_narrowing_is_not() {
     let mut story = Story::new();

@@ -1,12 +1,14 @@
 //! Claims: the token is minted when the verifier is shown, after everything was judged once more.
 
 use super::*;
+use crate::gate::actor::Actor;
 use crate::gate::credential::CredentialStatus;
 use crate::gate::decide::Claim;
 use crate::gate::grant::{GrantRecord, GrantStatus};
 use crate::gate::identity::IdentityStatus;
 use crate::gate::ids::{CredentialNumber, RequestNumber};
 use crate::gate::key::Key;
+use crate::gate::thread::Thread;
 
 const SLUG: &str = "codex-kan-12";
 const CHALLENGE: &str = "UQdSwcxUDhdQ3tMqoBbvnE1m2bfyqoZJRYFVm8JpWXI";
@@ -55,6 +57,8 @@ fn the_token_is_made_at_the_claim_and_its_life_runs_from_the_approval() {
         panic!("it is approved");
     };
     assert_eq!(made.number, CredentialNumber(1));
+    let mut entries = story.lines.iter().flat_map(|line| &line.decision.entries);
+    assert!(entries.any(|entry| entry.actor == Actor::Holder(made.number)));
     assert_eq!(grant(&story), GrantStatus::Consumed(made.number));
     assert_eq!((made.expires_at - approved_at).get_seconds(), 8 * 3_600);
     assert!(
@@ -64,6 +68,20 @@ fn the_token_is_made_at_the_claim_and_its_life_runs_from_the_approval() {
     );
     story.show(&made.mac);
     assert_eq!(story.live(1), Some(names(&["board:read", "card:write"])));
+}
+
+/// An agent that polls with its challenge must not wait for ever for what nobody can approve any more.
+#[test]
+fn a_request_that_has_ended_is_not_open_to_a_claim() {
+    let mut story = Story::new();
+    ask(&mut story, CHALLENGE);
+    let ends = story.request(1).ends_at;
+    story.now = ends;
+    assert_eq!(story.claim(KAN, CHALLENGE), Claim::Over("ended"));
+    let mut story = Story::new();
+    ask(&mut story, CHALLENGE);
+    story.say(kan(12), ALICE, "/gate deny R1");
+    assert_eq!(story.claim(KAN, CHALLENGE), Claim::Over("denied"));
 }
 
 /// The answer may have been lost: the first token is dead before there is another.
@@ -282,4 +300,48 @@ fn a_successor_may_be_claimed_too() {
     story.pass(900);
     assert_eq!(story.live(1), None);
     assert!(story.live(2).is_some());
+}
+
+/// The request's own time was to be approved in; the claim has a time of its own.
+#[test]
+fn an_approval_in_the_last_minute_can_be_claimed_after_it() {
+    let mut story = Story::new();
+    ask(&mut story, CHALLENGE);
+    story.now = story.request(1).ends_at;
+    story.pass(-60);
+    story.approve(kan(12), ALICE, 1);
+    story.pass(600);
+    assert!(story.request(1).ends_at < story.now);
+    assert!(matches!(story.claim(KAN, CHALLENGE), Claim::Made(_)));
+}
+
+/// What was claimed is off the thread's list of what waits; of what waits, each falls with its own approval.
+#[test]
+fn a_grant_that_waits_falls_with_its_approval_and_no_other() {
+    let mut story = approved();
+    ask(&mut story, OTHER);
+    let approval = story.approve(kan(12), ALICE, 2);
+    let waits = |story: &Story| {
+        let thread: Thread = story.record(&Key::thread(kan(12))).unwrap();
+        thread.claims
+    };
+    assert_eq!(waits(&story), [1, 2].map(RequestNumber));
+    story.edit(approval, "no");
+    let record: GrantRecord = story.record(&Key::grant(RequestNumber(2))).unwrap();
+    assert_eq!(
+        (record.status, grant(&story)),
+        (GrantStatus::Void, GrantStatus::Open)
+    );
+    assert_eq!(story.claim(KAN, OTHER), Claim::Over("void"));
+    assert_eq!(waits(&story), [RequestNumber(1)]);
+    assert!(matches!(story.claim(KAN, CHALLENGE), Claim::Made(_)));
+    assert!(waits(&story).is_empty());
+    // What nobody claimed in time makes room for what is granted next.
+    for challenge in ["a", "b"].map(|text| text.repeat(42) + "A") {
+        ask(&mut story, &challenge);
+        let number = story.requests();
+        story.approve(kan(12), ALICE, number as u64);
+        assert_eq!(waits(&story), [RequestNumber(number as u64)]);
+        story.pass(86_400);
+    }
 }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::gate::event::{Otp, What};
+use crate::gate::ids::UserId;
 use crate::gate::policy::Factor;
 
 /// A gate that demands a code of both owners, for one of them.
@@ -21,8 +22,12 @@ fn begin() -> Story {
 
 /// Alice approves a request with a code of that step; the code of the refusal, if it is one.
 fn approve(story: &mut Story, number: u64, step: Option<u64>) -> String {
+    approve_as(story, ALICE, number, step)
+}
+
+fn approve_as(story: &mut Story, owner: UserId, number: u64, step: Option<u64>) -> String {
     let line = format!("{} otp=------", story.approve_line(number));
-    let id = story.write(kan(12), ALICE, &line);
+    let id = story.write(kan(12), owner, &line);
     let mut arrival = story.delivery(id);
     if let What::Comment(spoken) = &mut arrival.accepted.what {
         spoken.otp = Some(Otp { step });
@@ -86,4 +91,14 @@ fn the_lock_ends_to_the_second_and_a_right_one_begins_the_count_anew() {
     story.pass(898);
     assert_eq!(approve(&mut story, 2, Some(6)), "code_locked");
     assert_eq!(approve(&mut story, 2, Some(7)), "approved");
+}
+
+/// The code of an approval that was counted stays good while the next owner is waited for.
+#[test]
+fn two_owners_open_it_with_a_code_each() {
+    let mut story = begin();
+    story.reconfigure(KAN, |board| board.gates.get_mut("dev").unwrap().quorum = 2);
+    approve(&mut story, 1, Some(7));
+    assert_eq!(story.request(1).approvals.len(), 1);
+    assert_eq!(approve_as(&mut story, PIOTR, 1, Some(7)), "approved");
 }

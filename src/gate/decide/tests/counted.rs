@@ -152,7 +152,7 @@ fn a_delivery_sent_by_somebody_else_is_not_counted() {
     assert_eq!(story.requests(), 1);
 }
 
-/// G4: an old comment turned into an approval, in every way in which that can be tried.
+/// An old comment turned into an approval, in every way in which that can be tried.
 #[test]
 fn old_comments_stay_old() {
     let forge_line = |story: &mut Story, id: i64, updated| {

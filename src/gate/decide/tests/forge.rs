@@ -190,18 +190,20 @@ impl Forge {
     /// `GET` of a comment of one repository.
     pub(super) fn read_comment(&self, repository: RepositoryId, id: CommentId) -> ReadComment {
         match self.comments.get(&id.0) {
-            Some(comment) if !comment.deleted && comment.thread.repository == repository => {
-                ReadComment::Found(FoundComment {
-                    author: (comment.author.0 != 0).then_some(comment.author),
-                    login: self.login(comment.author),
-                    issue: comment.thread.issue,
-                    body: Hash::of(comment.text.as_bytes()),
-                    created_at: comment.created,
-                    updated_at: comment.updated,
-                    marker: comment.marker,
-                })
+            Some(comment) if comment.deleted || comment.thread.repository != repository => {
+                ReadComment::Gone
             }
-            Some(_) | None => ReadComment::Gone,
+            Some(comment) if comment.text.len() > 64 * 1024 => ReadComment::TooLarge,
+            Some(comment) => ReadComment::Found(FoundComment {
+                author: (comment.author.0 != 0).then_some(comment.author),
+                login: self.login(comment.author),
+                issue: comment.thread.issue,
+                body: Hash::of(comment.text.as_bytes()),
+                created_at: comment.created,
+                updated_at: comment.updated,
+                marker: comment.marker,
+            }),
+            None => ReadComment::Gone,
         }
     }
 

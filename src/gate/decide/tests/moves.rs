@@ -7,6 +7,7 @@ use crate::gate::credential::CredentialStatus;
 use crate::gate::identity::IdentityStatus;
 use crate::gate::ids::CredentialNumber;
 use crate::gate::key::Key;
+use crate::gate::policy::{Factor, Gate, STRICTEST};
 use crate::gate::request::Action;
 use crate::gate::thread::Standstill;
 
@@ -222,6 +223,35 @@ fn a_successor_may_do_what_its_predecessor_may_do_now() {
     assert!((life.expires_at - life.issued_at).get_hours() <= 1);
 }
 
+/// What a successor and a resumed identity may touch, and how, is part of what owners say yes to.
+#[test]
+fn what_goes_on_keeps_its_resources_and_modes() {
+    let mut story = Story::new();
+    let line = request_line("codex-*", "board:read", "dev");
+    story.say(
+        kan(12),
+        CODEX,
+        &format!("{line} resources=inbox modes=interactive"),
+    );
+    story.approve(kan(12), ALICE, 1);
+    story.show(&story.credential(1).mac);
+    story.say(kan(12), CODEX, "/gate rotate codex-kan-12");
+    story.say(kan(12), ALICE, "/gate pause codex-kan-12");
+    story.say(kan(12), CODEX, "/gate resume codex-kan-12");
+    for request in [2, 3] {
+        let asked = story.request(request).effect;
+        assert_eq!(asked.resources, Some(names(&["inbox"])), "R{request}");
+        assert_eq!(asked.modes, Some(names(&["interactive"])), "R{request}");
+    }
+    story.approve(kan(12), ALICE, 3);
+    story.say(kan(12), CODEX, "/gate rotate codex-kan-12");
+    story.approve(kan(12), ALICE, 4);
+    let heir = story.credential(2);
+    assert_eq!(
+        (heir.resources, heir.modes),
+        (Some(names(&["inbox"])), Some(names(&["interactive"])))
+    );
+}
 #[test]
 fn which_credential_is_meant_is_never_guessed() {
     let mut story = in_use();
@@ -313,6 +343,52 @@ fn a_board_stands_still_at_once_and_goes_on_through_its_strictest_gate() {
     assert_eq!(story.entries().last(), Some(&"board_thawed"));
     story.say(kan(13), ALICE, "/gate thaw");
     assert_eq!(story.last_code(kan(13)), "nothing_to_do");
+}
+
+/// What a board goes on through is as strict as the strictest of its gates, in every single respect.
+#[test]
+fn the_strictest_gate_has_the_strictest_of_everything() {
+    let lax = Gate {
+        self_approval: true,
+        holder_rotation: true,
+        offline: true,
+        open_hours: Some("Mon-Fri 08:00-18:00 UTC".to_owned()),
+        ..gate(&["board:read", "card:write"], 1)
+    };
+    let strict = Gate {
+        max_ttl: 60,
+        factors: [Factor::Signature].into(),
+        judge_required: true,
+        cooling_off: Some(60),
+        open_hours: Some("Tue 09:00-10:00 UTC".to_owned()),
+        ..gate(&["board:read"], 2)
+    };
+    let together = |first: &Gate, second: &Gate| {
+        let mut board = policy().boards[&KAN].clone();
+        board.gates = [
+            ("a".to_owned(), first.clone()),
+            ("b".to_owned(), second.clone()),
+        ]
+        .into();
+        board.gate(STRICTEST).unwrap().into_owned()
+    };
+    for both in [together(&lax, &strict), together(&strict, &lax)] {
+        assert!(!both.self_approval && !both.holder_rotation && !both.offline);
+        assert_eq!(
+            (both.scopes.clone(), both.max_ttl),
+            (names(&["board:read"]), 60)
+        );
+        assert_eq!((both.quorum, both.judge_required), (2, true));
+        assert!(lax.factors.is_subset(&both.factors) && strict.factors.is_subset(&both.factors));
+        assert_eq!(both.cooling_off, Some(60));
+        let mut hours: Vec<_> = both.open_hours().collect();
+        hours.sort_unstable();
+        assert_eq!(hours, ["Mon-Fri 08:00-18:00 UTC", "Tue 09:00-10:00 UTC"]);
+    }
+    let again = together(&lax, &lax);
+    assert!(again.self_approval && again.holder_rotation && again.offline);
+    let always = gate(&[], 1);
+    assert_eq!(together(&always, &always), always);
 }
 
 #[test]

@@ -5,10 +5,10 @@ use super::super::*;
 use super::*;
 use crate::gate::credential::CredentialStatus;
 use crate::gate::effect::Effect;
-use crate::gate::event::EffectDone;
+use crate::gate::event::{EffectDone, What};
 use crate::gate::identity::{Identity, IdentityStatus};
 use crate::gate::ids::CommentId;
-use crate::gate::policy::{Board, Factor, KnownRequester, Owner, Requesters};
+use crate::gate::policy::{Board, Factor, Gate, KnownRequester, Owner, Policy, Requesters};
 use crate::gate::thread::{Counters, Installation};
 use crate::gate::world::encode;
 
@@ -176,7 +176,7 @@ fn cutting_the_policy_cuts_what_lives() {
 /// A change of the board, its words, and whether it lets more through.
 type Difference = (fn(&mut Board), &'static str, bool);
 
-const DIFFERENCES: [Difference; 22] = [
+const DIFFERENCES: [Difference; 25] = [
     (
         |board| {
             board.scopes.insert("x".to_owned());
@@ -330,6 +330,24 @@ const DIFFERENCES: [Difference; 22] = [
         "the conditions of gate `dev` changed",
         false,
     ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().holder_rotation = true,
+        "the conditions of gate `dev` changed",
+        true,
+    ),
+    (
+        |board| board.gates.get_mut("dev").unwrap().offline = true,
+        "the conditions of gate `dev` changed",
+        true,
+    ),
+    (
+        |board| {
+            let hours = Some("Mon-Fri 08:00-18:00 UTC".to_owned());
+            board.gates.get_mut("dev").unwrap().open_hours = hours;
+        },
+        "the conditions of gate `dev` changed",
+        false,
+    ),
 ];
 
 #[test]
@@ -357,6 +375,56 @@ fn a_policy_is_journaled_with_the_difference_and_boards_hear_what_got_wider() {
         let told = story.last_reply(kan(1));
         assert_eq!(told.contains(words), wider, "{words}: {told}");
         assert!(story.replies(ops(1)).is_empty());
+    }
+}
+
+/// What a gate waited for and waits for no more opens it sooner.
+#[test]
+fn a_condition_that_is_taken_away_is_told() {
+    type Change = fn(&mut Gate);
+    let changes: [(Change, bool); 6] = [
+        (|gate| gate.judge_required = false, true),
+        (|gate| gate.cooling_off = None, true),
+        (|gate| gate.open_hours = None, true),
+        (
+            |gate| gate.open_hours = Some("Sat,Sun 08:00-18:00 UTC".to_owned()),
+            true,
+        ),
+        (|gate| gate.cooling_off = Some(61), false),
+        (
+            |gate| gate.factors = [Factor::Comment, Factor::Code].into(),
+            false,
+        ),
+    ];
+    for (change, wider) in changes {
+        let mut rules = policy();
+        let dev = |rules: &mut Policy, change: &dyn Fn(&mut Gate)| {
+            change(
+                rules
+                    .boards
+                    .get_mut(&KAN)
+                    .unwrap()
+                    .gates
+                    .get_mut("dev")
+                    .unwrap(),
+            );
+        };
+        dev(&mut rules, &|gate| {
+            gate.judge_required = true;
+            gate.cooling_off = Some(60);
+            gate.open_hours = Some("Mon-Fri 08:00-18:00 UTC".to_owned());
+        });
+        let mut story = Story::with(rules.clone());
+        dev(&mut rules, &change);
+        story.configure(rules);
+        let entries: Vec<_> = story
+            .lines
+            .iter()
+            .flat_map(|line| &line.decision.entries)
+            .collect();
+        let words = "the conditions of gate `dev` changed";
+        assert!(entries.last().unwrap().text.contains(words));
+        assert_eq!(story.last_reply(kan(1)).contains(words), wider);
     }
 }
 
@@ -414,13 +482,21 @@ fn an_accepted_loss_pauses_every_identity_in_parts_and_jumps_the_numbers() {
     story.answer(&Event::LossGoesOn);
     assert_eq!(story.lines.len(), lines);
     assert_eq!(story.live(1), None);
+}
 
+#[test]
+fn what_is_open_when_a_loss_is_accepted_is_void() {
     let mut story = Story::new();
     story.ask(kan(12));
     story.answer(&Event::Loss {
         journal: 5,
         records: 9,
     });
+    assert_eq!(
+        story.word(1),
+        "void",
+        "its approval may be among the lines that are missing"
+    );
     assert_eq!(story.ask(kan(13)), 1_002);
 }
 
@@ -448,7 +524,26 @@ fn an_event_that_is_given_up_is_said_and_gone() {
         let taken = story.arrive(story.caught_up(id));
         assert_eq!(matches!(taken, Taken::Waits { .. }), !quarantined);
     }
-    // Strangers and looks are not answered.
+    // Who may ask is told, too; strangers are not, nor is anybody of a look.
+    let mut story = Story::new();
+    for (who, told) in [(CODEX, 1), (STRANGER, 1)] {
+        let id = story.write(kan(12), ALICE, "/gate help");
+        let mut arrival = story.delivery(id);
+        if let What::Comment(spoken) = &mut arrival.accepted.what {
+            spoken.unverified_author = Some(who);
+        }
+        story.arrive(arrival);
+        for line in story.waiting() {
+            let why = "it panicked".to_owned();
+            story.answer(&Event::Abandoned {
+                line,
+                why,
+                quarantined: true,
+            });
+        }
+        story.settle();
+        assert_eq!(story.replies(kan(12)).len(), told);
+    }
     let mut story = Story::new();
     story.issue(kan(12));
     story.arrive(story.trigger(kan(12), crate::gate::event::Look::Issue));

@@ -7,7 +7,7 @@ use crate::gate::ids::{CommentId, UserId};
 use crate::gate::key::Key;
 use crate::gate::thread::BoardState;
 
-/// G5: before anything is counted, everything that it rests on is read again.
+/// Before anything is counted, everything that it rests on is read again.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of what falls")]
 fn what_an_approval_rests_on_must_stand() {
@@ -253,6 +253,25 @@ fn what_somebody_said_before_she_was_an_owner_does_not_count() {
     assert_eq!(story.credentials(), 0);
 }
 
+/// What stops something does not depend on when it was said.
+#[test]
+fn what_somebody_said_before_she_was_an_owner_still_stops_what_it_names() {
+    let mut story = Story::new();
+    let number = story.issue(kan(12));
+    story.show(&story.credential(number).mac);
+    let id = story.say(kan(13), STRANGER, "/gate revoke codex-kan-12");
+    assert!(story.live(1).is_some());
+    story.reconfigure(KAN, |board| {
+        let owner = crate::gate::policy::Owner {
+            login: "mallory".to_owned(),
+            ..board.owners[&ALICE].clone()
+        };
+        board.owners.insert(STRANGER, owner);
+    });
+    story.arrive(story.delivery(id));
+    story.settle();
+    assert_eq!(story.live(1), None);
+}
 fn story_login(who: UserId) -> &'static str {
     if who == CAROL { "carol" } else { "mallory" }
 }

@@ -199,7 +199,7 @@ fn a_number_or_the_name_of_a_request_releases_nothing() {
     assert_eq!(story.word(2), "open");
 }
 
-/// G19: everybody who may write to issues can edit a comment. That stops, and ends nothing.
+/// Everybody who may write to issues can edit a comment. That stops, and ends nothing.
 #[test]
 fn an_edited_comment_pauses_and_releases_nothing() {
     for (who, text, becomes) in [

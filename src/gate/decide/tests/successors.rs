@@ -79,3 +79,21 @@ fn a_claim_makes_no_second_successor() {
     story.records.insert(key, crate::gate::world::encode(&old));
     assert!(matches!(story.claim(KAN, CHALLENGE), Claim::Shut(_)));
 }
+
+/// What somebody else waits to claim in the same thread stands in nobody's way.
+#[test]
+fn another_grant_that_waits_is_no_successor() {
+    let mut story = both("", "");
+    story.say(kan(12), CODEX, "/gate withdraw R3");
+    let line = request_line("other", "board:read", "dev");
+    let recipient = format!("recipient={RECIPIENT}");
+    story.say(
+        kan(12),
+        BUILDER,
+        &line.replace(&recipient, &format!("challenge={CHALLENGE}")),
+    );
+    assert_eq!(story.requests(), 4, "{}", story.last_reply(kan(12)));
+    story.approve(kan(12), ALICE, 4);
+    story.approve(kan(12), ALICE, 2);
+    assert_eq!(story.credential(1).successor, Some(CredentialNumber(2)));
+}

@@ -91,6 +91,7 @@ fn nothing_else_happens_unread() {
         ),
         (CODEX, Road::Hook, "/gate release"),
         (STRANGER, Road::Hook, "/gate revoke"),
+        (CODEX, Road::Hook, "/gate freeze"),
         (ALICE, Road::CatchUp, "/gate revoke"),
     ] {
         let mut story = in_use();

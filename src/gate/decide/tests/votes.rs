@@ -6,6 +6,7 @@ use super::wishes::{by_home, home, offline, text, wish};
 use super::*;
 
 use crate::demo::signer::SshKey;
+use crate::gate::approval::Approval;
 use crate::gate::code::Code;
 use crate::gate::command::{Restated, Vouched};
 use crate::gate::event::Look;
@@ -117,6 +118,12 @@ fn an_owners_signature_opens_a_gate_that_demands_nothing_else() {
         (None, Some(&vote.armor))
     );
     assert_eq!(signed::recheck(&story.policy, &request, approval), Ok(()));
+    let by_another = Approval {
+        signed_by: Some("SHA256:another".to_owned()),
+        ..approval.clone()
+    };
+    let found = signed::recheck(&story.policy, &request, &by_another);
+    assert!(found.is_err_and(|why| why.contains("another key")));
     let entries = story.entries();
     assert!(entries.contains(&"approval_counted") && entries.contains(&"signature_brought"));
     assert!(story.reactions.is_empty(), "no text asked for this");

@@ -5,6 +5,7 @@ use super::super::*;
 use super::*;
 
 use crate::gate::actor::Actor;
+use crate::gate::effect::Effect;
 use crate::gate::ids::{IssueNumber, RequestNumber, ThreadKey, UserId};
 use crate::gate::operator::{By, Way};
 use crate::gate::policy::Operator;
@@ -66,10 +67,13 @@ fn asked(request: u64, issue: i64) -> Result<Wished, String> {
 #[test]
 fn what_an_operator_asks_for_is_a_request_of_its_account_and_owners_open_its_gate() {
     let mut story = ready();
-    assert_eq!(
-        story.operator_asks(wish(Some(20), &text("deploy"))),
-        asked(1, 20)
-    );
+    for _ in 0..2 {
+        assert_eq!(
+            story.operator_asks(wish(Some(20), &text("deploy"))),
+            asked(1, 20),
+            "the same again is the same"
+        );
+    }
     let said = story.last_reply(kan(20));
     assert!(
         said.starts_with("**R1 · `home` (operator) asks as `user 4` for `deploy`** · dev"),
@@ -82,6 +86,10 @@ fn what_an_operator_asks_for_is_a_request_of_its_account_and_owners_open_its_gat
         (None, CAROL)
     );
     assert_eq!(request.source.operator.as_deref(), Some("home"));
+    let kept: WishRecord = story
+        .record(&Key::wish(&Hash::of(text("deploy").as_bytes())))
+        .unwrap();
+    assert_eq!(kept.text, "", "what it said is not needed any more");
     assert_eq!(story.credentials(), 0);
     let entries = story.entries();
     assert!(entries.contains(&"asked_by_operator") && entries.contains(&"request_opened"));
@@ -92,6 +100,12 @@ fn what_an_operator_asks_for_is_a_request_of_its_account_and_owners_open_its_gat
     assert_eq!(story.word(1), "approved");
     let identity = story.identity("deploy").expect("an identity");
     assert_eq!((identity.requester, identity.owner), (CAROL, ALICE));
+    // What lives is asked for again where it lives.
+    let again = Wish {
+        key: Hash::of(b"another wish"),
+        ..wish(None, &text("deploy"))
+    };
+    assert_eq!(story.operator_asks(again), asked(2, 20));
 }
 
 #[test]
@@ -234,10 +248,14 @@ fn an_issue_is_opened_for_it_and_the_request_put_up_there() {
         (story.requests(), story.titles.len(), story.word(1)),
         (1, 1, "approved")
     );
+    let mut blank = wish(None, &text("blank"));
+    blank.title = Some(" \n ".to_owned());
+    story.operator_asks(blank).expect("asked");
+    assert_eq!(story.titles[1], "blank: a machine identity");
     let mut titled = wish(None, &text("more"));
     titled.title = Some("  the\nnew robot\u{202e} ".to_owned());
     story.operator_asks(titled).expect("asked");
-    assert_eq!(story.titles[1], "the new robot\\u{202e}");
+    assert_eq!(story.titles[2], "the new robot\\u{202e}");
 }
 
 #[test]
@@ -290,6 +308,44 @@ fn a_wish_that_the_forge_does_not_take_ends_and_says_so() {
     );
     let record: WishRecord = story.record(&Key::wish(&asks.key)).expect("it is kept");
     assert!(matches!(record.state, WishState::Refused(_)) && record.text.is_empty());
+}
+
+#[test]
+fn a_wish_whose_new_issue_cannot_be_read_ends_and_both_sides_hear_of_it() {
+    let mut story = ready();
+    story.outbox_stands = true;
+    let asks = wish(None, &text("deploy"));
+    story.operator_asks(asks.clone()).expect("opening");
+    let effect = story.undone()[0];
+    story.answer(&Event::ThreadOpened {
+        effect,
+        issue: IssueNumber(21),
+    });
+    let state = |story: &Story| {
+        let record: WishRecord = story.record(&Key::wish(&asks.key)).expect("it is kept");
+        record.state
+    };
+    assert_eq!(state(&story), WishState::Waits(IssueNumber(21)));
+    let line = story.waiting()[0];
+    story.answer(&Event::Abandoned {
+        line,
+        why: "the issue could not be read for a day".to_owned(),
+        quarantined: false,
+    });
+    assert!(matches!(state(&story), WishState::Refused(_)));
+    assert!(story.entries().contains(&"wish_refused"));
+    let undone = story.undone();
+    let told: Effect = story
+        .record(&Key::outbox(undone[0].0, undone[0].1))
+        .expect("its thread is told");
+    let told = format!("{told:?}");
+    assert!(
+        told.contains("**Nothing is asked here**: The issue could not be read for a day"),
+        "{told}"
+    );
+    let said = story.operator_asks(asks).expect_err("it has ended");
+    assert!(said.contains("could not be read for a day"), "{said}");
+    assert_eq!(story.requests(), 0);
 }
 
 #[test]

@@ -176,6 +176,47 @@ fn a_link_is_refused_or_void_where_there_is_nothing_to_link() {
 }
 
 #[test]
+fn a_link_that_is_approved_for_less_leaves_no_more() {
+    let mut story = ready();
+    story.reconfigure(KAN, |board| {
+        let staging = board.gates.get_mut("staging").unwrap();
+        staging.scopes.insert("card:write".to_owned());
+    });
+    let lines = vec![line(2, &["board:read", "card:write"], None)];
+    assert_eq!(story.import(file(lines)), Ok(RequestNumber(2)));
+    story.approve(kan(20), ALICE, 2);
+    story.approve(kan(20), PIOTR, 2);
+    assert_eq!(story.live(2), Some(names(&["board:read", "card:write"])));
+    story.say(kan(12), ALICE, "/gate link c2 codex-kan-12");
+    let less = story.approve_line(3).replace(",card:write", "");
+    story.say(kan(12), PIOTR, &less);
+    assert_eq!(story.word(3), "approved", "{}", story.last_reply(kan(12)));
+    assert_eq!(story.live(2), Some(names(&["board:read"])));
+}
+
+#[test]
+fn nothing_is_linked_to_what_stands_still_or_has_ended_nor_what_is_over_itself() {
+    type Change = fn(&mut Story);
+    let rows: [(&str, Change); 3] = [
+        ("the identity is paused", |story| {
+            story.say(kan(12), PIOTR, "/gate pause codex-kan-12");
+        }),
+        ("the identity has ended", |story| {
+            story.pass(91 * 86_400);
+        }),
+        ("the secret is over", |story| {
+            story.pass(31 * 86_400);
+        }),
+    ];
+    for (name, change) in rows {
+        let mut story = alone();
+        change(&mut story);
+        story.say(kan(12), ALICE, "/gate link c2 codex-kan-12");
+        assert_eq!(story.requests(), 2, "{name}: {}", story.last_reply(kan(12)));
+    }
+}
+
+#[test]
 fn a_holder_gives_it_up_and_a_text_that_shows_it_ends_it() {
     let mut story = alone();
     story.answer(&Event::GivenUp { macs: vec![mac(2)] });

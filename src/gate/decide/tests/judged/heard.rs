@@ -274,3 +274,59 @@ fn a_judgement_that_was_read_back_falls_with_its_late_delivery() {
     assert_eq!(story.last_entry("judgement_void"), "edited");
     assert!(story.thread_of(kan(12)).judgements[&ISKRA].fallen);
 }
+
+/// A judge who may give orders, too, gives one: what stands below it in the same comment is no judgement.
+#[test]
+fn a_judges_command_is_a_command() {
+    let mut story = begin();
+    story.reconfigure(KAN, |board| {
+        board.judges.insert(ALICE, judge("alice"));
+    });
+    story.ask(kan(12));
+    let text = format!("/gate deny R1\n{}", judgement(&story, kan(12), "go"));
+    story.say(kan(12), ALICE, &text);
+    assert_eq!(story.word(1), "denied");
+    assert!(story.thread_of(kan(12)).judgements.is_empty());
+    // What a judge says without a block is no judgement either, and nothing is written down of it.
+    let entries = story.entries().len();
+    story.say(kan(12), ISKRA, "I shall look at it tomorrow.");
+    assert_eq!(story.entries().len(), entries);
+}
+
+/// A judge is none any more when its comment is read: that comment is used up, whoever delivers it again.
+#[test]
+fn what_was_heard_of_a_former_judge_is_not_heard_again() {
+    let mut story = begin();
+    story.ask(kan(12));
+    let text = judgement(&story, kan(12), "go");
+    let said = story.write(kan(12), ISKRA, &text);
+    story.arrive(story.delivery(said));
+    story.reconfigure(KAN, |board| {
+        board.judges.remove(&ISKRA);
+    });
+    story.settle();
+    story.reconfigure(KAN, |board| {
+        board.judges.insert(ISKRA, judge("iskra"));
+    });
+    assert_eq!(story.arrive(story.delivery(said)), Taken::Nothing);
+    story.settle();
+    assert!(story.thread_of(kan(12)).judgements.is_empty());
+    story.approve(kan(12), ALICE, 1);
+    assert_eq!(story.last_code(kan(12)), "judgement_missing");
+}
+
+#[test]
+fn only_the_judgement_that_was_touched_falls() {
+    let mut story = begin();
+    story.ask(kan(12));
+    story.judged(kan(12), ISKRA, "go");
+    let said = story.judged(kan(12), NOVA, "go");
+    story.edit(said, "no");
+    let judgements = story.thread_of(kan(12)).judgements;
+    assert!(judgements[&NOVA].fallen && !judgements[&ISKRA].fallen);
+    let told = story.last_reply(kan(12));
+    assert!(
+        told.starts_with("R1: the judgement of nova was edited"),
+        "{told}"
+    );
+}

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::gate::effect::Effect;
-use crate::gate::event::{Leak, Road};
+use crate::gate::event::{Leak, Road, What};
 use crate::gate::thread::{ANSWERS_PER_HOUR, BoardState};
 use crate::gate::world::encode;
 
@@ -177,6 +177,62 @@ fn a_command_that_waits_is_short() {
     story.arrive(story.delivery(id));
     let value = &story.records[&Key::inbox(story.waiting()[0])];
     assert!(value.to_string().len() < 2_000);
+}
+
+/// What was cut off could have taken it back: a text too long to be kept whole asks for nothing.
+#[test]
+fn a_long_text_that_widens_is_not_read_in_part() {
+    let mut story = Story::new();
+    story.issue(kan(12));
+    story.say(kan(12), ALICE, "/gate pause codex-kan-12");
+    let resume = |lines: usize| {
+        format!(
+            "/gate resume codex-kan-12{}or rather not",
+            "\n".repeat(lines)
+        )
+    };
+    for (lines, why) in [
+        (2, "more text follows"),
+        (6_500, "fits into 8 KiB"),
+        (9_000, "fits into 8 KiB"),
+    ] {
+        story.say(kan(12), CODEX, &resume(lines));
+        assert_eq!(story.requests(), 1);
+        let said = story.last_reply(kan(12));
+        assert!(said.contains(why), "{lines}: {said}");
+    }
+    let request = request_line("codex-*", "board:read", "dev");
+    let text = format!("{request}\n\n{}", "And why. ".repeat(1_000));
+    story.say(kan(12), CODEX, &text);
+    assert_eq!(
+        (story.requests(), story.last_code(kan(12))),
+        (1, "bad_request".to_owned())
+    );
+}
+
+/// A text that is too long to be read did nothing: who wanted to stop something with it has to know.
+#[test]
+fn a_text_too_long_to_be_read_is_told_to_those_who_may_command() {
+    for (who, told) in [(ALICE, 1), (CODEX, 1), (STRANGER, 0)] {
+        let mut story = Story::new();
+        let text = format!("/gate revoke codex-kan-12 {}", "x".repeat(70_000));
+        let id = story.write(kan(12), who, &text);
+        let mut arrival = story.delivery(id);
+        if let What::Comment(spoken) = &mut arrival.accepted.what {
+            // A delivery can say what it likes.
+            spoken.unverified_author = Some(if told == 0 { CAROL } else { who });
+        }
+        story.arrive(arrival);
+        story.reconfigure(KAN, |board| {
+            board.known_requesters.remove(&CAROL);
+        });
+        story.settle();
+        assert_eq!(story.replies(kan(12)).len(), told, "{who}");
+        if told == 1 {
+            assert_eq!(story.last_code(kan(12)), "too_large");
+            assert!(story.last_reply(kan(12)).contains("longer than 64 KiB"));
+        }
+    }
 }
 
 /// What a thief says of a comment is noted a few times and waits the other times without being noted.

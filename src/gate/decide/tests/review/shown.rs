@@ -203,7 +203,7 @@ fn given(story: &Story) -> Given {
 #[expect(clippy::too_many_lines, reason = "a table: one row a change")]
 fn boards_hear_of_everything_that_got_wider() {
     type Change = fn(&mut Policy);
-    let rows: [(Change, &str, bool, bool); 13] = [
+    let rows: [(Change, &str, bool, bool); 15] = [
         (
             |policy| board(policy).resources = None,
             "resources are not limited any more",
@@ -281,17 +281,25 @@ fn boards_hear_of_everything_that_got_wider() {
         ),
         (
             |policy| {
-                policy.operators.insert(
-                    "olga".to_owned(),
-                    Operator {
-                        forge_id: None,
-                        uid: Some(1_000),
-                        boards: [KAN].into(),
-                        rights: names(&["narrow"]),
-                    },
-                );
+                policy.operators.insert("olga".to_owned(), operator());
             },
             "what operator `olga` may do gained `narrow`",
+            true,
+            false,
+        ),
+        (
+            |policy| {
+                let board = board(policy);
+                let carol = board.known_requesters[&CAROL].clone();
+                board.known_requesters.insert(STRANGER, carol);
+            },
+            "who may ask changed",
+            true,
+            false,
+        ),
+        (
+            |policy| policy.operators.get_mut("home").unwrap().forge_id = Some(PIOTR),
+            "who operator `home` is changed",
             true,
             false,
         ),
@@ -311,8 +319,9 @@ fn boards_hear_of_everything_that_got_wider() {
         ),
     ];
     for (change, words, wider, everywhere) in rows {
-        let mut story = Story::new();
-        let mut policy = story.policy.clone();
+        let mut policy = policy();
+        policy.operators.insert("home".to_owned(), operator());
+        let mut story = Story::with(policy.clone());
         change(&mut policy);
         story.configure(policy);
         let entries = story.lines.iter().flat_map(|line| &line.decision.entries);
@@ -320,9 +329,25 @@ fn boards_hear_of_everything_that_got_wider() {
             entries.into_iter().any(|entry| entry.text.contains(words)),
             "{words}"
         );
-        assert_eq!(story.last_reply(kan(1)).contains(words), wider, "{words}");
+        let told = story.last_reply(kan(1));
+        assert_eq!(told.contains(words), wider, "{words}");
+        let who = told.contains("who operator");
+        assert_eq!(
+            who,
+            words.contains("who operator"),
+            "a new one is not another one"
+        );
         let elsewhere = story.last_reply(ops(1)).contains(words);
         assert_eq!(elsewhere, wider && everywhere, "{words}");
+    }
+}
+
+fn operator() -> Operator {
+    Operator {
+        forge_id: None,
+        uid: Some(1_000),
+        boards: [KAN].into(),
+        rights: names(&["narrow"]),
     }
 }
 
