@@ -6,6 +6,7 @@ use super::beginnings::begun;
 use super::configured::vouch;
 use super::factors::strengthen;
 use super::reach::Reach;
+use crate::gate::decide::Claim;
 use crate::gate::decide::tests::*;
 use crate::gate::ids::UserId;
 use crate::gate::key::Table;
@@ -109,10 +110,67 @@ fn given_up() -> Life {
     life
 }
 
+/// What was asked before its board stood still is approved afterwards.
+fn frozen() -> Life {
+    let mut life = begun();
+    life.story
+        .ask_for(kan(20), CODEX, "two", "board:read", "dev");
+    life.story.say(kan(13), PIOTR, "/gate freeze");
+    life.yes(ALICE, &Twist::Plain);
+    life
+}
+
+/// A token is claimed, claimed again, used, and claimed again.
+fn claimed_twice() -> Life {
+    let mut life = begun();
+    let asks = Words::Request(2, 0, false);
+    let (text, place) = life.text(CODEX, &asks, kan(20));
+    life.story.say(place, CODEX, &text);
+    life.yes(ALICE, &Twist::Plain);
+    let newest = life.all::<Request>(Table::Request).pop().unwrap();
+    let challenge = newest.effect.challenge.unwrap();
+    for number in [2, 3] {
+        life.story.claim(KAN, &challenge);
+        life.check();
+        assert!(life.story.live(number).is_some(), "it is claimed");
+    }
+    life.first_use(3);
+    assert_eq!(life.story.claim(KAN, &challenge), Claim::Reused);
+    life.check();
+    life
+}
+
+/// A successor is used, and the grace of the one before ends.
+fn replaced() -> Life {
+    let mut life = begun();
+    life.first_use(1);
+    life.story.say(kan(12), CODEX, "/gate rotate codex-kan-12");
+    life.yes(ALICE, &Twist::Plain);
+    life.first_use(2);
+    for _ in 0..2 {
+        life.check();
+        life.story.pass(500);
+    }
+    life.check();
+    life
+}
+
+/// What was granted is cut by every later configuration.
+fn cut() -> Life {
+    let mut life = begun();
+    for which in [1, 0, 9, 23] {
+        life.configure(which);
+        life.check();
+    }
+    life
+}
+
 /// All of them.
 pub(super) fn played() -> Reach {
     let mut reached = Reach::default();
-    for play in [signed, pledged, unjudged, lost, given_up] {
+    let seldom = [signed, pledged, unjudged, lost, given_up];
+    let stopped = [frozen, claimed_twice, replaced, cut];
+    for play in seldom.into_iter().chain(stopped) {
         reached.join(play().reach);
     }
     reached

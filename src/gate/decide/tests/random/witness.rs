@@ -167,6 +167,9 @@ impl Life {
     /// What owners let be, who brought what the gate demands.
     fn left(&self, request: &Request, since: Option<Timestamp>) -> Left {
         assert_eq!(self.lost, None, "{} widens after a loss", request.number);
+        let frozen = &self.witness.model.frozen;
+        let frozen = frozen.contains_key(&request.thread.repository);
+        assert!(!frozen, "{} opens where all stands still", request.number);
         self.let_through(request);
         let left = self.asked(request, since).left(&self.story.policy);
         left.unwrap_or_else(|| panic!("nobody let {} be", request.number))
