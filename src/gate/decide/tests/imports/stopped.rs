@@ -213,6 +213,13 @@ fn nothing_is_linked_to_what_stands_still_or_has_ended_nor_what_is_over_itself()
         change(&mut story);
         story.say(kan(12), ALICE, "/gate link c2 codex-kan-12");
         assert_eq!(story.requests(), 2, "{name}: {}", story.last_reply(kan(12)));
+        // Nor if that happens while the owners are asked.
+        let mut story = alone();
+        story.say(kan(12), ALICE, "/gate link c2 codex-kan-12");
+        change(&mut story);
+        story.approve(kan(12), ALICE, 3);
+        assert!(story.credential(2).identity.is_none(), "{name}");
+        assert_ne!(story.word(3), "approved", "{name}");
     }
 }
 
