@@ -209,6 +209,15 @@ impl fmt::Display for Hash {
 mod tests {
     use super::*;
 
+    /// Forgejo writes Ghost as -1 and Actions as -2; a user that is left out reads as 0.
+    #[test]
+    fn nobody_is_somebody_by_a_number_that_no_account_has() {
+        for id in [-2, -1, 0] {
+            assert!(!UserId(id).is_somebody(), "{id}");
+        }
+        assert!(UserId(1).is_somebody());
+    }
+
     #[test]
     fn slugs_have_one_form() {
         let longest = "a".repeat(40);

@@ -66,9 +66,9 @@ pub(super) fn decide(draft: &mut Draft<'_>, policy: &Policy) {
         .unwrap_or_default();
     for board in policy.boards.values() {
         end_holds(draft, board);
-        unlock(draft, board);
         tell_wider(draft, board, &differences);
     }
+    unlock(draft, policy);
     let words: Vec<String> = differences
         .iter()
         .map(|(board, difference)| format!("{board}: {}", difference.text))
@@ -105,12 +105,18 @@ fn tell_wider(draft: &mut Draft<'_>, board: &Board, differences: &[(String, Diff
     }
 }
 
-/// An owner without a secret has no factor to lock: taking `totp_file` out of the configuration and
-/// putting it back is how the host unlocks it.
-fn unlock(draft: &mut Draft<'_>, board: &Board) {
-    for (user, owner) in &board.owners {
+/// Whoever has no secret on any board has no factor to lock: taking `totp_file` out of the configuration
+/// and putting it back is how the host unlocks it. One who has it on one board and not on another keeps
+/// what is known of it: which codes were used, and how many were wrong.
+fn unlock(draft: &mut Draft<'_>, policy: &Policy) {
+    let owners = || policy.boards.values().flat_map(|board| &board.owners);
+    let with_code: BTreeSet<&UserId> = owners()
+        .filter(|(_, owner)| owner.has_code)
+        .map(|(user, _)| user)
+        .collect();
+    for (user, _) in owners().filter(|(user, _)| !with_code.contains(user)) {
         let key = Key::factor(*user);
-        if !owner.has_code && draft.get::<FactorState>(&key).is_some() {
+        if draft.get::<FactorState>(&key).is_some() {
             draft.remove(key);
         }
     }

@@ -101,6 +101,27 @@ mod tests {
         assert_eq!(foreign("🚀🚀🚀", 2), "`🚀🚀…`");
     }
 
+    #[test]
+    fn only_what_is_a_login_for_certain_is_mentioned() {
+        let longest = "a".repeat(40);
+        for good in ["alice", "a.b-c_d", longest.as_str()] {
+            assert_eq!(mention(good), format!("@{good}"));
+        }
+        let too_long = "a".repeat(41);
+        for bad in [
+            "",
+            "_alice",
+            "alice_",
+            "al ice",
+            "al`ice",
+            "alice\n",
+            "älice",
+            too_long.as_str(),
+        ] {
+            assert!(mention(bad).starts_with('`'), "{bad:?}: {}", mention(bad));
+        }
+    }
+
     proptest! {
         #[test]
         fn whatever_it_is_it_renders_as_one_piece_of_code(text in "\\PC{0,60}|[`@<>!\\[\\]()#*\n -]{0,30}") {

@@ -102,3 +102,18 @@ fn two_owners_open_it_with_a_code_each() {
     assert_eq!(story.request(1).approvals.len(), 1);
     assert_eq!(approve_as(&mut story, PIOTR, 1, Some(7)), "approved");
 }
+
+/// What was used or locked stays so whatever else the host configures: only taking the secret away
+/// and putting it back unlocks.
+#[test]
+fn another_configuration_unlocks_nothing_and_makes_no_code_good_again() {
+    let mut story = begin();
+    assert_eq!(approve(&mut story, 1, Some(7)), "approved");
+    story.reconfigure(KAN, |board| board.max_open_requests = 7);
+    story.ask_for(kan(12), CODEX, "other", "board:read", "dev");
+    for _ in 0..5 {
+        assert_eq!(approve(&mut story, 2, Some(7)), "bad_code");
+    }
+    story.reconfigure(KAN, |board| board.max_open_requests = 8);
+    assert_eq!(approve(&mut story, 2, Some(8)), "code_locked");
+}
