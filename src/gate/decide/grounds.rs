@@ -146,6 +146,8 @@ pub(super) fn forget_stale(
     request: &mut Request,
 ) {
     for approval in keep_standing(draft, board, reads, request) {
+        // That takes away, however little disk there is.
+        draft.use_reserve();
         draft.entry(
             Entry::new(
                 "approval_dropped",

@@ -643,3 +643,21 @@ fn a_requesters_own_signature_vouches_only_while_its_key_is_pinned() {
         assert_eq!(signed::vouched(&request, board), vouched);
     }
 }
+
+/// An operator is told that the disk is nearly full, and not that nothing could be decided.
+#[test]
+fn with_the_disk_nearly_full_a_stale_approval_falls_all_the_same() {
+    let mut story = asked_of_two();
+    let first = vote(&story, ALICE, 1);
+    assert_eq!(code(&story.operator_brings(first)), "counted");
+    gate(&mut story, |gate| gate.max_ttl -= 60);
+    story.low_space = true;
+    let second = vote(&story, PIOTR, 1);
+    let told = story.operator_brings(second);
+    let Voted::Refused { text, .. } = &told else {
+        panic!("{told:?}");
+    };
+    assert!(text.contains("is nearly full"), "{text}");
+    assert!(story.request(1).approvals.is_empty());
+    assert_eq!(story.credentials(), 0);
+}

@@ -7,6 +7,9 @@ use crate::gate::decide::tests::*;
 /// How many kinds there are.
 pub(super) const BLINDNESSES: u8 = 8;
 
+/// The one in which nobody has said anything.
+pub(super) const WORDLESS: u8 = 2;
+
 impl Life {
     /// From now on something is not known.
     pub(super) fn blind(&mut self, kind: u8) {
@@ -19,7 +22,7 @@ impl Life {
                 let issues = self.story.forge.issues.values_mut();
                 issues.for_each(|issue| issue.gone = true);
             }
-            2 => {
+            WORDLESS => {
                 let comments = self.story.forge.comments.values_mut();
                 comments.for_each(|comment| comment.deleted = true);
             }
